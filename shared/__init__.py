@@ -1,0 +1,8 @@
+"""The platform's rooms; none of them imports from functions/.
+
+api         what every HTTPS function needs: resolver, authentication, errors, paging
+configs     webhook configs and their triggers, and the ConfigTable store
+events      accepting an event, and the EventTable store of events
+dialects    one module per system: how it is spoken
+delivery    the story of an attempt: schedule, signing, guard, sender, ledger, queues
+"""
