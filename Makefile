@@ -1,0 +1,171 @@
+# Funnelhooks. `make` alone lists the targets.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+PYTHON ?= python3
+STACK ?= funnelhooks
+
+RUN := .venv/bin/python -m
+TOOLS := .local/tools
+UV := $(TOOLS)/uv/bin/uv
+SAM := $(TOOLS)/sam/bin/python -m samcli
+export SAM_CLI_TELEMETRY := 0
+export UV_PYTHON_DOWNLOADS := never
+
+# What the artefacts are built for. The local stack says `host`, whose Python then is MiniStack's.
+FUNCTION_PYTHON ?= 3.13
+FUNCTION_PLATFORM ?= aarch64-manylinux_2_28
+
+.PHONY: help setup lock up down status logs demo test check format build deploy bootstrap clean \
+	dependencies
+
+help: ## List the targets
+	@while IFS= read -r line; do \
+		if [[ $$line =~ ^([a-z]+):.*'## '(.*)$$ ]]; then \
+			printf '  make %-10s %s\n' "$${BASH_REMATCH[1]}" "$${BASH_REMATCH[2]}"; \
+		fi; \
+	done < Makefile
+
+# ── Environments: each is made from its lock, and again when the lock has changed ────────────────────
+
+setup: .venv/.stamp $(TOOLS)/sam/.stamp $(TOOLS)/ministack/.stamp ## Make .venv and the tools, each from its lock
+	@:
+
+SETUP_LOG := .local/setup.log
+# A network that is down says so in one line; the rest is for whoever looks closer.
+define install
+@mkdir -p .local
+@echo "Installing $< into $(@D) …"
+@{ $(1); } >$(SETUP_LOG) 2>&1 || { \
+	echo "$< could not be installed. If the package index cannot be reached, see to that and repeat the command; details: $(SETUP_LOG)" >&2; \
+	exit 1; }
+@touch $@
+endef
+
+define check_python
+@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	echo "Python 3.11 or newer is needed, and $(PYTHON) is not it. Name another one: make PYTHON=python3.13 …" >&2; exit 1; }
+@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	echo "$(PYTHON) has no venv or pip module. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+endef
+
+# Only uv's own environment holds a pip. A broken environment, or one of a Python that is gone, is made anew.
+environment = { $(@D)/bin/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear $(2) $(@D); } && $(1)
+sync = $(call environment,$(UV) pip sync --require-hashes --python $(@D)/bin/python $<,--without-pip)
+
+$(TOOLS)/uv/.stamp: requirements/uv.txt
+	$(check_python)
+	$(call install,$(call environment,$(@D)/bin/python -m pip install --disable-pip-version-check --require-hashes -r $<))
+
+.venv/.stamp: requirements/dev.txt | $(TOOLS)/uv/.stamp
+	$(call install,$(sync))
+
+$(TOOLS)/sam/.stamp: requirements/sam.txt | $(TOOLS)/uv/.stamp
+	$(call install,$(sync))
+
+$(TOOLS)/ministack/.stamp: requirements/ministack.txt | $(TOOLS)/uv/.stamp
+	$(call install,$(sync))
+
+lock: $(TOOLS)/uv/.stamp ## Compile requirements/*.in into their locks (newer versions: LOCK=--upgrade)
+	@for input in requirements/*.in; do \
+		echo "$$input → $${input%.in}.txt"; \
+		$(UV) pip compile --quiet $(LOCK) --universal --python-version 3.11 --generate-hashes --no-header \
+			--no-emit-index-url "$$input" -o "$${input%.in}.txt"; \
+	done
+
+# ── The stack on this machine ────────────────────────────────────────────────────────────────────────
+
+up: setup ## Start the local stack, or bring a running one up to date
+	@$(RUN) tests.local.stack up
+
+down: ## Stop the local stack and forget its data
+	@if [ -x .venv/bin/python ]; then $(RUN) tests.local.stack down; else echo "The local stack is not running."; fi
+
+status: setup ## Say whether the local stack runs, and where
+	@$(RUN) tests.local.stack status
+
+logs: setup ## Print what the local functions have logged
+	@$(RUN) tests.local.stack logs
+
+demo: up ## Start the local stack and run the main job on real input
+	@$(RUN) tests.local.demo
+
+# ── Quality ──────────────────────────────────────────────────────────────────────────────────────────
+
+check: setup ## Lint, format, types, template
+	@$(RUN) ruff check .
+	@$(RUN) ruff format --check .
+	@$(RUN) mypy
+	@$(TOOLS)/sam/bin/python -m cfnlint template.yaml
+	@AWS_DEFAULT_REGION=us-east-1 $(SAM) validate --lint
+
+format: .venv/.stamp ## Format the code and mend what the linter can
+	@$(RUN) ruff check --fix .
+	@$(RUN) ruff format .
+
+test: check ## All checks and all tests; a local stack of their own serves the stack tests
+	@FUNNELHOOKS_STATE=.local/test $(RUN) pytest
+
+# ── Artefacts: every function ships the same folder, so imports read the same everywhere ─────────────
+
+# Installed once for all functions: keyed by what it was made from, and moved into place whole.
+DEPENDENCIES = .local/dependencies/$(FUNCTION_PYTHON)-$(FUNCTION_PLATFORM)-$(firstword $(shell cksum requirements/runtime.txt))
+
+ifeq ($(FUNCTION_PLATFORM),host)
+TARGET := --python $(TOOLS)/ministack/bin/python
+COMPILER := $(TOOLS)/ministack/bin/python
+else
+TARGET := --python $(TOOLS)/uv/bin/python --python-version $(FUNCTION_PYTHON) --python-platform $(FUNCTION_PLATFORM)
+COMPILER := python$(FUNCTION_PYTHON)
+endif
+
+# Bytecode halves a cold start. Only the target's own Python can make it; the folder's times change on
+# the way to Lambda, so the bytecode must not be checked against them.
+compile = if $(COMPILER) -c '' 2>/dev/null; then \
+	$(COMPILER) -m compileall -q --invalidation-mode unchecked-hash -s "$(1)" -p /var/task $(2); fi
+
+dependencies: $(TOOLS)/uv/.stamp
+	@[ -d "$(DEPENDENCIES)" ] || { \
+		new="$(DEPENDENCIES).$$$$"; \
+		trap 'rm -rf "$$new"' EXIT; \
+		$(UV) pip install --quiet --target "$$new" $(TARGET) --only-binary :all: \
+			--require-hashes -r requirements/runtime.txt; \
+		rm -rf "$$new/bin" "$$new/.lock"; \
+		$(call compile,$$new,"$$new"); \
+		$(TOOLS)/uv/bin/python -c 'import os, sys; os.rename(*sys.argv[1:])' "$$new" "$(DEPENDENCIES)" 2>/dev/null \
+			|| [ -d "$(DEPENDENCIES)" ]; }
+
+define ship
+import shutil, sys
+for folder in ("functions", "shared"):
+    shutil.copytree(folder, f"{sys.argv[1]}/{folder}", ignore=shutil.ignore_patterns("__pycache__"))
+endef
+export ship
+
+# `sam build` calls this once per function, in parallel, with ARTIFACTS_DIR set.
+build-%: dependencies
+	@cp -R "$(DEPENDENCIES)/." "$(ARTIFACTS_DIR)"
+	@$(TOOLS)/uv/bin/python -c "$$ship" "$(ARTIFACTS_DIR)"
+	@$(call compile,$(ARTIFACTS_DIR),"$(ARTIFACTS_DIR)/functions" "$(ARTIFACTS_DIR)/shared")
+
+# ── AWS ──────────────────────────────────────────────────────────────────────────────────────────────
+
+build: $(TOOLS)/sam/.stamp dependencies ## Build the artefacts for AWS
+	@$(COMPILER) -c '' 2>/dev/null || echo "No python$(FUNCTION_PYTHON) here: the artefacts go without bytecode, and cold starts take longer."
+	@env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS $(SAM) build
+
+# The answers go into a file of yours, not into the repository's defaults.
+deploy: build ## Deploy to your AWS account, with questions
+	@[ -f samconfig.local.toml ] || cp samconfig.toml samconfig.local.toml
+	@$(SAM) deploy --guided --stack-name $(STACK) --config-file "$(CURDIR)/samconfig.local.toml"
+
+bootstrap: .venv/.stamp ## Make the first workspace and key of a deployed stack: make bootstrap STACK=name
+	@$(RUN) shared.cli bootstrap --stack $(STACK)
+
+clean: down ## Remove everything that was made here: environments, tools, artefacts
+	@rm -rf .venv .local .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,37 @@
+"""What can go wrong with the local stack, in words for the person at the keyboard."""
+
+from pathlib import Path
+
+LAST_LINES = 15
+
+
+class LocalStackError(Exception):
+    """Ends the command with its message; with a log, also with the log's last lines."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, log: Path | None = None) -> None:
+        super().__init__(message)
+        self.log = log
+
+    def explain(self) -> str:
+        if self.log is None or not self.log.exists():
+            return str(self)
+        lines = self.log.read_text(errors="replace").splitlines()[-LAST_LINES:]
+        return "\n".join([*(f"  | {line}" for line in lines), str(self), f"All of it: {self.log}"])
+
+
+class PortTakenError(LocalStackError):
+    exit_code = 2
+
+    def __init__(self, port: int) -> None:
+        super().__init__(
+            f"Port {port} is taken by another program. Choose another one "
+            f"(FUNNELHOOKS_PORT={port + 1} make up), or leave FUNNELHOOKS_PORT unset "
+            "and a free one is found."
+        )
+
+
+class NotUpError(LocalStackError):
+    def __init__(self, message: str = "The local stack is not running.") -> None:
+        super().__init__(f"{message} Start it: make up")
