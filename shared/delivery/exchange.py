@@ -1,0 +1,135 @@
+"""One request on its way to a customer: how far it came, and how long it may still take."""
+
+import http.client
+import ssl
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+
+from urllib3.exceptions import HTTPError
+
+from shared.delivery import guard
+
+CONNECT_S = 3.0
+EXCHANGE_S = 10.0
+WIRE_BYTES = 256 * 1024  # of one answer in all: headers, framing and body
+
+
+class Cause(StrEnum):
+    """Why an attempt failed. Whatever the clock ended is a timeout, in whichever stage."""
+
+    DNS = "dns"
+    REFUSED_ADDRESS = "refused_address"
+    CONNECT = "connect"
+    TLS = "tls"
+    TIMEOUT = "timeout"
+    PROTOCOL = "protocol"
+    HTTP_STATUS = "http_status"  # for whoever judges the status; the sender does not
+
+
+class Stage(StrEnum):
+    LOOKUP = "looking up the host"
+    CONNECT = "connecting"
+    TLS = "in the TLS handshake"
+    SEND = "sending the request"
+    WAIT = "waiting for the first byte"
+    READ = "reading the answer"
+
+
+_CAUSES = {
+    Stage.LOOKUP: Cause.DNS,
+    Stage.CONNECT: Cause.CONNECT,
+    Stage.TLS: Cause.TLS,
+    # Lost before the first byte: most often a connection that the server was just closing. It may
+    # have acted on the request, so sending again is left to the schedule.
+    Stage.SEND: Cause.CONNECT,
+    Stage.WAIT: Cause.CONNECT,
+    Stage.READ: Cause.PROTOCOL,
+}
+
+
+class FailedError(Exception):
+    def __init__(self, cause: Cause, detail: str) -> None:
+        super().__init__(detail)
+        self.cause = cause
+        self.detail = detail
+
+
+class Exchange:
+    """The clock and the notebook of one request."""
+
+    def __init__(self, policy: guard.Policy, timeout_s: float) -> None:
+        self.policy = policy
+        self.timeout_s = timeout_s
+        self.started = time.monotonic()
+        self.deadline = self.started + timeout_s
+        self.stage = Stage.LOOKUP
+        self.spent_ms: dict[Stage, int] = {}
+        self.address: str | None = None
+        self.reused = False
+        self._sent_at = self.started
+        self._wire_bytes = 0
+
+    def remaining_s(self) -> float:
+        remaining = self.deadline - time.monotonic()
+        if remaining <= 0:
+            raise TimeoutError
+        return remaining
+
+    @contextmanager
+    def during(self, stage: Stage) -> Iterator[None]:
+        """Time a stage, and give what goes wrong on the network in it a cause."""
+        self.stage = stage
+        began = time.monotonic()
+        try:
+            yield
+        except guard.RefusedAddressError as error:
+            raise FailedError(Cause.REFUSED_ADDRESS, str(error)) from None
+        except (OSError, http.client.HTTPException, HTTPError) as error:
+            raise self._failure(error) from error
+        finally:
+            self.spent_ms.setdefault(stage, ms_since(began))
+
+    def sent(self) -> None:
+        self._sent_at = time.monotonic()
+
+    def received(self, count: int) -> None:
+        if count and self.stage is Stage.WAIT:
+            self.stage = Stage.READ
+            self.spent_ms[Stage.WAIT] = ms_since(self._sent_at)
+        self._wire_bytes += count
+        if self._wire_bytes > WIRE_BYTES:
+            raise FailedError(Cause.PROTOCOL, f"the answer is longer than {WIRE_BYTES} bytes")
+
+    def _failure(self, error: Exception) -> FailedError:
+        origin = error.__cause__ or error  # urllib3 wraps what goes wrong inside a body
+        if isinstance(origin, TimeoutError):
+            return FailedError(Cause.TIMEOUT, f"out of time while {self.stage}")
+        lost = isinstance(origin, ssl.SSLEOFError | ssl.SSLZeroReturnError)
+        if isinstance(origin, ssl.SSLError) and not lost:
+            return FailedError(Cause.TLS, _told(origin))
+        again = " (on a connection used before)" if self.reused else ""
+        return FailedError(_CAUSES[self.stage], f"{_told(origin)} while {self.stage}{again}")
+
+
+def ms_since(began: float) -> int:
+    return round((time.monotonic() - began) * 1000)
+
+
+def _told(error: BaseException) -> str:
+    """Say what happened without quoting what was sent or received."""
+    match error:
+        case ssl.SSLCertVerificationError():
+            return f"certificate refused: {error.verify_message}"
+        case ssl.SSLError():
+            return f"TLS failed: {error.reason}"
+        case http.client.RemoteDisconnected():
+            return "connection closed"
+        case http.client.BadStatusLine():
+            return "not an HTTP answer"
+        case http.client.IncompleteRead():
+            return "answer cut off"
+        case OSError(strerror=str(text)):
+            return text
+    return f"invalid HTTP ({type(error).__name__})"
