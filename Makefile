@@ -168,4 +168,5 @@ bootstrap: .venv/.stamp ## Make the first workspace and key of a deployed stack:
 	@$(RUN) shared.cli bootstrap --stack $(STACK)
 
 clean: down ## Remove everything that was made here: environments, tools, artefacts
+	@FUNNELHOOKS_STATE=.local/test $(MAKE) down
 	@rm -rf .venv .local .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -17,13 +17,7 @@ from tests.local.errors import LocalStackError, PortTakenError
 PYTHON = Path(".local/tools/ministack/bin/python")
 HOST = "127.0.0.1"
 
-# MiniStack answers /health for itself on every host name; that path is our API's.
-LAUNCH = """
-from ministack import app
-
-app._HEALTH_PATHS = ("/_ministack/health",)
-app.main()
-"""
+LAUNCHER = Path(__file__).with_name("ministack.py")
 
 
 class Emulator(BaseModel):
@@ -59,7 +53,9 @@ class Emulator(BaseModel):
             _wait_until_gone(self, timeout_s=5)
 
 
-def start(state: Path, port: int | None, preferred: int | None = None) -> Emulator:
+def start(
+    state: Path, port: int | None, *, preferred: int | None = None, minute_s: float = 60
+) -> Emulator:
     """Start MiniStack; `port` is what the user asked for, `preferred` what would be nice."""
     if port is not None and not _is_free(port):
         raise PortTakenError(port)
@@ -67,9 +63,10 @@ def start(state: Path, port: int | None, preferred: int | None = None) -> Emulat
     scratch = _fresh(state / "tmp")
     with (state / "ministack.log").open("wb") as log:
         process = subprocess.Popen(
-            [PYTHON.absolute(), "-c", LAUNCH],
+            # -P: the launcher's neighbours are no modules of MiniStack's.
+            [PYTHON.absolute(), "-P", LAUNCHER],
             cwd=scratch,
-            env=_environment(port, scratch),
+            env={**_environment(port, scratch), "SCHEDULE_MINUTE_S": str(minute_s)},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

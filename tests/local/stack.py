@@ -79,12 +79,17 @@ def up(
     *,
     port: int | None = None,
     parameters: Mapping[str, str] | None = None,
+    minute_s: float = 60,
 ) -> Stack:
-    """Start the stack, mend it, or bring it up to date; `parameters` go over LOCAL_PARAMETERS."""
+    """Start the stack, mend it, or bring it up to date.
+
+    `parameters` go over LOCAL_PARAMETERS. A schedule's minute lasts `minute_s`, as long as the
+    emulator lives.
+    """
     state = state or state_folder()
     wanted = {**LOCAL_PARAMETERS, **(parameters or {})}
     with _alone(state):
-        running, known = _running_emulator(state, port)
+        running, known = _running_emulator(state, port, minute_s)
         fingerprint = sam.fingerprint(wanted)
         if known and known.fingerprint == fingerprint and _is_healthy(known.api_url):
             print(f"The local stack is up and up to date: {known.api_url}")
@@ -108,7 +113,7 @@ def down(state: Path | None = None) -> None:
         else:
             print("The local stack is not running.")
         for path in state.iterdir():
-            if path.name in KEPT or path.is_dir() and _is_state_folder(path):
+            if path.name in KEPT or _is_state_folder(path):
                 continue
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
@@ -124,23 +129,33 @@ def function_logs(stack: Stack) -> Iterator[str]:
             yield from (event["message"] for page in pages for event in page["events"])
 
 
-def _running_emulator(state: Path, port: int | None) -> tuple[Emulator, Stack | None]:
+def _running_emulator(
+    state: Path, port: int | None, minute_s: float
+) -> tuple[Emulator, Stack | None]:
     """A MiniStack that answers, and the stack that is in it, if there is one."""
-    left = _read_emulator(state)
-    if left and left.is_running() and left.answers():
+    left, known = _read_emulator(state), _read(state)
+    if left and known and left.is_running() and left.answers():
         if port not in (None, left.port):
             raise LocalStackError(
                 f"The local stack runs on port {left.port}. To move it to {port}: make down first."
             )
-        return left, _read(state)
+        return left, known
     if left:
-        print("MiniStack has died, and its data with it: starting anew.")
+        print(f"{_what_is_left(left)}: starting anew.")
         left.stop()
         (state / "stack.json").unlink(missing_ok=True)
     with step("Starting MiniStack"):
-        started = emulator.start(state, port, preferred=left.port if left else None)
+        started = emulator.start(
+            state, port, preferred=left.port if left else None, minute_s=minute_s
+        )
     (state / "emulator.json").write_text(started.model_dump_json())
     return started, None
+
+
+def _what_is_left(left: Emulator) -> str:
+    if left.is_running():
+        return "The last start did not come to its end" if left.answers() else "MiniStack hangs"
+    return "MiniStack has died, and its data with it"
 
 
 def _deploy(
@@ -151,6 +166,8 @@ def _deploy(
     known: Stack | None,
 ) -> Stack:
     (state / "sam.log").unlink(missing_ok=True)
+    if known:  # What is deployed is uncertain until this has come to its end.
+        _write(state, known.model_copy(update={"fingerprint": ""}))
     with step("Building the functions (sam build)"):
         sam.build(state)
     with step("Deploying the template (sam deploy)"):
@@ -173,7 +190,7 @@ def _deploy(
         emulator=running,
         **workspace,
     )
-    (state / "stack.json").write_text(stack.model_dump_json(indent=2) + "\n")
+    _write(state, stack)
     return stack
 
 
@@ -259,6 +276,10 @@ def _read(state: Path) -> Stack | None:
         return Stack.model_validate_json((state / "stack.json").read_text())
     except (FileNotFoundError, ValidationError):
         return None
+
+
+def _write(state: Path, stack: Stack) -> None:
+    (state / "stack.json").write_text(stack.model_dump_json(indent=2) + "\n")
 
 
 def _read_emulator(state: Path) -> Emulator | None:

@@ -1,0 +1,86 @@
+"""Starts MiniStack, with the gaps closed in which it differs from AWS to our harm.
+
+It runs on MiniStack's own Python, as a file: `python -P tests/local/ministack.py`. A name that a
+new version of MiniStack no longer has is an error here, so that its gap is looked at again.
+"""
+
+import os
+import threading
+import time
+from typing import Any
+
+from ministack import app  # type: ignore[import-not-found]
+from ministack.core import concurrency, iam_actions  # type: ignore[import-not-found]
+from ministack.services import eventbridge, lambda_svc  # type: ignore[import-not-found]
+
+# IAM knows no batch actions: the policy that allows the single one allows its batch.
+SINGLE_ACTIONS = {
+    "sqs:SendMessageBatch": "sqs:SendMessage",
+    "sqs:DeleteMessageBatch": "sqs:DeleteMessage",
+    "sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
+}
+
+
+def replace(module: Any, name: str, new: Any) -> Any:
+    """Returns what was there."""
+    old = getattr(module, name)
+    setattr(module, name, new)
+    return old
+
+
+def iam_action(service: str, *request: Any) -> str | None:
+    action: str | None = find_iam_action(service, *request)
+    return SINGLE_ACTIONS.get(action, action) if action else None
+
+
+def concurrency_of(mapping: dict[str, Any], *function: Any) -> int:
+    """A number that comes from a template's parameter arrives as a string."""
+    scaling = mapping.get("ScalingConfig") or {}
+    if "MaximumConcurrency" in scaling:
+        scaling["MaximumConcurrency"] = int(scaling["MaximumConcurrency"])
+    return int(find_concurrency(mapping, *function))
+
+
+def execute(function: dict[str, Any], event: Any) -> dict[str, Any]:
+    """A stream's batch with failures is tried again, whole; MiniStack would take it as done."""
+    result: dict[str, Any] = run(function, event)
+    if _is_stream(event) and _failures(result.get("body")):
+        return {**result, "error": True, "body": {"errorType": "BatchItemFailures"}}
+    return result
+
+
+def rate_s(expression: str) -> int | None:
+    seconds: int | None = find_rate_s(expression)
+    return max(1, round(seconds * MINUTE_S / 60)) if seconds else seconds
+
+
+def look_at_queues() -> None:
+    """SQS hands out a message when its delay ends; MiniStack's mappings look once a second."""
+    while True:
+        time.sleep(0.1)
+        concurrency.esm_wake.set()
+
+
+def _is_stream(event: Any) -> bool:
+    records = event.get("Records") if isinstance(event, dict) else None
+    return isinstance(records, list) and records[0].get("eventSource") == "aws:dynamodb"
+
+
+def _failures(body: Any) -> bool:
+    return isinstance(body, dict) and bool(body.get("batchItemFailures"))
+
+
+# What a minute of a schedule lasts, so that a test need not wait for one.
+MINUTE_S = float(os.environ.pop("SCHEDULE_MINUTE_S", "60"))
+
+replace(app, "_HEALTH_PATHS", ("/_ministack/health",))  # /health is a path of our API
+find_iam_action = replace(iam_actions, "extract_iam_action", iam_action)
+find_concurrency = replace(lambda_svc, "_sqs_esm_concurrency", concurrency_of)
+run = replace(lambda_svc, "_execute_function", execute)
+find_rate_s = replace(eventbridge, "_parse_rate_seconds", rate_s)
+replace(eventbridge, "_SCHEDULER_TICK_INTERVAL", min(10, MINUTE_S / 5))
+replace(lambda_svc, "_ESM_IDLE_WAKE_GAP_SECONDS", 0.01)
+
+if __name__ == "__main__":
+    threading.Thread(target=look_at_queues, daemon=True).start()
+    app.main()
