@@ -21,6 +21,9 @@ __all__ = ["Answer", "Cause", "Sender", "Timings"]
 READ_BYTES = 64 * 1024
 KEPT_BYTES = 1024
 
+# What a caller names itself goes first. No Accept-Encoding: answers are short.
+_HEADERS = {"User-Agent": "Funnelhooks", "Accept": "*/*"}
+
 # It writes URLs, with their queries, into its warnings about malformed headers.
 logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
 
@@ -84,13 +87,9 @@ class Sender:
     def _exchanged(
         self, exchange: Exchange, url: str, headers: Mapping[str, str], body: bytes
     ) -> Answer:
-        with self._session.post(
-            url,
-            data=body,
-            headers=headers,
-            timeout=exchange.timeout_s,
-            allow_redirects=False,
-            stream=True,
+        request = requests.Request("POST", url, headers={**_HEADERS, **headers}, data=body)
+        with self._session.send(
+            request.prepare(), timeout=exchange.timeout_s, allow_redirects=False, stream=True
         ) as response:
             return _read(exchange, response.raw)
 
@@ -116,8 +115,6 @@ class _Session(requests.Session):
         super().__init__()
         self.trust_env = False
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
-        self.headers.clear()
-        self.headers.update({"User-Agent": "Funnelhooks", "Accept": "*/*"})
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         """None, always: even unfollowed, a redirect would have its whole body read."""

@@ -78,6 +78,7 @@ class FinalResponse(http.client.HTTPResponse):
 
 class Connection(HTTPConnection):
     response_class = FinalResponse
+    sock: TimedSocket
 
     _address: str | None = None
     _last_used = 0.0
@@ -100,7 +101,7 @@ class Connection(HTTPConnection):
 
     def request(self, *args: Any, **kwargs: Any) -> None:
         exchange = current.get()
-        if self.sock is None:
+        if self.is_closed:
             self.connect()
         exchange.address, exchange.reused = self._address, bool(self._last_used)
         self.sock.exchange = exchange
