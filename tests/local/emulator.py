@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from tests.local.errors import LocalStackError, PortTakenError
+from tests.local.errors import LocalStackError, PortError
 
 PYTHON = Path(".local/tools/ministack/bin/python")
 HOST = "127.0.0.1"
@@ -58,7 +58,10 @@ def start(
 ) -> Emulator:
     """Start MiniStack; `port` is what the user asked for, `preferred` what would be nice."""
     if port is not None and not _is_free(port):
-        raise PortTakenError(port)
+        raise PortError(
+            f"Port {port} is taken by another program. Set FUNNELHOOKS_PORT to another port, or "
+            "unset it and a free one is found; then repeat the command."
+        )
     port = port or _free_port(preferred)
     scratch = _fresh(state / "tmp")
     with (state / "ministack.log").open("wb") as log:

@@ -21,15 +21,10 @@ class LocalStackError(Exception):
         return "\n".join([*(f"  | {line}" for line in lines), str(self), f"All of it: {self.log}"])
 
 
-class PortTakenError(LocalStackError):
-    exit_code = 2
+class PortError(LocalStackError):
+    """The port that was asked for cannot be had."""
 
-    def __init__(self, port: int) -> None:
-        super().__init__(
-            f"Port {port} is taken by another program. Choose another one "
-            f"(FUNNELHOOKS_PORT={port + 1} make up), or leave FUNNELHOOKS_PORT unset "
-            "and a free one is found."
-        )
+    exit_code = 2
 
 
 class NotUpError(LocalStackError):

@@ -54,7 +54,8 @@ def deploy(state: Path, endpoint_url: str, parameters: Mapping[str, str]) -> Non
         *("deploy", "--template-file", str(_built(state) / "template.yaml")),
         *("--stack-name", STACK_NAME, "--region", REGION),
         *("--no-resolve-s3", "--s3-bucket", BUCKET, "--capabilities", "CAPABILITY_IAM"),
-        *("--no-confirm-changeset", "--no-progressbar", "--parameter-overrides", *overrides),
+        *("--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar"),
+        *("--parameter-overrides", *overrides),
     ]
     _run(state, command, _aws(endpoint_url))
 

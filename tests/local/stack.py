@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tests.local import emulator, sam
 from tests.local.emulator import Emulator
-from tests.local.errors import LocalStackError, NotUpError
+from tests.local.errors import LocalStackError, NotUpError, PortError
 from tests.local.progress import step
 
 # Parameters of the template that differ from their defaults on this machine.
@@ -136,7 +136,7 @@ def _running_emulator(
     left, known = _read_emulator(state), _read(state)
     if left and known and left.is_running() and left.answers():
         if port not in (None, left.port):
-            raise LocalStackError(
+            raise PortError(
                 f"The local stack runs on port {left.port}. To move it to {port}: make down first."
             )
         return left, known
@@ -253,7 +253,7 @@ def _is_healthy(api_url: str) -> bool:
     return _health(api_url) == "200"
 
 
-def _wait_until_healthy(api_url: str, *, timeout_s: float = 30) -> None:
+def _wait_until_healthy(api_url: str, *, timeout_s: float = 15) -> None:
     deadline = time.monotonic() + timeout_s
     while (answer := _health(api_url)) != "200":
         if time.monotonic() > deadline:
@@ -317,7 +317,7 @@ def _asked_port() -> int | None:
     if not asked:
         return None
     if not asked.isdecimal() or not 0 < int(asked) < 65536:
-        raise LocalStackError(f"FUNNELHOOKS_PORT is no port number: {asked}")
+        raise PortError(f"FUNNELHOOKS_PORT is no port number: {asked}")
     return int(asked)
 
 
