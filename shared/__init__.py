@@ -1,6 +1,7 @@
 """The platform's rooms; none of them imports from functions/.
 
 api         what every HTTPS function needs: resolver, authentication, errors, paging
+workspaces  workspaces and API keys
 configs     webhook configs and their triggers, and the ConfigTable store
 events      accepting an event, and the EventTable store of events
 dialects    one module per system: how it is spoken

@@ -1,0 +1,35 @@
+"""What the calls of `configs` share."""
+
+from functools import cache
+
+from shared import aws, settings
+from shared.api.auth import Keyring
+from shared.clock import now_ms
+from shared.configs.store import ConfigStore
+from shared.delivery.guard import Policy
+from shared.workspaces.store import WorkspaceStore
+
+
+@cache
+def env() -> settings.Settings:
+    return settings.load()
+
+
+@cache
+def configs() -> ConfigStore:
+    return ConfigStore(aws.dynamodb(), env().config_table)
+
+
+@cache
+def workspaces() -> WorkspaceStore:
+    return WorkspaceStore(aws.dynamodb(), env().config_table)
+
+
+@cache
+def keyring() -> Keyring:
+    return Keyring(workspaces(), now_ms)
+
+
+@cache
+def policy() -> Policy:
+    return Policy(allow_private=env().allow_private_targets, ports=env().ports)

@@ -1,0 +1,18 @@
+"""Accepts events over HTTPS, from EventBridge and the intake queue, and by direct invocation."""
+
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from functions.ingest.api import app
+from functions.ingest.intake import accept_invocation, accept_message
+from shared.api.resolver import is_http, resolve
+from shared.batch import each, message_id
+
+
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    if is_http(event):
+        return resolve(app, event, context)
+    if "Records" in event:
+        return each(event["Records"], message_id, accept_message)
+    return accept_invocation(event)

@@ -1,0 +1,62 @@
+"""What the roads into `ingest` share: the store, the keys, the clock."""
+
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any
+
+from shared import aws, settings
+from shared.api.auth import Keyring
+from shared.api.resolver import error_body
+from shared.clock import now_ms
+from shared.errors import ConflictError, FunnelhooksError, InvalidError, TooLargeError
+from shared.events import intake
+from shared.events.store import EventStore
+from shared.workspaces.store import WorkspaceStore
+
+MAX_BATCH = 100
+PARALLEL = 10
+
+
+@cache
+def store() -> EventStore:
+    env = settings.load()
+    return EventStore(aws.dynamodb(), env.event_table, env.retention_days, env.repair_after_s)
+
+
+@cache
+def workspaces() -> WorkspaceStore:
+    return WorkspaceStore(aws.dynamodb(), settings.load().config_table)
+
+
+@cache
+def keyring() -> Keyring:
+    return Keyring(workspaces(), now_ms)
+
+
+def accept(values: Any, workspace_id: str, event_id: str | None = None) -> str:
+    """The id of the event, which is stored now, or was before with the same body."""
+    event = intake.accept(intake.read(values), workspace_id, now_ms(), event_id)
+    size = len(event.payload.encode())
+    if size > intake.MAX_EVENT_BYTES:
+        raise TooLargeError(f"The event has {size} bytes, the limit is {intake.MAX_EVENT_BYTES}.")
+    if store().add(event) not in (None, event.fingerprint):
+        raise ConflictError(
+            f"The event id {event.event_id} is taken by an event with another body. "
+            "Send the same body to repeat it, or another id."
+        )
+    return event.event_id
+
+
+def accept_batch(batch: Any, workspace_id: str) -> list[dict[str, Any]]:
+    """Each event is answered by itself, in the order of the batch."""
+    if not isinstance(batch, list) or not 1 <= len(batch) <= MAX_BATCH:
+        raise InvalidError.at("events", f"must be an array of 1 to {MAX_BATCH} events")
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        return list(pool.map(lambda values: _answer(values, workspace_id), batch))
+
+
+def _answer(values: Any, workspace_id: str) -> dict[str, Any]:
+    try:
+        return {"event_id": accept(values, workspace_id)}
+    except FunnelhooksError as error:
+        return error_body(error)

@@ -1,0 +1,39 @@
+"""Later attempts from the retry queue; on a schedule, whatever is due soon or was lost."""
+
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from shared import aws, settings
+from shared.clock import MS_PER_S, now_ms
+from shared.configs.store import ConfigStore
+from shared.delivery.fanout import remembering
+from shared.delivery.sweep import Sweep
+from shared.delivery.wake import WakeIndex
+from shared.delivery.wiring import deliver, retry_queue
+from shared.observability import logger
+
+# A page of the index takes less; what is left is found a minute later.
+SWEEP_MARGIN_MS = 5 * MS_PER_S
+
+
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    if event.get("operation") == "sweep":
+        return sweep(context)
+    return deliver(event, context)
+
+
+def sweep(context: LambdaContext) -> dict[str, Any]:
+    env = settings.load()
+    wake = WakeIndex(
+        aws.dynamodb(), env.event_table, env.config_table, env.retention_days, env.repair_after_s
+    )
+    swept = Sweep(
+        wake=wake,
+        queue=retry_queue(),
+        ask=remembering(ConfigStore(aws.dynamodb(), env.config_table)),
+        clock=now_ms,
+        has_time=lambda: context.get_remaining_time_in_millis() > SWEEP_MARGIN_MS,
+    ).run()
+    logger.info("swept", **swept.model_dump())
+    return swept.model_dump()

@@ -1,0 +1,80 @@
+"""Bytes to JSON, with every bound stated and every refusal saying where."""
+
+import json
+from typing import Any
+
+from shared.errors import InvalidError, TooLargeError
+
+MAX_DEPTH = 32
+
+
+def parse_json(body: bytes, limit: int) -> Any:
+    """The value of `body`.
+
+    Raises TooLargeError over `limit` bytes; InvalidError with line and column for what is not JSON,
+    for NaN and Infinity, for halves of a surrogate pair and for more than MAX_DEPTH levels.
+    """
+    if len(body) > limit:
+        raise TooLargeError(f"The body has {len(body)} bytes, the limit is {limit}.")
+    text = _text(body)
+    if not text.strip():
+        raise InvalidError("The body is empty, a JSON object is expected.")
+    value = _value(text)
+    _check(value)
+    return value
+
+
+def _text(body: bytes) -> str:
+    try:
+        return body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InvalidError(f"The body is not UTF-8: see byte {error.start}.") from None
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text, parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise InvalidError(f"The body is not JSON: {error.msg} at {place}.") from None
+    except RecursionError:
+        raise _too_deep() from None
+    except ValueError as error:
+        raise InvalidError(f"The body is not JSON: {error}.") from None
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _check(value: Any) -> None:
+    """Walks by levels, so that a deep value cannot exhaust the stack."""
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        level = [inner for outer in level for inner in _children(outer)]
+        if not level:
+            return
+    raise _too_deep()
+
+
+def _children(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return [*value, *value.values()]
+    if isinstance(value, list):
+        return value
+    if isinstance(value, str):
+        _refuse_surrogates(value)
+    return []
+
+
+def _refuse_surrogates(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InvalidError(
+            "The body holds half of a surrogate pair (one of \\ud800 to \\udfff), no character."
+        ) from None
+
+
+def _too_deep() -> InvalidError:
+    return InvalidError(f"The body is nested deeper than {MAX_DEPTH} levels.")

@@ -1,0 +1,100 @@
+"""One botocore session for the process, and plain Python values in and out of DynamoDB."""
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from boto3.dynamodb.types import Binary, TypeDeserializer, TypeSerializer
+from botocore.config import Config
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_sqs import SQSClient
+
+_config = Config(
+    connect_timeout=2,
+    read_timeout=5,
+    retries={"mode": "standard", "total_max_attempts": 4},
+    max_pool_connections=25,
+    tcp_keepalive=True,
+)
+# DynamoDB takes 100 keys a call; it may leave some of them to be asked for again.
+MAX_BATCH_KEYS = 100
+_READ_ROUNDS = 5
+
+_serialize = TypeSerializer().serialize
+_deserialize = TypeDeserializer().deserialize
+
+
+class NotReadError(Exception):
+    """DynamoDB left keys of a batch unread, time after time."""
+
+
+@cache
+def _session() -> boto3.Session:
+    return boto3.Session()
+
+
+@cache
+def dynamodb() -> "DynamoDBClient":
+    return _session().client("dynamodb", config=_config)
+
+
+@cache
+def sqs() -> "SQSClient":
+    return _session().client("sqs", config=_config)
+
+
+def to_item(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Attributes of an item; a value of None is left out."""
+    return {name: _serialize(value) for name, value in values.items() if value is not None}
+
+
+def from_item(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _plain(_deserialize(value)) for name, value in item.items()}
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case Decimal():
+            return int(value)
+        case Binary():
+            return bytes(value)  # type: ignore[call-overload]  # it has __bytes__
+        case list():
+            return [_plain(element) for element in value]
+        case dict():
+            return {name: _plain(element) for name, element in value.items()}
+        case _:
+            return value
+
+
+def batch_get(
+    dynamodb: "DynamoDBClient", keys: Mapping[str, Iterable[Mapping[str, str]]]
+) -> dict[str, list[dict[str, Any]]]:
+    """The items that exist, by table, read consistently. At most 100 keys in all go in one call."""
+    wanted = [(table, dict(key)) for table, some in keys.items() for key in some]
+    found: dict[str, list[dict[str, Any]]] = {table: [] for table in keys}
+    for start in range(0, len(wanted), MAX_BATCH_KEYS):
+        for table, item in _read_all(dynamodb, wanted[start : start + MAX_BATCH_KEYS]):
+            found[table].append(item)
+    return found
+
+
+def _read_all(
+    dynamodb: "DynamoDBClient", wanted: list[tuple[str, dict[str, str]]]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    request: dict[str, Any] = {}
+    for table, key in wanted:
+        request.setdefault(table, {"Keys": [], "ConsistentRead": True})["Keys"].append(to_item(key))
+    for attempt in range(_READ_ROUNDS):
+        answer = dynamodb.batch_get_item(RequestItems=request)
+        for table, items in answer["Responses"].items():
+            yield from ((table, from_item(item)) for item in items)
+        request = answer.get("UnprocessedKeys", {})
+        if not request:
+            return
+        time.sleep(0.05 * 2**attempt)
+    raise NotReadError

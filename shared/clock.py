@@ -1,0 +1,41 @@
+"""Time as integer milliseconds UTC, and how it is written."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import BeforeValidator
+
+Clock = Callable[[], int]
+
+MS_PER_S = 1000
+MS_PER_DAY = 86_400 * MS_PER_S
+# 9999-12-31: the last moment that datetime can write.
+LAST_MS = 253_402_300_799_999
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def rfc3339(ms: int) -> str:
+    """`2026-04-29T18:04:15.000Z`"""
+    moment = datetime.fromtimestamp(ms / MS_PER_S, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def parse_ms(value: object) -> object:
+    """Integer milliseconds stay; ISO 8601 text with an offset becomes milliseconds."""
+    if not isinstance(value, str):
+        return value
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        raise ValueError("must be integer milliseconds or ISO 8601 with an offset") from None
+    if moment.tzinfo is None:
+        raise ValueError("must carry an offset, such as Z or +02:00")
+    return round(moment.timestamp() * MS_PER_S)
+
+
+Milliseconds = Annotated[int, BeforeValidator(parse_ms)]

@@ -1,0 +1,30 @@
+"""The keys of ConfigTable.
+
+pk                          sk               what
+W#<workspace>               WORKSPACE        a workspace
+                            CONFIG#<id>      a webhook config of it
+W#<workspace>#T#<type>      <config id>      the config wants events of that type
+KEY#<sha256 of the secret>  KEY              an API key
+SWEEP                       <shard>          how far the sweep has read a shard of events
+"""
+
+WORKSPACE_SK = "WORKSPACE"
+API_KEY_SK = "KEY"
+CONFIG_PREFIX = "CONFIG#"
+SWEEP = "SWEEP"
+
+
+def workspace(workspace_id: str) -> str:
+    return f"W#{workspace_id}"
+
+
+def config_sk(config_id: str) -> str:
+    return CONFIG_PREFIX + config_id
+
+
+def triggers(workspace_id: str, event_type: str) -> str:
+    return f"W#{workspace_id}#T#{event_type}"
+
+
+def api_key(secret_sha256: str) -> str:
+    return f"KEY#{secret_sha256}"

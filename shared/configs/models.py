@@ -1,0 +1,79 @@
+"""A webhook config: a destination and what it wants. Each API shows it in its own words."""
+
+from enum import StrEnum
+
+from pydantic import Field
+
+from shared.model import Model
+
+# So that the list, and not the database, is what refuses a config.
+MAX_TRIGGERS = 50
+
+
+class Status(StrEnum):
+    ACTIVE = "active"
+    ARCHIVED = "archived"
+    DELETED = "deleted"
+
+
+class TargetType(StrEnum):
+    CUSTOM = "custom"
+    ZAPIER = "zapier"
+    MAKE = "make"
+    PIPEDREAM = "pipedream"
+    N8N = "n8n"
+    TRAY_IO = "tray_io"
+    IFTTT = "ifttt"
+    AWS_LAMBDA = "aws_lambda"
+
+
+class Trigger(Model):
+    """Events of a type, and of them those that match every filter that is set."""
+
+    event_type: str
+    funnel_id: str | None = None
+    node_id: str | None = None
+    traffic_source_id: str | None = None
+    action_number: int | None = None
+
+
+class BasicAuth(Model):
+    username: str
+    password: str
+
+
+class WebhookConfig(Model):
+    """Times are milliseconds, waits are seconds.
+
+    `version` counts the saves, so that of two at once one is refused, and none is half applied.
+    """
+
+    id: str
+    workspace_id: str
+    name: str
+    description: str = ""
+    category_id: str = ""
+    status: Status = Status.ACTIVE
+    enabled: bool = True
+    target_type: TargetType = TargetType.CUSTOM
+    url: str = ""
+    headers: dict[str, str] = Field(default_factory=dict)
+    basic_auth: BasicAuth | None = None
+    triggers: tuple[Trigger, ...]
+    dialect: str = "funnelflux"
+    managed_by: str = "dashboard"
+    secret: str
+    retry_schedule: tuple[int, ...] | None = None
+    timeout_s: int = 10
+    created_at: int
+    updated_at: int
+    deleted_at: int | None = None
+    version: int = 1
+
+    @property
+    def is_receiving(self) -> bool:
+        return self.status is Status.ACTIVE and self.enabled
+
+    @property
+    def event_types(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(trigger.event_type for trigger in self.triggers))

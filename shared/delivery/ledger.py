@@ -1,0 +1,241 @@
+"""Deliveries in EventTable: each attempt is claimed before its request goes out, settled after it.
+
+Only the holder of a lease settles its attempt, so of two workers with the same message one sends.
+"""
+
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from botocore.exceptions import ClientError
+
+from shared import ids
+from shared.aws import from_item, to_item
+from shared.clock import MS_PER_DAY, MS_PER_S
+from shared.delivery.models import Attempt, Delivery, Reason, State
+from shared.delivery.queues import MAX_DELAY_MS, Pointer
+from shared.events import keys
+from shared.events.models import Event
+from shared.model import Model
+from shared.update import Update
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+# Longer than a whole attempt: 10 s for the exchange, and what the writes around it may take.
+LEASE_MS = 30 * MS_PER_S
+# A message that comes early by no more than this is not sent round again.
+EARLY_MS = MS_PER_S
+# A wait beyond the delay queue's reach is parked until so long before its end: the sweep, which
+# runs every minute, then hands it to the delay queue, which ends it to the second.
+PARK_LEAD_MS = MAX_DELAY_MS - 300 * MS_PER_S
+
+_FIRST = (
+    "attribute_not_exists(pk) OR #state = :when_pending"
+    " OR (#state = :when_sending AND attempt = :when_attempt AND lease_until < :when_now)"
+)
+_LATER = (
+    "(#state = :when_waiting AND attempt = :when_previous AND next_attempt_at <= :when_soon)"
+    " OR (#state = :when_sending AND attempt = :when_attempt AND lease_until < :when_now)"
+)
+_HOLDER = "#state = :when_sending AND lease = :when_lease"
+
+_COLUMNS = frozenset(Delivery.model_fields)
+
+
+class NotDue(Model):
+    """The attempt is to be made, `wait_ms` from now."""
+
+    wait_ms: int
+
+
+class Ledger:
+    def __init__(
+        self, dynamodb: "DynamoDBClient", table: str, retention_days: int, repair_after_s: int
+    ) -> None:
+        self._dynamodb = dynamodb
+        self._table = table
+        self._retention_ms = retention_days * MS_PER_DAY
+        self._repair_after_ms = repair_after_s * MS_PER_S
+
+    def claim(self, pointer: Pointer, event: Event | None, now: int) -> Delivery | NotDue | None:
+        """The delivery, whose attempt is now this caller's alone; None if it is not to be made.
+
+        `event` is needed for the first attempt, which makes the delivery.
+        """
+        until = now + LEASE_MS
+        update = Update().set(
+            {
+                "state": State.SENDING,
+                "attempt": pointer.attempt,
+                "lease": ids.new_lease(),
+                "lease_until": until,
+            }
+        )
+        if pointer.attempt > 1:
+            update.set(_wake(pointer.request_id, until + self._repair_after_ms))
+        self._born(update, pointer, event, now).once({"built_at": now})
+        update.when(*_claimable(pointer.attempt, now))
+        try:
+            return self._update(pointer.workspace_id, pointer.request_id, update)
+        except ClientError as error:
+            return _why_not(error, pointer.attempt, now)
+
+    def set_aside(
+        self, pointer: Pointer, event: Event | None, state: State, reason: Reason, now: int
+    ) -> bool:
+        """Hold or cancel a delivery in place of its next attempt. False if it has moved on."""
+        update = Update().set(
+            {"state": state, "reason": reason, "settled_at": now, "attempt": pointer.attempt - 1}
+            | _ASLEEP
+            | _listed_as(pointer.workspace_id, pointer.config_id, state)
+        )
+        self._born(update, pointer, event, now).when(*_claimable(pointer.attempt, now))
+        if event is not None:
+            update.once(_logged(pointer, event.accepted_at))
+        return self._try(pointer.workspace_id, pointer.request_id, update)
+
+    def delivered(self, delivery: Delivery, attempt: Attempt, now: int) -> bool:
+        return self._settle(
+            delivery,
+            attempt,
+            {"state": State.DELIVERED, "reason": None, "settled_at": now} | _ASLEEP,
+        )
+
+    def failed(self, delivery: Delivery, attempt: Attempt, now: int) -> bool:
+        changes = {"state": State.FAILED, "reason": Reason.SCHEDULE_SPENT, "settled_at": now}
+        return self._settle(delivery, attempt, changes | _ASLEEP)
+
+    def waiting(
+        self, delivery: Delivery, attempt: Attempt, reason: Reason, next_at: int, now: int
+    ) -> bool:
+        changes = {"state": State.WAITING, "reason": reason, "next_attempt_at": next_at}
+        wake_at = next_at + self._repair_after_ms
+        if is_parked(next_at, now):
+            wake_at = next_at - PARK_LEAD_MS
+        return self._settle(delivery, attempt, changes | _wake(delivery.request_id, wake_at))
+
+    def keep_body(self, delivery: Delivery, body: bytes, now: int) -> None:
+        """The bytes that every later attempt sends; the first ones stay."""
+        item = {
+            "pk": keys.partition(delivery.workspace_id, ids.event_key_of(delivery.request_id)),
+            "sk": keys.body_sk(delivery.request_id),
+            "body": body,
+            "expires_at": self._expires_at(now),
+        }
+        try:
+            self._dynamodb.put_item(
+                TableName=self._table,
+                Item=to_item(item),
+                ConditionExpression="attribute_not_exists(pk)",
+            )
+        except ClientError as error:
+            _expect_condition(error)
+
+    def _settle(self, delivery: Delivery, attempt: Attempt, changes: dict[str, Any]) -> bool:
+        """False if the lease was lost: another worker has taken the attempt over."""
+        update = (
+            Update()
+            .set(changes | {"status_code": attempt.status_code, "lease": None, "lease_until": None})
+            .set(_listed_as(delivery.workspace_id, delivery.config_id, changes["state"]))
+            .once(_logged(delivery, delivery.created_at))
+            .append("attempts", _compact(attempt))
+            .when(_HOLDER, {"sending": State.SENDING, "lease": delivery.lease})
+        )
+        return self._try(delivery.workspace_id, delivery.request_id, update)
+
+    def _born(self, update: Update, pointer: Pointer, event: Event | None, now: int) -> Update:
+        update.set({"expires_at": self._expires_at(now)})
+        if event is None:
+            return update
+        return update.once(
+            {
+                "workspace_id": pointer.workspace_id,
+                "request_id": str(pointer.request_id),
+                "config_id": pointer.config_id,
+                "event_id": event.event_id,
+                "event_type": event.event_type,
+                "created_at": event.accepted_at,
+            }
+        )
+
+    def _expires_at(self, now: int) -> int:
+        return (now + self._retention_ms) // MS_PER_S
+
+    def _try(self, workspace_id: str, request_id: UUID, update: Update) -> bool:
+        try:
+            self._update(workspace_id, request_id, update)
+        except ClientError as error:
+            _expect_condition(error)
+            return False
+        return True
+
+    def _update(self, workspace_id: str, request_id: UUID, update: Update) -> Delivery:
+        answer = self._dynamodb.update_item(
+            TableName=self._table,
+            Key=to_item(delivery_key(workspace_id, request_id)),
+            ReturnValues="ALL_NEW",
+            ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            **update.request(),
+        )
+        return delivery_from(from_item(answer["Attributes"]))
+
+
+def is_parked(next_at: int, now: int) -> bool:
+    """Whether the wait is too long for the delay queue alone."""
+    return next_at - now > MAX_DELAY_MS
+
+
+def delivery_key(workspace_id: str, request_id: UUID) -> dict[str, str]:
+    return {
+        "pk": keys.partition(workspace_id, ids.event_key_of(request_id)),
+        "sk": keys.delivery_sk(request_id),
+    }
+
+
+def delivery_from(values: dict[str, Any]) -> Delivery:
+    return Delivery.model_validate({name: values[name] for name in values.keys() & _COLUMNS})
+
+
+_ASLEEP = {"next_attempt_at": None, "wake_shard": None, "wake_at": None}
+
+
+def _wake(request_id: UUID, at_ms: int) -> dict[str, Any]:
+    return {"wake_shard": keys.delivery_shard(request_id), "wake_at": at_ms}
+
+
+def _logged(delivery: Pointer | Delivery, created_at: int) -> dict[str, str]:
+    return {
+        "log_pk": keys.delivery_log(delivery.workspace_id, delivery.config_id),
+        "log_sk": keys.log_sk(created_at, str(delivery.request_id)),
+    }
+
+
+def _listed_as(workspace_id: str, config_id: str, state: State) -> dict[str, str | None]:
+    """Most deliveries are delivered; only the others pay for an entry by state."""
+    listed = state is not State.DELIVERED
+    return {"state_pk": keys.state_log(workspace_id, config_id, state) if listed else None}
+
+
+def _claimable(attempt: int, now: int) -> tuple[str, dict[str, Any]]:
+    values: dict[str, Any] = {"sending": State.SENDING, "attempt": attempt, "now": now}
+    if attempt == 1:
+        return _FIRST, values | {"pending": State.PENDING}
+    waiting = {"waiting": State.WAITING, "previous": attempt - 1, "soon": now + EARLY_MS}
+    return _LATER, values | waiting
+
+
+def _why_not(error: ClientError, attempt: int, now: int) -> NotDue | None:
+    _expect_condition(error)
+    old = delivery_from(from_item(error.response["Item"])) if "Item" in error.response else None  # type: ignore[typeddict-item]
+    if old is None or old.state is not State.WAITING or old.attempt != attempt - 1:
+        return None
+    return NotDue(wait_ms=(old.next_attempt_at or now) - now)
+
+
+def _expect_condition(error: ClientError) -> None:
+    if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+        raise error
+
+
+def _compact(attempt: Attempt) -> dict[str, Any]:
+    return attempt.model_dump(mode="json", exclude_none=True, exclude_defaults=True)

@@ -1,0 +1,74 @@
+"""A delivery and its attempts. Times are milliseconds UTC."""
+
+from enum import StrEnum
+from uuid import UUID
+
+from shared.delivery.sender import Cause, Timings
+from shared.model import Model
+
+
+class State(StrEnum):
+    PENDING = "pending"
+    SENDING = "sending"
+    WAITING = "waiting"
+    HELD = "held"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class Reason(StrEnum):
+    """Why a delivery is where it is."""
+
+    ATTEMPT_FAILED = "attempt_failed"
+    RETRY_AFTER = "retry_after"
+    SCHEDULE_SPENT = "schedule_spent"
+    CONFIG_DISABLED = "config_disabled"
+    CONFIG_ARCHIVED = "config_archived"
+    CONFIG_DELETED = "config_deleted"
+    CONFIG_UNKNOWN = "config_unknown"
+    NOT_EXPRESSIBLE = "not_expressible"
+    REPAIRED = "repaired"
+
+
+class Origin(StrEnum):
+    """What brought an attempt about."""
+
+    SCHEDULE = "schedule"
+
+
+class Attempt(Model):
+    """One HTTP request and what came of it; never changed once it is recorded."""
+
+    number: int
+    trigger: Origin = Origin.SCHEDULE
+    started_at: int
+    succeeded: bool
+    status_code: int | None = None
+    cause: Cause | None = None
+    detail: str = ""
+    address: str | None = None
+    timings: Timings
+    excerpt: str = ""
+    next_wait_ms: int | None = None
+
+
+class Delivery(Model):
+    """`attempt` is the number of the latest attempt that was begun, 0 before the first."""
+
+    workspace_id: str
+    request_id: UUID
+    event_id: str
+    event_type: str
+    config_id: str
+    state: State
+    reason: Reason | None = None
+    attempt: int = 0
+    attempts: tuple[Attempt, ...] = ()
+    status_code: int | None = None
+    created_at: int
+    built_at: int | None = None
+    next_attempt_at: int | None = None
+    settled_at: int | None = None
+    lease: str | None = None
+    lease_until: int | None = None

@@ -1,0 +1,51 @@
+"""When the next attempt is made: a list of waits, jitter, and what the receiver asks for."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+
+from shared.clock import MS_PER_S
+
+# From a minute on, so that what failed together does not come back together.
+JITTER_FROM_S = 60
+JITTER = 0.1
+MAX_RETRY_AFTER_MS = 24 * 60 * 60 * MS_PER_S
+RETRY_AFTER_STATUS = frozenset({429, 503})
+
+Random = Callable[[], float]
+
+
+def wait_ms(schedule: Sequence[int], attempt: int, random: Random) -> int | None:
+    """Milliseconds to wait after attempt `attempt` (from 1) failed; None if it was the last.
+
+    `random` gives numbers from 0 to 1.
+    """
+    if attempt > len(schedule):
+        return None
+    wait = schedule[attempt - 1] * MS_PER_S
+    if schedule[attempt - 1] < JITTER_FROM_S:
+        return wait
+    return round(wait * (1 + JITTER * (2 * random() - 1)))
+
+
+def asked_wait_ms(status_code: int | None, retry_after: str | None, now_ms: int) -> int:
+    """What `Retry-After` of a 429 or 503 asks for, up to 24 h; 0 if it asks for nothing."""
+    if status_code not in RETRY_AFTER_STATUS or not retry_after:
+        return 0
+    return max(0, min(_asked_ms(retry_after.strip(), now_ms), MAX_RETRY_AFTER_MS))
+
+
+def _asked_ms(text: str, now_ms: int) -> int:
+    if text.isascii() and text.isdigit():
+        return int(text[:12]) * MS_PER_S
+    try:
+        return round(_http_date(text).timestamp() * MS_PER_S) - now_ms
+    except (ValueError, OverflowError, OSError):
+        return 0
+
+
+def _http_date(text: str) -> datetime:
+    moment = parsedate_to_datetime(text)
+    if moment.tzinfo is None:
+        raise ValueError("a date without a zone says no moment")
+    return moment

@@ -1,0 +1,24 @@
+"""The signature of Standard Webhooks 1.0.0, symmetric: `v1,` and the base64 of an HMAC-SHA256.
+
+Source: https://www.standardwebhooks.com, specification, "Webhook signature".
+"""
+
+import base64
+import hashlib
+import hmac
+
+PREFIX = "whsec_"
+
+
+def headers(secret: str, message_id: str, timestamp_s: int, body: bytes) -> dict[str, str]:
+    return {
+        "webhook-id": message_id,
+        "webhook-timestamp": str(timestamp_s),
+        "webhook-signature": signature(secret, message_id, timestamp_s, body),
+    }
+
+
+def signature(secret: str, message_id: str, timestamp_s: int, body: bytes) -> str:
+    key = base64.b64decode(secret.removeprefix(PREFIX))
+    signed = f"{message_id}.{timestamp_s}.".encode() + body
+    return "v1," + base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()

@@ -1,0 +1,98 @@
+"""Every minute: whatever is due soon, and whatever was lost, goes back into the retry queue."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from shared.clock import Clock
+from shared.delivery.fanout import Wanting, first_pointers
+from shared.delivery.models import Delivery, State
+from shared.delivery.queues import Pointer, Queue
+from shared.delivery.wake import Entry, WakeIndex
+from shared.events import keys
+from shared.events.models import Event
+from shared.model import Model
+
+PARALLEL = 10
+
+
+class Swept(Model):
+    """How many deliveries were queued again, and how many of them were never begun before."""
+
+    requeued: int
+    begun: int
+
+
+class Sweep:
+    """`has_time` is asked before each page; what is left over is found by the next run."""
+
+    def __init__(
+        self,
+        wake: WakeIndex,
+        queue: Queue,
+        ask: Wanting,
+        clock: Clock,
+        has_time: Callable[[], bool],
+    ) -> None:
+        self._wake = wake
+        self._queue = queue
+        self._ask = ask
+        self._clock = clock
+        self._has_time = has_time
+
+    def run(self) -> Swept:
+        with ThreadPoolExecutor(PARALLEL) as pool:
+            requeued = sum(pool.map(self._deliveries, keys.DELIVERY_SHARDS))
+            begun = sum(pool.map(self._events, keys.EVENT_SHARDS))
+        return Swept(requeued=requeued + begun, begun=begun)
+
+    def _deliveries(self, shard: str) -> int:
+        requeued = 0
+        for page in self._wake.pages(shard, 0, self._clock()):
+            if not self._has_time():
+                break
+            requeued += sum(self._requeue(entry) for entry in page)
+        return requeued
+
+    def _requeue(self, entry: Entry) -> bool:
+        now = self._clock()
+        delivery = self._wake.push_back(entry, now)
+        if delivery is None:
+            return False
+        self._queue.send([_next(delivery)], (delivery.next_attempt_at or now) - now)
+        return True
+
+    def _events(self, shard: str) -> int:
+        """Reads on from where the last run stopped; a crash on the way repeats what it had done."""
+        start = self._wake.read_to(shard)
+        begun, last = 0, start
+        for page in self._wake.pages(shard, start, self._clock()):
+            if not self._has_time():
+                last -= 1  # the next page may begin within the same millisecond
+                break
+            begun += sum(self._begin_lost(event) for event in self._wake.events(page))
+            last = page[-1].wake_at if page else last
+        if last > start:
+            self._wake.save_read_to(shard, last)
+        return begun
+
+    def _begin_lost(self, event: Event) -> int:
+        expected = first_pointers(event, self._ask)
+        known = {delivery.request_id: delivery for delivery in self._wake.begun(expected)}
+        for delivery in known.values():
+            if delivery.state is State.SENDING:
+                self._wake.watch(delivery)
+        lost = [pointer for pointer in expected if pointer.request_id not in known]
+        now = self._clock()
+        begun = [pointer for pointer in lost if self._wake.begin(pointer, event, now)]
+        self._queue.send(begun)
+        return len(begun)
+
+
+def _next(delivery: Delivery) -> Pointer:
+    sending = delivery.state is State.SENDING
+    return Pointer(
+        workspace_id=delivery.workspace_id,
+        config_id=delivery.config_id,
+        request_id=delivery.request_id,
+        attempt=delivery.attempt if sending else delivery.attempt + 1,
+    )

@@ -1,0 +1,150 @@
+"""The wake index: whatever should have moved by now, and how it is set moving again.
+
+An event stays in the index and is looked at once, some time after it was accepted, by a cursor: if
+one of its deliveries was never begun, it is begun now. A delivery is in the index while it waits.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from shared.aws import batch_get, from_item, to_item
+from shared.clock import MS_PER_DAY, MS_PER_S
+from shared.configs import keys as config_keys
+from shared.delivery.ledger import delivery_from, delivery_key
+from shared.delivery.models import Delivery, Reason, State
+from shared.delivery.queues import Pointer
+from shared.events import keys
+from shared.events.models import Event
+from shared.events.store import event_from
+from shared.model import Model
+from shared.update import Update
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+class Entry(Model):
+    pk: str
+    sk: str
+    wake_at: int
+
+
+class WakeIndex:
+    def __init__(
+        self,
+        dynamodb: "DynamoDBClient",
+        event_table: str,
+        config_table: str,
+        retention_days: int,
+        repair_after_s: int,
+    ) -> None:
+        self._dynamodb = dynamodb
+        self._events = event_table
+        self._configs = config_table
+        self._retention_ms = retention_days * MS_PER_DAY
+        self._repair_after_ms = repair_after_s * MS_PER_S
+
+    def pages(self, shard: str, after: int, until: int) -> Iterator[list[Entry]]:
+        """What should have moved after `after` and up to `until`, oldest first."""
+        found = self._dynamodb.get_paginator("query").paginate(
+            TableName=self._events,
+            IndexName="wake",
+            KeyConditionExpression="wake_shard = :shard AND wake_at BETWEEN :from AND :until",
+            ExpressionAttributeValues=to_item(
+                {":shard": shard, ":from": after + 1, ":until": until}
+            ),
+            PaginationConfig={"PageSize": 100},
+        )
+        for page in found:
+            yield [_entry(from_item(item)) for item in page["Items"]]
+
+    def push_back(self, entry: Entry, now: int) -> Delivery | None:
+        """The delivery, if it still waits; the index holds it on, in case it is lost again."""
+        delivery = self._read(entry)
+        if delivery is None:
+            return None
+        moves_at = max(now, delivery.next_attempt_at or now)
+        update = Update().set({"wake_at": moves_at + self._repair_after_ms})
+        update.when("wake_at = :when_seen", {"seen": entry.wake_at})
+        return self._try({"pk": entry.pk, "sk": entry.sk}, update)
+
+    def events(self, entries: Sequence[Entry]) -> list[Event]:
+        wanted = [{"pk": entry.pk, "sk": keys.EVENT_SK} for entry in entries]
+        found = batch_get(self._dynamodb, {self._events: wanted})
+        return [event_from(values) for values in found[self._events]]
+
+    def begun(self, pointers: Sequence[Pointer]) -> list[Delivery]:
+        wanted = [delivery_key(pointer.workspace_id, pointer.request_id) for pointer in pointers]
+        found = batch_get(self._dynamodb, {self._events: wanted})
+        return [delivery_from(values) for values in found[self._events]]
+
+    def begin(self, pointer: Pointer, event: Event, now: int) -> bool:
+        """Record a delivery whose first message was lost. False if it has begun meanwhile."""
+        delivery = {
+            "state": State.PENDING,
+            "reason": Reason.REPAIRED,
+            "attempt": 0,
+            "workspace_id": pointer.workspace_id,
+            "request_id": str(pointer.request_id),
+            "config_id": pointer.config_id,
+            "event_id": event.event_id,
+            "event_type": event.event_type,
+            "created_at": event.accepted_at,
+            "expires_at": (now + self._retention_ms) // MS_PER_S,
+            "wake_shard": keys.delivery_shard(pointer.request_id),
+            "wake_at": now + self._repair_after_ms,
+        }
+        key = delivery_key(pointer.workspace_id, pointer.request_id)
+        return (
+            self._try(key, Update().set(delivery).when("attribute_not_exists(pk)", {})) is not None
+        )
+
+    def watch(self, delivery: Delivery) -> None:
+        """A first attempt is not in the index; one that takes this long is put there."""
+        wake_at = (delivery.lease_until or 0) + self._repair_after_ms
+        wake = {"wake_shard": keys.delivery_shard(delivery.request_id), "wake_at": wake_at}
+        update = (
+            Update()
+            .set(wake)
+            .when(
+                "#state = :when_sending AND attribute_not_exists(wake_at)",
+                {"sending": State.SENDING},
+            )
+        )
+        self._try(delivery_key(delivery.workspace_id, delivery.request_id), update)
+
+    def read_to(self, shard: str) -> int:
+        answer = self._dynamodb.get_item(TableName=self._configs, Key=_cursor_key(shard))
+        return int(from_item(answer["Item"])["read_to"]) if "Item" in answer else 0
+
+    def save_read_to(self, shard: str, read_to: int) -> None:
+        item = _cursor_key(shard) | to_item({"read_to": read_to})
+        self._dynamodb.put_item(TableName=self._configs, Item=item)
+
+    def _read(self, entry: Entry) -> Delivery | None:
+        found = batch_get(self._dynamodb, {self._events: [{"pk": entry.pk, "sk": entry.sk}]})
+        return next((delivery_from(values) for values in found[self._events]), None)
+
+    def _try(self, key: dict[str, str], update: Update) -> Delivery | None:
+        try:
+            answer = self._dynamodb.update_item(
+                TableName=self._events,
+                Key=to_item(key),
+                ReturnValues="ALL_NEW",
+                **update.request(),
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                raise
+            return None
+        return delivery_from(from_item(answer["Attributes"]))
+
+
+def _entry(values: dict[str, Any]) -> Entry:
+    return Entry(pk=values["pk"], sk=values["sk"], wake_at=values["wake_at"])
+
+
+def _cursor_key(shard: str) -> dict[str, Any]:
+    return to_item({"pk": config_keys.SWEEP, "sk": shard})

@@ -1,0 +1,61 @@
+"""What can be wrong with a request, as values that every edge can translate.
+
+FunnelhooksError
+├── InvalidError            malformed or out of bounds; names the fields
+├── UnauthenticatedError    no key, or one that is not known
+├── ForbiddenError          the key lacks a scope, or the plan a place
+├── NotFoundError           unknown here, or another workspace's
+├── ConflictError           the id is taken, or the state forbids it
+├── TooLargeError           more bytes than the stated limit
+└── UnsupportedMediaTypeError
+"""
+
+from shared.model import Model
+
+
+class Field(Model):
+    """One wrong place: a dotted path into the request and what is wrong there."""
+
+    path: str
+    message: str
+
+
+class FunnelhooksError(Exception):
+    code = "error"
+
+    def __init__(self, message: str, fields: tuple[Field, ...] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.fields = fields
+
+
+class InvalidError(FunnelhooksError):
+    code = "invalid"
+
+    @classmethod
+    def at(cls, path: str, message: str) -> "InvalidError":
+        return cls(f"{path}: {message}", (Field(path=path, message=message),))
+
+
+class UnauthenticatedError(FunnelhooksError):
+    code = "unauthenticated"
+
+
+class ForbiddenError(FunnelhooksError):
+    code = "forbidden"
+
+
+class NotFoundError(FunnelhooksError):
+    code = "not_found"
+
+
+class ConflictError(FunnelhooksError):
+    code = "conflict"
+
+
+class TooLargeError(FunnelhooksError):
+    code = "too_large"
+
+
+class UnsupportedMediaTypeError(FunnelhooksError):
+    code = "unsupported_media_type"

@@ -1,0 +1,119 @@
+"""The context objects of the payload contract, as they come in and as they go out.
+
+Source: FunnelFlux Pro, "Webhook Payloads" (schema_version 1.0), Object Fields.
+"""
+
+from typing import Annotated, Any
+
+from pydantic import Strict, StringConstraints, model_validator
+
+from shared.model import Model
+
+Text = Annotated[str, Strict()]
+Integer = Annotated[int, Strict()]
+Flag = Annotated[bool, Strict()]
+Scalar = Text | Flag | Integer | Annotated[float, Strict()] | None
+Scalars = dict[str, Scalar]
+# Money stays the string that came in; it is never read as a float.
+Money = Annotated[str, Strict(), StringConstraints(pattern=r"^-?\d{1,18}(\.\d{1,18})?$")]
+
+
+class Context(Model):
+    """A key that is null counts as left out."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_nulls(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        return {key: value for key, value in data.items() if value is not None}
+
+
+class Visitor(Context):
+    visitor_id: Text | None = None
+    ip: Text | None = None
+    user_agent: Text | None = None
+    country_code: Text | None = None
+    country_name: Text | None = None
+    region: Text | None = None
+    city: Text | None = None
+    timezone: Text | None = None
+    language: Text | None = None
+    device_type: Text | None = None
+    os: Text | None = None
+    browser: Text | None = None
+    connection_type: Text | None = None
+
+
+class Funnel(Context):
+    funnel_id: Text | None = None
+    funnel_name: Text | None = None
+    node_id: Text | None = None
+    node_name: Text | None = None
+
+
+class TrafficSource(Context):
+    traffic_source_id: Text | None = None
+    name: Text | None = None
+
+
+class Hit(Context):
+    hit_id: Text | None = None
+    hit_timestamp: Integer | None = None
+    tracking_domain: Text | None = None
+    entrance_id: Text | None = None
+    entrance_timestamp: Integer | None = None
+    is_new_visitor: Flag | None = None
+    is_entrance: Flag | None = None
+    is_unique_node_view: Flag | None = None
+    visitor_id: Text | None = None
+    traffic_source_id: Text | None = None
+    funnel_id: Text | None = None
+    node_id: Text | None = None
+    page_id: Text | None = None
+    page_group_id: Text | None = None
+    node_type: Text | None = None
+    nodes_path: Text | list[Text] | None = None
+    time_on_page: Integer | Annotated[float, Strict()] | None = None
+    referrer: Text | None = None
+    filtered_traffic: Flag | Integer | Text | None = None
+    tracking_fields: Scalars | None = None
+
+
+class Session(Context):
+    visitor_id: Text | None = None
+    hit_id: Text | None = None
+    entrance_id: Text | None = None
+    entrance_timestamp: Integer | None = None
+    hit_timestamp: Integer | None = None
+    reference_hit_id: Text | None = None
+    most_recent_page_id: Text | None = None
+    referrer: Text | None = None
+
+
+class Conversion(Context):
+    conversion_id: Text
+    hit_id: Text | None = None
+    transaction: Text | None = None
+    revenue: Money | None = None
+    conversion_timestamp: Integer | None = None
+    conversion_time: Integer | Text | None = None
+    event_data1: Text | None = None
+    event_data2: Text | None = None
+    pii_email: Text | None = None
+    pii_phone: Text | None = None
+    passthrough_params: Scalars | Text | None = None
+
+
+class CustomEvent(Context):
+    custom_event_id: Text
+    event_number: Integer | None = None
+    hit_id: Text | None = None
+    revenue: Money | None = None
+    timestamp: Integer | None = None
+    conversion_time: Integer | Text | None = None
+    event_data1: Text | None = None
+    event_data2: Text | None = None
+    pii_email: Text | None = None
+    pii_phone: Text | None = None
+    passthrough_params: Scalars | Text | None = None

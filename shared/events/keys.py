@@ -1,0 +1,65 @@
+"""The keys and attribute names of EventTable.
+
+    pk                     sk              what                                 indexes
+    W#<workspace>#E#<key>  EVENT           an event                             log, wake
+                           D#<request id>  a delivery of it, with its attempts  log, state, wake
+                           B#<request id>  the body that the delivery sends
+
+An event's entry in `wake` stays until it expires: the sweep reads it once, by a cursor. That of a
+delivery is there only while the delivery waits (docs/decisions/0004-repair.md).
+"""
+
+import uuid
+
+EVENT_SK = "EVENT"
+DELIVERY_PREFIX = "D#"
+WAKE_SHARDS = 8
+
+
+def partition(workspace_id: str, event_key: str) -> str:
+    return f"W#{workspace_id}#E#{event_key}"
+
+
+def workspace_of(pk: str) -> str:
+    return pk.split("#")[1]
+
+
+def event_key_of(pk: str) -> str:
+    return pk.split("#")[3]
+
+
+def delivery_sk(request_id: uuid.UUID) -> str:
+    return f"{DELIVERY_PREFIX}{request_id}"
+
+
+def body_sk(request_id: uuid.UUID) -> str:
+    return f"B#{request_id}"
+
+
+def event_log(workspace_id: str) -> str:
+    return f"W#{workspace_id}#EVENTS"
+
+
+def delivery_log(workspace_id: str, config_id: str) -> str:
+    return f"W#{workspace_id}#C#{config_id}"
+
+
+def state_log(workspace_id: str, config_id: str, state: str) -> str:
+    return f"W#{workspace_id}#C#{config_id}#{state}"
+
+
+def log_sk(at_ms: int, unique: str) -> str:
+    """Sorts by time: 15 digits of milliseconds last until the year 33658."""
+    return f"{at_ms:015d}#{unique}"
+
+
+def event_shard(event_key: str) -> str:
+    return f"EVENT#{int(event_key[:4], 16) % WAKE_SHARDS}"
+
+
+def delivery_shard(request_id: uuid.UUID) -> str:
+    return f"DELIVERY#{request_id.int % WAKE_SHARDS}"
+
+
+EVENT_SHARDS = tuple(f"EVENT#{shard}" for shard in range(WAKE_SHARDS))
+DELIVERY_SHARDS = tuple(f"DELIVERY#{shard}" for shard in range(WAKE_SHARDS))

@@ -1,0 +1,114 @@
+"""The logs in EventTable: what a workspace received, what a config was sent. One Query a page."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from botocore.exceptions import ClientError
+
+from shared import ids
+from shared.api.paging import Page, Window, read_cursor, write_cursor
+from shared.aws import from_item, to_item
+from shared.errors import InvalidError
+from shared.events import keys
+from shared.model import Model
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+# A filter may skip items; after so many rounds the page is given out as far as it got.
+MAX_ROUNDS = 10
+
+
+class Log(Model):
+    """One partition of an index. `equal` are attributes that an item must have to be shown."""
+
+    workspace_id: str
+    index: str
+    partition: str
+    equal: Mapping[str, str] = MappingProxyType({})
+
+
+def events_of(workspace_id: str, event_type: str | None) -> Log:
+    return Log(
+        workspace_id=workspace_id,
+        index="log",
+        partition=keys.event_log(workspace_id),
+        equal={"event_type": event_type} if event_type else {},
+    )
+
+
+def deliveries_of(
+    workspace_id: str, config_id: str, state: str | None, event_type: str | None
+) -> Log:
+    """Those in any state but `delivered` have an index of their own."""
+    equal = {"event_type": event_type} if event_type else {}
+    if state is None or state == "delivered":
+        partition = keys.delivery_log(workspace_id, config_id)
+        by_state = {"state": state} if state else {}
+        return Log(
+            workspace_id=workspace_id, index="log", partition=partition, equal=equal | by_state
+        )
+    partition = keys.state_log(workspace_id, config_id, state)
+    return Log(workspace_id=workspace_id, index="state", partition=partition, equal=equal)
+
+
+class LogReader:
+    def __init__(self, dynamodb: "DynamoDBClient", table: str) -> None:
+        self._dynamodb = dynamodb
+        self._table = table
+
+    def page(self, log: Log, window: Window) -> Page:
+        request = self._request(log, window)
+        if window.cursor is not None:
+            request["ExclusiveStartKey"] = to_item(_start(log, read_cursor(window.cursor)))
+        items: list[dict[str, Any]] = []
+        for _ in range(MAX_ROUNDS):
+            answer = self._query(request | {"Limit": window.limit - len(items)})
+            items += [from_item(item) for item in answer["Items"]]
+            last = answer.get("LastEvaluatedKey")
+            if last is None or len(items) >= window.limit:
+                break
+            request["ExclusiveStartKey"] = last
+        cursor = None if last is None else write_cursor(from_item(last)["log_sk"])
+        return Page(items=tuple(items), cursor=cursor)
+
+    def _request(self, log: Log, window: Window) -> dict[str, Any]:
+        pk = f"{log.index}_pk"
+        values = {
+            ":pk": log.partition,
+            ":from": keys.log_sk(window.since, ""),
+            ":until": keys.log_sk(window.until + 1, ""),
+        }
+        request: dict[str, Any] = {
+            "TableName": self._table,
+            "IndexName": log.index,
+            "KeyConditionExpression": f"{pk} = :pk AND log_sk BETWEEN :from AND :until",
+            "ScanIndexForward": False,
+        }
+        if log.equal:
+            request["FilterExpression"] = " AND ".join(f"#{name} = :{name}" for name in log.equal)
+            request["ExpressionAttributeNames"] = {f"#{name}": name for name in log.equal}
+            values |= {f":{name}": value for name, value in log.equal.items()}
+        return request | {"ExpressionAttributeValues": to_item(values)}
+
+    def _query(self, request: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return dict(self._dynamodb.query(**request))
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ValidationException":
+                raise
+            raise InvalidError.at("cursor", "does not belong to this list") from None
+
+
+def _start(log: Log, log_sk: str) -> dict[str, str]:
+    """The key after which the page begins, always within the log's own partition."""
+    unique = log_sk.partition("#")[2]
+    try:
+        sk = keys.delivery_sk(UUID(unique)) if "-" in unique else keys.EVENT_SK
+        event_key = ids.event_key_of(UUID(unique)) if "-" in unique else unique
+    except ValueError:
+        raise InvalidError.at("cursor", "is not one that a page of this list gave out") from None
+    pk = keys.partition(log.workspace_id, event_key)
+    return {f"{log.index}_pk": log.partition, "log_sk": log_sk, "pk": pk, "sk": sk}

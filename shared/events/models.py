@@ -1,0 +1,141 @@
+"""An event as it comes in, and as it is once accepted."""
+
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints, ValidationInfo, field_validator
+
+from shared.clock import LAST_MS, Milliseconds
+from shared.events.context import (
+    Context,
+    Conversion,
+    CustomEvent,
+    Flag,
+    Funnel,
+    Hit,
+    Integer,
+    Scalars,
+    Session,
+    Text,
+    TrafficSource,
+    Visitor,
+)
+from shared.model import Model
+
+EventId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:~@+=-]{1,128}$")]
+# ClickFunnels names mix dots, dashes, underscores and slashes, and one has no dot at all.
+EventType = Annotated[
+    str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_/-]*(\.[a-z0-9_-]+)*$", max_length=128)
+]
+ConfigId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+ResourceId = Text | Integer
+
+
+class TriggerType(StrEnum):
+    """The trigger types of the FunnelFlux payload contract."""
+
+    NODE_EXECUTION = "node_execution"
+    ON_ACTION = "on_action"
+    CONVERSION_TRIGGERED = "conversion_triggered"
+    CUSTOM_EVENT_TRIGGERED = "custom_event_triggered"
+
+
+TRACKING_TYPES = frozenset(TriggerType)
+IN_FLOW_TYPES = frozenset({TriggerType.NODE_EXECUTION, TriggerType.ON_ACTION})
+EXTENSIONS = {
+    "conversion": TriggerType.CONVERSION_TRIGGERED,
+    "custom_event": TriggerType.CUSTOM_EVENT_TRIGGERED,
+}
+IN_FLOW_FIELDS = ("session", "url_buffer", "is_action", "action_number", "action_data")
+
+# What says how an event is to be handled, and is no part of what happened.
+CONTROL_FIELDS = frozenset(
+    {
+        "event_id",
+        "event_type",
+        "occurred_at",
+        "webhook_config_ids",
+        "schema_version",
+        "request_id",
+        "timestamp",
+    }
+)
+
+
+class NewEvent(Context):
+    """What every incoming event may carry.
+
+    `schema_version`, `request_id` and `timestamp` are those of an outbound payload that is sent
+    back in; they are accepted and made anew.
+    """
+
+    event_type: EventType
+    event_id: EventId | None = None
+    occurred_at: Annotated[Milliseconds, Field(ge=0, le=LAST_MS)] | None = None
+    webhook_config_ids: Annotated[list[ConfigId], Field(min_length=1, max_length=100)] | None = None
+    schema_version: Literal["1.0"] | None = None
+    request_id: Text | None = None
+    timestamp: Integer | None = None
+
+    def payload(self) -> dict[str, Any]:
+        """What happened, exactly as it came in."""
+        return self.model_dump(exclude=set(CONTROL_FIELDS), exclude_unset=True)
+
+
+class TrackingEvent(NewEvent):
+    """A FunnelFlux trigger with the context in which it fired."""
+
+    event_type: TriggerType
+    visitor: Visitor | None = None
+    funnel: Funnel | None = None
+    traffic_source: TrafficSource | None = None
+    hit: Hit | None = None
+    tracking_fields: Scalars | None = None
+    visitor_tags: list[Text] | None = None
+    session: Session | None = None
+    url_buffer: Scalars | None = None
+    is_action: Flag | None = None
+    action_number: Integer | None = None
+    action_data: Scalars | None = None
+    conversion: Annotated[Conversion | None, Field(validate_default=True)] = None
+    custom_event: Annotated[CustomEvent | None, Field(validate_default=True)] = None
+
+    @field_validator("conversion", "custom_event")
+    @classmethod
+    def _extension_belongs_to_the_type(cls, extension: Any, info: ValidationInfo) -> Any:
+        kind = EXTENSIONS[info.field_name or ""]
+        if (extension is not None) != (info.data.get("event_type") == kind):
+            raise ValueError(f"is required for {kind}, and allowed only there")
+        return extension
+
+    @field_validator(*IN_FLOW_FIELDS)
+    @classmethod
+    def _live_session_belongs_to_the_flow(cls, value: Any, info: ValidationInfo) -> Any:
+        if value is not None and info.data.get("event_type") not in IN_FLOW_TYPES:
+            raise ValueError("is allowed for node_execution and on_action only")
+        return value
+
+
+class ResourceEvent(NewEvent):
+    """Something that happened to a lead, a contact, an order, …"""
+
+    subject_type: Annotated[str, StringConstraints(min_length=1, max_length=128)]
+    subject_id: ResourceId
+    data: dict[str, Any]
+    funnel_id: ResourceId | None = None
+    page_id: ResourceId | None = None
+    source: Literal["ui", "api", "system"] | None = None
+
+
+class Event(Model):
+    """An accepted event. `payload` is the JSON text of what happened; times are milliseconds."""
+
+    workspace_id: str
+    key: str
+    event_id: str
+    event_type: str
+    accepted_at: int
+    occurred_at: int
+    payload: str
+    fingerprint: str
+    config_ids: tuple[str, ...] = ()

@@ -1,0 +1,119 @@
+"""Events in EventTable: accepted by one conditional write, read by id and by time."""
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from shared.aws import from_item, to_item
+from shared.clock import MS_PER_DAY, MS_PER_S, rfc3339
+from shared.errors import NotFoundError
+from shared.events import keys
+from shared.events.models import Event
+from shared.ids import event_key
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_COLUMNS = tuple(Event.model_fields)
+
+
+class EventStore:
+    def __init__(
+        self, dynamodb: "DynamoDBClient", table: str, retention_days: int, repair_after_s: int
+    ) -> None:
+        self._dynamodb = dynamodb
+        self._table = table
+        self._retention_ms = retention_days * MS_PER_DAY
+        self._repair_after_ms = repair_after_s * MS_PER_S
+
+    def add(self, event: Event) -> str | None:
+        """None if the event is new, else the fingerprint of the event that has its id already."""
+        try:
+            self._dynamodb.put_item(
+                **self._put(event), ReturnValuesOnConditionCheckFailure="ALL_OLD"
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                raise
+            return str(from_item(error.response["Item"])["fingerprint"])  # type: ignore[typeddict-item]
+        return None
+
+    def add_all(self, events: Sequence[Event]) -> bool:
+        """All or none of up to 100 events; False if one of them is known already."""
+        if len(events) == 1:
+            return self.add(events[0]) is None
+        puts: list[Any] = [{"Put": self._put(event)} for event in events]
+        try:
+            self._dynamodb.transact_write_items(TransactItems=puts)
+        except ClientError as error:
+            if not _is_known_already(error):
+                raise
+            return False
+        return True
+
+    def get(self, workspace_id: str, event_id: str) -> Event:
+        pk = keys.partition(workspace_id, event_key(workspace_id, event_id))
+        answer = self._dynamodb.get_item(
+            TableName=self._table, Key=to_item({"pk": pk, "sk": keys.EVENT_SK})
+        )
+        if "Item" not in answer:
+            raise NotFoundError(f"No event {event_id} is known here.")
+        return event_from(from_item(answer["Item"]))
+
+    def _put(self, event: Event) -> dict[str, Any]:
+        return {
+            "TableName": self._table,
+            "Item": self._item(event),
+            "ConditionExpression": "attribute_not_exists(pk)",
+        }
+
+    def _item(self, event: Event) -> dict[str, Any]:
+        return to_item(
+            event.model_dump(exclude={"config_ids", "key"})
+            | {
+                "config_ids": list(event.config_ids) or None,
+                "pk": keys.partition(event.workspace_id, event.key),
+                "sk": keys.EVENT_SK,
+                "created_at": event.accepted_at,
+                "log_pk": keys.event_log(event.workspace_id),
+                "log_sk": keys.log_sk(event.accepted_at, event.key),
+                "wake_shard": keys.event_shard(event.key),
+                "wake_at": event.accepted_at + self._repair_after_ms,
+                "expires_at": (event.accepted_at + self._retention_ms) // MS_PER_S,
+            }
+        )
+
+
+def event_from(values: dict[str, Any]) -> Event:
+    known = {name: values[name] for name in _COLUMNS if name in values}
+    return Event.model_validate(known | {"key": keys.event_key_of(values["pk"])})
+
+
+def shown(event: Event) -> dict[str, Any]:
+    """An event as the API shows it."""
+    named = {"webhook_config_ids": list(event.config_ids)} if event.config_ids else {}
+    head = {
+        "event_id": event.event_id,
+        "event_type": event.event_type,
+        "accepted_at": rfc3339(event.accepted_at),
+        "occurred_at": rfc3339(event.occurred_at),
+    }
+    return head | named | {"payload": json.loads(event.payload)}
+
+
+def summary(values: dict[str, Any]) -> dict[str, Any]:
+    """An event in a list, from the attributes that the index holds."""
+    return {
+        "event_id": values["event_id"],
+        "event_type": values["event_type"],
+        "accepted_at": rfc3339(values["created_at"]),
+    }
+
+
+def _is_known_already(error: ClientError) -> bool:
+    if error.response["Error"]["Code"] != "TransactionCanceledException":
+        return False
+    reasons = error.response.get("CancellationReasons", [])
+    return any(reason.get("Code") == "ConditionalCheckFailed" for reason in reasons)

@@ -1,0 +1,67 @@
+"""An UpdateItem request, put together from plain values."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from shared.aws import to_item
+
+
+class Update:
+    """`set` sets values and removes those that are None; `once` sets what is not there yet."""
+
+    def __init__(self) -> None:
+        self._sets: list[str] = []
+        self._removes: list[str] = []
+        self._condition = ""
+        self._names: dict[str, str] = {}
+        self._values: dict[str, Any] = {}
+
+    def set(self, changes: Mapping[str, Any]) -> "Update":
+        for name, value in changes.items():
+            if value is None:
+                self._removes.append(self._name(name))
+            else:
+                self._sets.append(f"{self._name(name)} = {self._value(name, value)}")
+        return self
+
+    def once(self, changes: Mapping[str, Any]) -> "Update":
+        for name, value in changes.items():
+            alias = self._name(name)
+            self._sets.append(f"{alias} = if_not_exists({alias}, {self._value(name, value)})")
+        return self
+
+    def append(self, name: str, element: Any) -> "Update":
+        alias = self._name(name)
+        new, empty = self._value(name, [element]), self._value("empty", [])
+        self._sets.append(f"{alias} = list_append(if_not_exists({alias}, {empty}), {new})")
+        return self
+
+    def when(self, condition: str, values: Mapping[str, Any]) -> "Update":
+        """`condition` names attributes as they are, except `#state`, a reserved word."""
+        self._condition = condition
+        for name, value in values.items():
+            self._values[f":when_{name}"] = value
+        if "#state" in condition:
+            self._name("state")
+        return self
+
+    def request(self) -> dict[str, Any]:
+        expression = "SET " + ", ".join(self._sets)
+        if self._removes:
+            expression += " REMOVE " + ", ".join(self._removes)
+        request: dict[str, Any] = {
+            "UpdateExpression": expression,
+            "ExpressionAttributeNames": self._names,
+            "ExpressionAttributeValues": to_item(self._values),
+        }
+        if self._condition:
+            request["ConditionExpression"] = self._condition
+        return request
+
+    def _name(self, name: str) -> str:
+        self._names[f"#{name}"] = name
+        return f"#{name}"
+
+    def _value(self, name: str, value: Any) -> str:
+        self._values[f":{name}"] = value
+        return f":{name}"
