@@ -121,6 +121,8 @@ def _parse(url: str) -> Url:
         raise RefusedUrlError(
             "the URL holds a user name or password; use the auth settings instead"
         )
+    if "%" in start[2]:
+        raise RefusedUrlError("the host of the URL holds a %; write it plainly")
     if "#" in url:
         raise RefusedUrlError("the URL holds a fragment (#…), which is never sent; remove it")
     return _as_sent(url)
@@ -152,13 +154,12 @@ def _check_host(host: str, policy: Policy) -> None:
 
 
 def _literal(kind: type[IPv4Address] | type[IPv6Address], text: str) -> IPv4Address | IPv6Address:
-    # The C library also reads 0x7f.1, 017700000001 and 2130706433 as 127.0.0.1.
-    if "%" not in text:
-        try:
-            return kind(text)
-        except ValueError:
-            pass
-    raise RefusedUrlError("the host is an address in an unusual spelling; write it plainly")
+    try:
+        return kind(text)
+    except ValueError:
+        # The C library also reads 0x7f.1, 017700000001 and 2130706433 as 127.0.0.1.
+        unusual = "the host is an address in an unusual spelling; write it plainly"
+        raise RefusedUrlError(unusual) from None
 
 
 def _check_literal(address: IPv4Address | IPv6Address, policy: Policy) -> None:

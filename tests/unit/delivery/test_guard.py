@@ -1,0 +1,213 @@
+import ipaddress
+import json
+import socket
+from ipaddress import IPv4Address, IPv6Address, IPv6Network
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from shared.delivery import guard
+from shared.delivery.guard import Policy, RefusedAddressError, RefusedUrlError
+
+ROWS = json.loads(Path(__file__).with_name("refused_addresses.json").read_text(encoding="utf-8"))
+PUBLIC = Policy()
+LOCAL = Policy(allow_private=True)
+
+
+def _rows(kind: str, expected: str) -> list[Any]:
+    return [
+        pytest.param(row["input"], id=row["name"])
+        for row in ROWS
+        if (row["kind"], row["expected"]) == (kind, expected)
+    ]
+
+
+def _names_resolve_to(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
+    def lookup(host: bytes, port: int, **_: int) -> list[Any]:
+        families = [socket.AF_INET6 if ":" in text else socket.AF_INET for text in addresses]
+        return [
+            (family, socket.SOCK_STREAM, 6, "", (text, port))
+            for family, text in zip(families, addresses, strict=True)
+        ]
+
+    monkeypatch.setattr(socket, "getaddrinfo", lookup)
+
+
+class TestUrls:
+    @pytest.mark.parametrize("url", _rows("url", "refused"))
+    def test_that_break_a_rule_are_refused(self, url: str) -> None:
+        with pytest.raises(RefusedUrlError):
+            guard.check_url(url, PUBLIC)
+
+    @pytest.mark.parametrize("url", _rows("url", "accepted"))
+    def test_of_public_servers_are_accepted(self, url: str) -> None:
+        guard.check_url(url, PUBLIC)
+
+    @pytest.mark.parametrize(
+        ("url", "hint"),
+        [
+            ("http://example.com/", "must start with https://"),
+            ("example.com", "like https://example.com/path"),
+            ("https://example.com:8080/", "port 8080 is not allowed; allowed: 443, 8443"),
+            ("https://u:p@example.com/", "use the auth settings instead"),
+            ("https://example.com/#a", "remove it"),
+            ("https://10.0.0.1/", r"10\.0\.0\.0/8 \(private\)"),
+            ("https://0x7f.1/", "write it plainly"),
+            ("https://intranet/", "use a public domain name"),
+        ],
+    )
+    def test_are_refused_with_a_way_out(self, url: str, hint: str) -> None:
+        with pytest.raises(RefusedUrlError, match=hint):
+            guard.check_url(url, PUBLIC)
+
+    def test_are_never_quoted_in_the_refusal(self) -> None:
+        url = "https://user:hunter2@example.com:1/path?token=hunter2#hunter2"
+
+        with pytest.raises(RefusedUrlError) as refusal:
+            guard.check_url(url, PUBLIC)
+
+        assert "hunter2" not in str(refusal.value)
+
+    def test_may_use_the_ports_of_the_policy_only(self) -> None:
+        policy = Policy(ports=frozenset({9443}))
+
+        guard.check_url("https://example.com:9443/", policy)
+
+        with pytest.raises(RefusedUrlError, match="allowed: 9443"):
+            guard.check_url("https://example.com/", policy)
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "http://127.0.0.1:54321/ok",
+            "http://[::1]:8080/",
+            "https://localhost:9999/",
+            "http://receiver/",
+        ],
+    )
+    def test_may_be_http_and_private_in_local_runs(self, url: str) -> None:
+        guard.check_url(url, LOCAL)
+
+    @pytest.mark.parametrize(
+        "url", ["ftp://127.0.0.1/", "http://u:p@localhost/", "http://a..b/", "http://h:0/"]
+    )
+    def test_keep_their_shape_in_local_runs(self, url: str) -> None:
+        with pytest.raises(RefusedUrlError):
+            guard.check_url(url, LOCAL)
+
+    @given(st.ip_addresses(v=4))
+    def test_with_an_address_are_judged_like_the_address(self, address: IPv4Address) -> None:
+        assert _accepted(f"https://{address}/") is (guard.flaw_of(address) is None)
+
+    @given(st.ip_addresses(v=4))
+    def test_with_an_address_in_another_base_are_refused(self, address: IPv4Address) -> None:
+        for host in (f"{int(address)}", f"{int(address):#x}", f"0{int(address):o}"):
+            assert not _accepted(f"https://{host}/")
+
+    @given(st.text(max_size=60))
+    def test_of_any_shape_are_accepted_or_refused_and_nothing_else(self, text: str) -> None:
+        for url in (text, f"https://{text}", f"https://{text}/", f"https://example.com/{text}"):
+            _accepted(url)
+
+
+def _accepted(url: str) -> bool:
+    try:
+        guard.check_url(url, PUBLIC)
+    except RefusedUrlError:
+        return False
+    return True
+
+
+class TestAddresses:
+    @pytest.mark.parametrize("address", _rows("address", "refused"))
+    def test_off_the_public_internet_are_refused(self, address: str) -> None:
+        with pytest.raises(RefusedAddressError):
+            guard.vet([address])
+
+    @pytest.mark.parametrize("address", _rows("address", "accepted"))
+    def test_on_the_public_internet_are_accepted(self, address: str) -> None:
+        guard.vet([address])
+
+    @given(st.ip_addresses())
+    def test_that_python_calls_special_are_never_accepted(
+        self, address: IPv4Address | IPv6Address
+    ) -> None:
+        assume(address not in IPv6Network("64:ff9b::/96"))  # judged by what it carries
+        assume(address not in IPv6Network("::ffff:0:0/96"))
+        special = (
+            address.is_private,
+            address.is_loopback,
+            address.is_link_local,
+            address.is_multicast,
+            address.is_reserved,
+            address.is_unspecified,
+        )
+
+        assert not any(special) or guard.flaw_of(address)
+
+    @given(st.ip_addresses(v=4))
+    def test_inside_ipv6_are_judged_like_the_address_itself(self, inner: IPv4Address) -> None:
+        hexed = f"{int(inner) >> 16:x}:{int(inner) & 0xFFFF:x}"
+        forms = [f"::ffff:{inner}", f"64:ff9b::{inner}", f"2002:{hexed}::1", f"2a00::5efe:{inner}"]
+
+        judged = {guard.flaw_of(ipaddress.ip_address(form)) is None for form in forms}
+
+        assert judged == {guard.flaw_of(inner) is None}
+
+    @given(st.ip_addresses(v=4))
+    def test_inside_dead_transition_forms_are_refused(self, inner: IPv4Address) -> None:
+        for form in (f"::{inner}", f"::ffff:0:{inner}", f"64:ff9b:1::{inner}", f"2001::{inner}"):
+            assert guard.flaw_of(ipaddress.ip_address(form)) is not None
+
+
+class TestNames:
+    @pytest.mark.parametrize("answer", _rows("answer", "refused"))
+    def test_are_refused_for_any_private_address(
+        self, monkeypatch: pytest.MonkeyPatch, answer: list[str]
+    ) -> None:
+        _names_resolve_to(monkeypatch, *answer)
+
+        with pytest.raises(RefusedAddressError):
+            guard.resolve("hooks.example.com", 443, PUBLIC)
+
+    @pytest.mark.parametrize("answer", _rows("answer", "accepted"))
+    def test_give_all_their_public_addresses_in_order(
+        self, monkeypatch: pytest.MonkeyPatch, answer: list[str]
+    ) -> None:
+        _names_resolve_to(monkeypatch, *answer)
+
+        found = guard.resolve("hooks.example.com", 443, PUBLIC)
+
+        assert [address.sockaddr[0] for address in found] == answer
+
+    def test_give_an_address_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        _names_resolve_to(monkeypatch, "8.8.8.8", "8.8.8.8")
+
+        assert len(guard.resolve("hooks.example.com", 443, PUBLIC)) == 1
+
+    def test_may_be_private_in_local_runs(self) -> None:
+        (found,) = guard.resolve("127.0.0.1", 8080, LOCAL)
+
+        assert found == (socket.AF_INET, ("127.0.0.1", 8080))
+
+    def test_are_refused_by_range_without_telling_the_address(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        _names_resolve_to(monkeypatch, "10.77.66.55")
+
+        with pytest.raises(RefusedAddressError, match=r"10\.0\.0\.0/8") as refusal:
+            guard.resolve("hooks.example.com", 443, PUBLIC)
+
+        assert "10.77.66.55" not in str(refusal.value)
+
+
+def test_the_table_is_readable_in_any_language() -> None:
+    assert len(ROWS) > 300
+    assert len({(row["kind"], row["name"]) for row in ROWS}) == len(ROWS)
+    for row in ROWS:
+        assert set(row) == {"name", "kind", "input", "expected"}
+        assert row["kind"] in {"url", "address", "answer"}
+        assert row["expected"] in {"refused", "accepted"}
