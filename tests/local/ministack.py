@@ -7,10 +7,11 @@ new version of MiniStack no longer has is an error here, so that its gap is look
 import os
 import threading
 import time
+from functools import partialmethod
 from typing import Any
 
 from ministack import app  # type: ignore[import-not-found]
-from ministack.core import concurrency, iam_actions  # type: ignore[import-not-found]
+from ministack.core import concurrency, iam_actions, lambda_runtime  # type: ignore[import-not-found]
 from ministack.services import eventbridge, lambda_svc  # type: ignore[import-not-found]
 
 # IAM knows no batch actions: the policy that allows the single one allows its batch.
@@ -57,7 +58,7 @@ def rate_s(expression: str) -> int | None:
 def look_at_queues() -> None:
     """SQS hands out a message when its delay ends; MiniStack's mappings look once a second."""
     while True:
-        time.sleep(0.1)
+        time.sleep(0.05)
         concurrency.esm_wake.set()
 
 
@@ -80,6 +81,11 @@ run = replace(lambda_svc, "_execute_function", execute)
 find_rate_s = replace(eventbridge, "_parse_rate_seconds", rate_s)
 replace(eventbridge, "_SCHEDULER_TICK_INTERVAL", min(10, MINUTE_S / 5))
 replace(lambda_svc, "_ESM_IDLE_WAKE_GAP_SECONDS", 0.01)
+
+# An answer waits for the first line of the function's log, 50 ms when the function is silent.
+worker = lambda_runtime.Worker
+read_log = partialmethod(worker._drain_stderr_bounded, first_line_wait=0.01)
+replace(worker, "_drain_stderr_bounded", read_log)
 
 if __name__ == "__main__":
     threading.Thread(target=look_at_queues, daemon=True).start()
