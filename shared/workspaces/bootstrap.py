@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints
 
 from shared import ids
 from shared.clock import Clock
@@ -14,6 +14,7 @@ from shared.workspaces.store import WorkspaceStore
 class Bootstrap(Model):
     operation: Literal["bootstrap"]
     name: Annotated[str, StringConstraints(min_length=1, max_length=256)]
+    scopes: Annotated[frozenset[Scope], Field(min_length=1)] = frozenset(Scope)
 
 
 class Bootstrapped(Model):
@@ -22,7 +23,7 @@ class Bootstrapped(Model):
 
 
 def bootstrap(command: Bootstrap, store: WorkspaceStore, clock: Clock) -> Bootstrapped:
-    """The key has every scope; its secret is in the answer and nowhere else."""
+    """The key has every scope, or those asked for; its secret is in the answer and nowhere else."""
     workspace = Workspace(
         workspace_id=ids.new_workspace_id(), name=command.name, created_at=clock()
     )
@@ -32,7 +33,7 @@ def bootstrap(command: Bootstrap, store: WorkspaceStore, clock: Clock) -> Bootst
         workspace_id=workspace.workspace_id,
         name="First key",
         client=Client.DASHBOARD,
-        scopes=frozenset(Scope),
+        scopes=command.scopes,
         created_at=workspace.created_at,
     )
     store.add(workspace)

@@ -75,6 +75,7 @@ def start(
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+    process.returncode = 0  # it outlives this command on purpose; _reap collects it
     emulator = Emulator(pid=process.pid, port=port, started=_started(process.pid) or "")
     deadline = time.monotonic() + 30
     while not emulator.answers():
