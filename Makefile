@@ -101,7 +101,7 @@ check: setup ## Lint, format, types, template
 	@$(RUN) ruff check .
 	@$(RUN) ruff format --check .
 	@$(RUN) mypy
-	@$(TOOLS)/sam/bin/python -m cfnlint template.yaml
+	@$(TOOLS)/sam/bin/python $(TOOLS)/sam/bin/cfn-lint template.yaml
 	@AWS_DEFAULT_REGION=us-east-1 $(SAM) validate --lint
 
 format: .venv/.stamp ## Format the code and mend what the linter can
