@@ -113,21 +113,26 @@ test: check ## All checks and all tests; a local stack of their own serves the s
 
 # ── Artefacts: every function ships the same folder, so imports read the same everywhere ─────────────
 
-# Installed once for all functions: keyed by what it was made from, and moved into place whole.
-DEPENDENCIES = .local/dependencies/$(FUNCTION_PYTHON)-$(FUNCTION_PLATFORM)-$(firstword $(shell cksum requirements/runtime.txt))
+# Bytecode halves a cold start, and only a Python of the target's version can make it.
+# Looked for once, and only by a target that wants it.
+COMPILER = $(eval COMPILER := $(shell \
+	for python in $(TOOLS)/ministack/bin/python $(TOOLS)/uv/bin/python python$(FUNCTION_PYTHON); do \
+		[ "$$($$python -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)" = "$(FUNCTION_PYTHON)" ] || continue; \
+		echo "$$python"; break; \
+	done))$(COMPILER)
+
+# The files' times change on the way to Lambda, so the bytecode must not be checked against them.
+compile = [ -z "$(COMPILER)" ] || \
+	$(COMPILER) -m compileall -q --invalidation-mode unchecked-hash -s "$(1)" -p /var/task $(2)
 
 ifeq ($(FUNCTION_PLATFORM),host)
 TARGET := --python $(TOOLS)/ministack/bin/python
-COMPILER := $(TOOLS)/ministack/bin/python
 else
 TARGET := --python $(TOOLS)/uv/bin/python --python-version $(FUNCTION_PYTHON) --python-platform $(FUNCTION_PLATFORM)
-COMPILER := python$(FUNCTION_PYTHON)
 endif
 
-# Bytecode halves a cold start. Only the target's own Python can make it; the folder's times change on
-# the way to Lambda, so the bytecode must not be checked against them.
-compile = if $(COMPILER) -c '' 2>/dev/null; then \
-	$(COMPILER) -m compileall -q --invalidation-mode unchecked-hash -s "$(1)" -p /var/task $(2); fi
+# Installed once for all functions: keyed by what it is made from, and moved into place whole.
+DEPENDENCIES = .local/dependencies/$(FUNCTION_PYTHON)-$(FUNCTION_PLATFORM)-$(if $(COMPILER),bytecode,source)-$(firstword $(shell cksum requirements/runtime.txt))
 
 dependencies: $(TOOLS)/uv/.stamp
 	@[ -d "$(DEPENDENCIES)" ] || { \
@@ -156,7 +161,7 @@ build-%: dependencies
 # ── AWS ──────────────────────────────────────────────────────────────────────────────────────────────
 
 build: $(TOOLS)/sam/.stamp dependencies ## Build the artefacts for AWS
-	@$(COMPILER) -c '' 2>/dev/null || echo "No python$(FUNCTION_PYTHON) here: the artefacts go without bytecode, and cold starts take longer."
+	@[ -n "$(COMPILER)" ] || echo "There is no python$(FUNCTION_PYTHON) here: the artefacts go without bytecode, and cold starts take longer."
 	@env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS $(SAM) build
 
 # The answers go into a file of yours, not into the repository's defaults.
