@@ -1,7 +1,8 @@
 """The whole platform on this machine: `python -m tests.local.stack up|down|status|logs`.
 
-`up` ends with everything that a client needs in `<state>/stack.json`. The state folder is `.local`,
-or what FUNNELHOOKS_STATE says, so that several stacks can run beside each other.
+`up` ends with everything that a client needs in `<state>/stack.json`, and what a shell needs in
+`<state>/stack.env`. The state folder is `.local`, or what FUNNELHOOKS_STATE says, so that several
+stacks can run beside each other.
 """
 
 import argparse
@@ -280,6 +281,9 @@ def _read(state: Path) -> Stack | None:
 
 def _write(state: Path, stack: Stack) -> None:
     (state / "stack.json").write_text(stack.model_dump_json(indent=2) + "\n")
+    shown = {"API": stack.api_url, "KEY": stack.api_key, "WORKSPACE": stack.workspace_id}
+    lines = "".join(f"export {name}={value}\n" for name, value in shown.items())
+    (state / "stack.env").write_text(lines)
 
 
 def _read_emulator(state: Path) -> Emulator | None:
