@@ -21,7 +21,8 @@ def now_ms() -> int:
 
 def rfc3339(ms: int) -> str:
     """`2026-04-29T18:04:15.000Z`"""
-    moment = datetime.fromtimestamp(ms / MS_PER_S, UTC)
+    # In whole numbers: a float of seconds loses the millisecond from the year 2242 on.
+    moment = datetime.fromtimestamp(ms // MS_PER_S, UTC).replace(microsecond=ms % MS_PER_S * 1000)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
