@@ -15,7 +15,8 @@ def failures(record_ids: Iterable[str]) -> dict[str, Any]:
 
 def each(
     records: Iterable[Record], id_of: Callable[[Record], str], work: Callable[[Record], None]
-) -> dict[str, Any]:
+) -> list[str]:
+    """The ids of the records at which `work` failed."""
     failed = []
     for record in records:
         try:
@@ -23,7 +24,7 @@ def each(
         except Exception as error:
             logger.error("record.failed", record=id_of(record), **fault(error))
             failed.append(id_of(record))
-    return failures(failed)
+    return failed
 
 
 def message_id(record: Record) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from shared import aws, settings
-from shared.batch import Record, each
+from shared.batch import Record, each, failures
 from shared.configs.store import ConfigStore
 from shared.delivery.fanout import first_pointers, remembering
 from shared.delivery.queues import Pointer, Queue
@@ -32,10 +32,10 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
         image = aws.from_item(record["dynamodb"]["NewImage"])
         pointers.extend(first_pointers(event_from(image), ask))
 
-    answer = each(event["Records"], _sequence_number, collect)
+    failed = each(event["Records"], _sequence_number, collect)
     queue.send(pointers)
     logger.info("fanned_out", events=len(event["Records"]), deliveries=len(pointers))
-    return answer
+    return failures(failed)
 
 
 def _sequence_number(record: Record) -> str:

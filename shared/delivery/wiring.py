@@ -1,6 +1,5 @@
 """What dispatch and retry are made of: the same parts, another queue in front."""
 
-import json
 from functools import cache
 from random import random
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from shared import aws, settings
-from shared.batch import failures, message_id
+from shared.batch import Record, each, failures, message_id
 from shared.clock import now_ms
 from shared.delivery.courier import Courier
 from shared.delivery.guard import Policy
@@ -36,8 +35,20 @@ def _sender() -> Sender:
 
 def deliver(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Attempt every delivery that a batch of SQS messages points to."""
-    env, records = _settings(), event["Records"]
-    courier = Courier(
+    pointers: dict[str, Pointer] = {}
+
+    def read(record: Record) -> None:
+        pointers[message_id(record)] = Pointer.model_validate_json(record["body"])
+
+    unreadable = each(event["Records"], message_id, read)
+    done = _courier(context).deliver(list(pointers.values()))
+    undone = [message for message, is_done in zip(pointers, done, strict=True) if not is_done]
+    return failures(unreadable + undone)
+
+
+def _courier(context: LambdaContext) -> Courier:
+    env = _settings()
+    return Courier(
         reader=Reader(aws.dynamodb(), env.config_table, env.event_table),
         ledger=Ledger(aws.dynamodb(), env.event_table, env.retention_days, env.repair_after_s),
         sender=_sender(),
@@ -46,7 +57,3 @@ def deliver(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         random=random,
         remaining_ms=context.get_remaining_time_in_millis,
     )
-    done = courier.deliver(
-        [Pointer.model_validate(json.loads(record["body"])) for record in records]
-    )
-    return failures(message_id(r) for r, is_done in zip(records, done, strict=True) if not is_done)
