@@ -23,9 +23,11 @@ _STATUS: dict[type[errors.FunnelhooksError], HTTPStatus] = {
     errors.ConflictError: HTTPStatus.CONFLICT,
     errors.TooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.UnsupportedMediaTypeError: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    errors.RateLimitedError: HTTPStatus.TOO_MANY_REQUESTS,
 }
 
 Answer = Response[Any]
+Headers = dict[str, str | list[str]]
 
 
 def new_app() -> APIGatewayHttpResolver:
@@ -64,7 +66,7 @@ def headers_of(app: APIGatewayHttpResolver) -> dict[str, str]:
     return {name.lower(): value for name, value in app.current_event.headers.items()}
 
 
-def answer(status: int, body: Any, headers: dict[str, str | list[str]] | None = None) -> Answer:
+def answer(status: int, body: Any, headers: Headers | None = None) -> Answer:
     text = json.dumps(body, separators=(",", ":"), ensure_ascii=False)
     return Response(status_code=status, content_type=JSON, body=text, headers=headers)
 
@@ -81,10 +83,21 @@ def error_body(error: errors.FunnelhooksError) -> dict[str, Any]:
 
 
 def refused(error: errors.FunnelhooksError) -> Answer:
-    headers: dict[str, str | list[str]] | None = None
-    if isinstance(error, errors.UnauthenticatedError):
-        headers = {"WWW-Authenticate": "Bearer"}
-    return answer(_STATUS[type(error)], error_body(error), headers)
+    return answer(_STATUS[type(error)], error_body(error), _headers(error))
+
+
+def _headers(error: errors.FunnelhooksError) -> Headers:
+    match error:
+        case errors.UnauthenticatedError():
+            return {"WWW-Authenticate": "Bearer"}
+        case errors.RateLimitedError():
+            return {
+                "Retry-After": str(error.retry_after_s),
+                "X-RateLimit-Limit": str(error.limit),
+                "X-RateLimit-Remaining": "0",
+            }
+        case _:
+            return {}
 
 
 def _failed(error: Exception) -> Answer:
