@@ -150,8 +150,7 @@ class TestAddresses:
 
     @given(st.ip_addresses(v=4))
     def test_inside_ipv6_are_judged_like_the_address_itself(self, inner: IPv4Address) -> None:
-        hexed = f"{int(inner) >> 16:x}:{int(inner) & 0xFFFF:x}"
-        forms = [f"::ffff:{inner}", f"64:ff9b::{inner}", f"2002:{hexed}::1", f"2a00::5efe:{inner}"]
+        forms = [f"::ffff:{inner}", f"64:ff9b::{inner}", f"2a00::5efe:{inner}"]
 
         judged = {guard.flaw_of(ipaddress.ip_address(form)) is None for form in forms}
 
@@ -159,7 +158,10 @@ class TestAddresses:
 
     @given(st.ip_addresses(v=4))
     def test_inside_dead_transition_forms_are_refused(self, inner: IPv4Address) -> None:
-        for form in (f"::{inner}", f"::ffff:0:{inner}", f"64:ff9b:1::{inner}", f"2001::{inner}"):
+        in_hex = f"{int(inner) >> 16:x}:{int(inner) & 0xFFFF:x}"
+        forms = ["::{0}", "::ffff:0:{0}", "64:ff9b:1::{0}", "2001::{0}", "2002:{1}::1"]
+
+        for form in (pattern.format(inner, in_hex) for pattern in forms):
             assert guard.flaw_of(ipaddress.ip_address(form)) is not None
 
 
