@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from boto3.dynamodb.types import Binary, TypeDeserializer, TypeSerializer
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -27,6 +28,11 @@ _READ_ROUNDS = 5
 
 _serialize = TypeSerializer().serialize
 _deserialize = TypeDeserializer().deserialize
+
+
+def is_condition(error: ClientError) -> bool:
+    """Whether the write was refused by its own condition, and by nothing else."""
+    return error.response["Error"]["Code"] == "ConditionalCheckFailedException"
 
 
 class NotReadError(Exception):
