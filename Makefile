@@ -119,7 +119,7 @@ test: check ## All checks and all tests; a local stack of their own serves the s
 # Bytecode halves a cold start, and only a Python of the target's version can make it.
 # Looked for once, and only by a target that wants it.
 COMPILER = $(eval COMPILER := $(shell \
-	for python in $(TOOLS)/ministack/bin/python $(TOOLS)/uv/bin/python python$(FUNCTION_PYTHON); do \
+	for python in $(TOOLS)/ministack/bin/python $(PYTHON) python$(FUNCTION_PYTHON); do \
 		[ "$$($$python -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)" = "$(FUNCTION_PYTHON)" ] || continue; \
 		echo "$$python"; break; \
 	done))$(COMPILER)
