@@ -28,8 +28,10 @@ MAX_HEADERS = 50
 MAX_HEADER_BYTES = 4096
 MAX_WAIT_S = 24 * 60 * 60
 MAX_SCHEDULE_S = 7 * MAX_WAIT_S
+# DynamoDB keeps 38 digits of a number.
+MAX_ACTION_NUMBER = 10**9
 
-_TOKEN = re.compile(r"^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$")
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}")
 _SECRET_NAME = re.compile(r"auth|token|secret|key|password|cookie|signature|credential", re.I)
 # Hop-by-hop headers and those that the exchange itself needs (RFC 9110 §7.6.1), and our own.
 _HOP_BY_HOP = (
@@ -72,7 +74,7 @@ class TriggerIn(Model):
     idFunnel: Identifier | None = None
     idNode: Identifier | None = None
     idTrafficSource: Identifier | None = None
-    actionNumber: Annotated[int, Field(ge=0)] | None = None
+    actionNumber: Annotated[int, Field(ge=0, le=MAX_ACTION_NUMBER)] | None = None
 
     def trigger(self) -> Trigger:
         return Trigger(
@@ -97,10 +99,8 @@ class WebhookConfigIn(Model):
     url: Annotated[str, StringConstraints(max_length=2048), Field(validate_default=True)] = ""
     headers: dict[str, str] = Field(default_factory=dict, max_length=MAX_HEADERS)
     basicAuth: BasicAuthIn | None = None
-    triggers: (
-        Annotated[tuple[TriggerIn, ...], Field(min_length=1, max_length=MAX_TRIGGERS)] | None
-    ) = None
-    retrySchedule: Annotated[tuple[Wait, ...], Field(min_length=1, max_length=20)] | None = None
+    triggers: Annotated[list[TriggerIn], Field(min_length=1, max_length=MAX_TRIGGERS)] | None = None
+    retrySchedule: Annotated[list[Wait], Field(min_length=1, max_length=20)] | None = None
     timeoutSeconds: Annotated[int, Field(ge=1, le=10)] = 10
 
     @field_validator("headers")
@@ -114,7 +114,7 @@ class WebhookConfigIn(Model):
 
     @field_validator("retrySchedule")
     @classmethod
-    def _schedule_ends(cls, waits: tuple[int, ...] | None) -> tuple[int, ...] | None:
+    def _schedule_ends(cls, waits: list[int] | None) -> list[int] | None:
         if waits is not None and sum(waits) > MAX_SCHEDULE_S:
             raise ValueError("the waits must not add up to more than 604800 seconds (7 days)")
         return waits
@@ -141,7 +141,7 @@ class WebhookConfigIn(Model):
 
 def _check_header(name: str, value: str) -> None:
     lower = name.lower()
-    if not _TOKEN.match(name):
+    if not _TOKEN.fullmatch(name):
         raise ValueError(f"{name!r} is not a header name")
     if lower in _REFUSED or lower.startswith(_REFUSED_PREFIXES):
         raise ValueError(f"{name} is set by the platform; leave it out")
@@ -224,7 +224,7 @@ def full(config: WebhookConfig) -> dict[str, Any]:
 
 def _saved(new: WebhookConfigIn) -> dict[str, Any]:
     """The fields that are taken as they come; left-out triggers mean all four types."""
-    given = new.triggers or tuple(TriggerIn(eventType=kind) for kind in TriggerType)
+    given = new.triggers or [TriggerIn(eventType=kind) for kind in TriggerType]
     return {
         "id": new.idWebhookConfig,
         "name": new.webhookConfigName,
@@ -236,7 +236,7 @@ def _saved(new: WebhookConfigIn) -> dict[str, Any]:
         "url": new.url,
         "headers": new.headers,
         "triggers": tuple(trigger.trigger() for trigger in given),
-        "retry_schedule": new.retrySchedule,
+        "retry_schedule": None if new.retrySchedule is None else tuple(new.retrySchedule),
         "timeout_s": new.timeoutSeconds,
     }
 
