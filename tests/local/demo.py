@@ -121,17 +121,19 @@ def _send(api: Api, sample: Sample, event_id: str) -> Answer:
 
 
 def _conclude(api: Api, screen: Screen, results: Sequence[Result]) -> int:
-    failing = [
-        (result.expected.config, api.delivery(result.delivery.request_id))
-        for result in results
-        if result.delivery is not None and result.delivery.state != "delivered"
-    ]
     screen.results(results)
-    for config, delivery in failing:
-        screen.failing(config, delivery, datetime.now(UTC))
-    holds = screen.judge(results)
-    screen.next_steps(failing[0][1].request_id if failing else "<request id>")
-    return 0 if holds else 1
+    waiting = [
+        (result.expected, api.delivery(result.delivery.request_id))
+        for result in results
+        if result.delivery is not None and result.delivery.state == "waiting"
+    ]
+    for expected, delivery in waiting:
+        screen.failing(expected, delivery, datetime.now(UTC))
+    if not screen.judge(results):
+        screen.way_out()
+        return 1
+    screen.next_steps(waiting[0][1].request_id)
+    return 0
 
 
 if __name__ == "__main__":

@@ -38,8 +38,12 @@ class Shown(BaseModel):
 
 class Attempt(Shown):
     number: int
+    status_code: int | None
     cause: str | None
     detail: str | None
+
+    def __str__(self) -> str:
+        return f"attempt {self.number} failed: {self.cause}, {self.detail or self.status_code}"
 
 
 class Delivery(Shown):

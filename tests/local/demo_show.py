@@ -10,10 +10,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from tests.local.demo_api import Answer, Delivery
-from tests.local.demo_check import CLAIMS, Config, Result, verified
+from tests.local.demo_check import CLAIMS, Expected, Result, counted, verified
 
 # For pipes and logs, which have no width of their own.
 WIDTH = 120
+# What the table takes with everything of a delivery in one line.
+ROOMY = 114
 ENVIRONMENT = (
     """eval "$(.venv/bin/python -c 'from tests.local.stack import Stack; s = Stack.load(); """
     """print(f"API={s.api_url} KEY={s.api_key}")')"; AUTH="Authorization: Bearer $KEY\""""
@@ -76,34 +78,29 @@ class Screen:
             yield Bar(progress, title, total)
 
     def results(self, results: Sequence[Result]) -> None:
-        table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
-        for name in ("Event type", "Config"):
-            table.add_column(name, no_wrap=True)
-        table.add_column("Request id", overflow="fold")
-        table.add_column("Attempts", justify="right")
-        for name in ("Status", "Signature"):
-            table.add_column(name, no_wrap=True)
-        table.add_column("202 → receipt", justify="right", no_wrap=True)
-        for result in results:
-            table.add_row(*_cells(result), style=None if result.is_there else "red")
         self.heading("What came of it")
-        self.console.print(table)
+        self.console.print(_table(results, is_narrow=self.console.width < ROOMY))
 
-    def failing(self, config: Config, delivery: Delivery, now: datetime) -> None:
-        last = delivery.attempts[-1] if delivery.attempts else None
-        why = f"attempt {last.number} failed: {last.cause}, {last.detail}" if last else "no attempt"
-        self.line(f"{config.name} is {delivery.state}: {why}; {_next_attempt(delivery, now)}")
-
-    def next_steps(self, request_id: str) -> None:
-        self._print(NEXT.format(environment=ENVIRONMENT, request_id=request_id))
+    def failing(self, expected: Expected, delivery: Delivery, now: datetime) -> None:
+        last = str(delivery.attempts[-1]) if delivery.attempts else "never attempted"
+        self.line(f"{expected} is {delivery.state}; {last}; {_next_attempt(delivery, now)}")
 
     def judge(self, results: Sequence[Result]) -> bool:
         """Say what holds and what does not; whether all of it holds."""
         self.heading("What was checked")
-        found = [(claim, against(results)) for claim, against in CLAIMS]
+        numbers = counted(results)
+        found = [(claim.format(**numbers), against(results)) for claim, against in CLAIMS]
         for claim, problems in found:
             self._verdict(claim, problems)
         return not any(problems for _, problems in found)
+
+    def next_steps(self, request_id: str) -> None:
+        self._print(NEXT.format(environment=ENVIRONMENT, request_id=request_id))
+
+    def way_out(self) -> None:
+        self._print(
+            "\nThe stack is left running. What the functions have logged: make logs", "bold"
+        )
 
     def _print(self, text: str, style: str | None = None) -> None:
         # Whoever copies a command wants it in one line.
@@ -126,12 +123,30 @@ def _console() -> Console:
     return console
 
 
+def _table(results: Sequence[Result], *, is_narrow: bool) -> Table:
+    """In a narrow terminal the request id stands below the event type."""
+    gap = 0 if is_narrow else 1
+    table = Table(box=SIMPLE_HEAD, padding=(0, gap, 0, 0), pad_edge=False, show_edge=False)
+    ids = ["Event type\nRequest id"] if is_narrow else ["Event type", "Request id"]
+    for name in (*ids, "Config", "Attempts", "Status", "Signed"):
+        table.add_column(name, no_wrap=True, justify="right" if name == "Attempts" else "left")
+    table.add_column("202 → receipt", justify="right")
+    for result in results:
+        both = _ids(result)
+        cells = ["\n".join(both)] if is_narrow else both
+        table.add_row(*cells, *_cells(result), style=None if result.is_there else "red")
+    return table
+
+
+def _ids(result: Result) -> list[str]:
+    request_id = "" if result.delivery is None else result.delivery.request_id
+    return [result.expected.outcome.event_type, request_id]
+
+
 def _cells(result: Result) -> list[str]:
-    expected, delivery = result.expected, result.delivery
+    delivery = result.delivery
     return [
-        expected.outcome.event_type,
-        expected.config.name,
-        "" if delivery is None else delivery.request_id,
+        result.expected.config.name,
         "" if delivery is None else str(delivery.attempt),
         "missing" if delivery is None else delivery.state,
         _signature(result),

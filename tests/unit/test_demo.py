@@ -119,7 +119,7 @@ def test_a_webhook_that_came_twice_is_named() -> None:
 
     (problem,) = problems(replace(result, received=result.received * 2))
 
-    assert problem.endswith("2 requests with 1 bodies")
+    assert problem.endswith("2 requests, 1 different bodies")
 
 
 @pytest.mark.parametrize(
