@@ -119,7 +119,7 @@ test: check ## All checks and all tests; a local stack of their own serves the s
 # Bytecode halves a cold start, and only a Python of the target's version can make it.
 # Looked for once, and only by a target that wants it.
 COMPILER = $(eval COMPILER := $(shell \
-	for python in $(TOOLS)/ministack/bin/python $(TOOLS)/uv/bin/python python$(FUNCTION_PYTHON); do \
+	for python in $(TOOLS)/ministack/bin/python $(PYTHON) python$(FUNCTION_PYTHON); do \
 		[ "$$($$python -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)" = "$(FUNCTION_PYTHON)" ] || continue; \
 		echo "$$python"; break; \
 	done))$(COMPILER)
@@ -134,19 +134,28 @@ else
 TARGET := --python $(TOOLS)/uv/bin/python --python-version $(FUNCTION_PYTHON) --python-platform $(FUNCTION_PLATFORM)
 endif
 
-# Installed once for all functions: keyed by what it is made from, and moved into place whole.
+# Installed once for all functions, keyed by what it is made from.
 DEPENDENCIES = .local/dependencies/$(FUNCTION_PYTHON)-$(FUNCTION_PLATFORM)-$(if $(COMPILER),bytecode,source)-$(firstword $(shell cksum requirements/runtime.txt))
 
 dependencies: $(TOOLS)/uv/.stamp
 	@[ -d "$(DEPENDENCIES)" ] || { \
-		new="$(DEPENDENCIES).$$$$"; \
-		trap 'rm -rf "$$new"' EXIT; \
+		new="$(DEPENDENCIES).new"; \
+		rm -rf "$$new"; \
 		$(UV) pip install --quiet --target "$$new" $(TARGET) --only-binary :all: \
 			--require-hashes -r requirements/runtime.txt; \
 		rm -rf "$$new/bin" "$$new/.lock"; \
 		$(call compile,$$new,"$$new"); \
-		$(TOOLS)/uv/bin/python -c 'import os, sys; os.rename(*sys.argv[1:])' "$$new" "$(DEPENDENCIES)" 2>/dev/null \
-			|| [ -d "$(DEPENDENCIES)" ]; }
+		mv "$$new" "$(DEPENDENCIES)"; }
+
+# Runs a command while it holds a lock, which goes when the command does.
+define alone
+import fcntl, os, sys
+lock = os.open(sys.argv[1], os.O_CREAT | os.O_RDWR)
+os.set_inheritable(lock, True)
+fcntl.flock(lock, fcntl.LOCK_EX)
+os.execvp(sys.argv[2], sys.argv[2:])
+endef
+export alone
 
 define ship
 import shutil, sys
@@ -155,8 +164,11 @@ for folder in ("functions", "shared"):
 endef
 export ship
 
-# `sam build` calls this once per function, in parallel, with ARTIFACTS_DIR set.
-build-%: dependencies
+# `sam build` calls this once per function, in parallel, with ARTIFACTS_DIR set; also where nothing
+# has been set up.
+build-%:
+	@mkdir -p $(TOOLS)
+	@$(PYTHON) -c "$$alone" $(TOOLS)/lock $(MAKE) dependencies
 	@cp -R "$(DEPENDENCIES)/." "$(ARTIFACTS_DIR)"
 	@$(TOOLS)/uv/bin/python -c "$$ship" "$(ARTIFACTS_DIR)"
 	@$(call compile,$(ARTIFACTS_DIR),"$(ARTIFACTS_DIR)/functions" "$(ARTIFACTS_DIR)/shared")

@@ -1,6 +1,7 @@
 """Bytes to JSON, with every bound stated and every refusal saying where."""
 
 import json
+import math
 from typing import Any
 
 from shared.errors import InvalidError, TooLargeError
@@ -12,7 +13,8 @@ def parse_json(body: bytes, limit: int) -> Any:
     """The value of `body`.
 
     Raises TooLargeError over `limit` bytes; InvalidError with line and column for what is not JSON,
-    for NaN and Infinity, for halves of a surrogate pair and for more than MAX_DEPTH levels.
+    for NaN, Infinity and numbers as large, for halves of a surrogate pair, for more than MAX_DEPTH
+    levels.
     """
     if len(body) > limit:
         raise TooLargeError(f"The body has {len(body)} bytes, the limit is {limit}.")
@@ -64,6 +66,8 @@ def _children(value: Any) -> list[Any]:
         return value
     if isinstance(value, str):
         _refuse_surrogates(value)
+    if isinstance(value, float) and math.isinf(value):
+        raise InvalidError("The body holds a number that is too large, such as 1e999.")
     return []
 
 

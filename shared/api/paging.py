@@ -1,7 +1,6 @@
 """Pages of a log: newest first, at most 100 at a time, by an opaque cursor."""
 
 import base64
-import binascii
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -54,5 +53,5 @@ def read_cursor(cursor: str) -> str:
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
         return base64.b64decode(padded, altchars=b"-_", validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         raise InvalidError.at("cursor", "is not one that a page of this list gave out") from None

@@ -20,8 +20,10 @@ MAX_HEADERS = 50
 MAX_HEADER_LENGTH = 4096
 MAX_WAIT_S = 24 * 60 * 60
 MAX_SCHEDULE_S = 7 * MAX_WAIT_S
+# DynamoDB keeps 38 digits of a number.
+MAX_ACTION_NUMBER = 10**9
 
-_TOKEN = re.compile(r"^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$")
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}")
 # RFC 9110 §7.6.1
 _HOP_BY_HOP = (
     "connection",
@@ -54,7 +56,7 @@ Identifier = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 CategoryId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{0,64}$")]
 Url = Annotated[str, StringConstraints(max_length=2048)]
 Wait = Annotated[int, Field(ge=0, le=MAX_WAIT_S)]
-Waits = Annotated[tuple[Wait, ...], Field(min_length=1, max_length=20)]
+Waits = Annotated[list[Wait], Field(min_length=1, max_length=20)]
 Listed = Literal["active", "archived", "not-deleted", "all"]
 
 
@@ -76,7 +78,11 @@ class WebhookTrigger(Model):
     idFunnel: Identifier | None = None
     idNode: Identifier | None = None
     idTrafficSource: Identifier | None = None
-    actionNumber: Annotated[int, Field(ge=0)] | None = None
+    actionNumber: Annotated[int, Field(ge=0, le=MAX_ACTION_NUMBER)] | None = None
+
+
+def _every_type() -> list[WebhookTrigger]:
+    return [WebhookTrigger(eventType=kind) for kind in TriggerType]
 
 
 class WebhookConfig(Model):
@@ -92,9 +98,9 @@ class WebhookConfig(Model):
     url: Annotated[Url, Field(validate_default=True)] = ""
     headers: dict[str, str] = Field(default_factory=dict, max_length=MAX_HEADERS)
     basicAuth: WebhookBasicAuth | None = None
-    triggers: Annotated[
-        tuple[WebhookTrigger, ...], Field(min_length=1, max_length=MAX_TRIGGERS)
-    ] = tuple(WebhookTrigger(eventType=kind) for kind in TriggerType)
+    triggers: list[WebhookTrigger] = Field(
+        default_factory=_every_type, min_length=1, max_length=MAX_TRIGGERS
+    )
     retrySchedule: Waits | None = None
     rateLimitPerSecond: Annotated[int, Field(ge=1, le=1000)] | None = None
     timeoutSeconds: Annotated[int, Field(ge=1, le=10)] = 10
@@ -128,7 +134,7 @@ class WebhookConfig(Model):
 
     @field_validator("retrySchedule")
     @classmethod
-    def _schedule_ends(cls, waits: tuple[int, ...] | None) -> tuple[int, ...] | None:
+    def _schedule_ends(cls, waits: list[int] | None) -> list[int] | None:
         if waits is not None and sum(waits) > MAX_SCHEDULE_S:
             raise ValueError(f"the waits must not add up to more than {MAX_SCHEDULE_S} s (7 days)")
         return waits
@@ -191,7 +197,7 @@ class DuplicateResponse(Model):
 
 
 class StringList(Model):
-    entries: Annotated[tuple[Identifier, ...], Field(min_length=1, max_length=MAX_ENTRIES)]
+    entries: Annotated[list[Identifier], Field(min_length=1, max_length=MAX_ENTRIES)]
 
 
 class MoveCategoryRequest(StringList):
@@ -245,7 +251,7 @@ class CategoriesQuery(Model):
 
 def _check_header(name: str, value: str) -> None:
     lower = name.lower()
-    if not _TOKEN.match(name):
+    if not _TOKEN.fullmatch(name):
         raise ValueError(f"{name!r} is not a header name")
     if lower in _REFUSED or lower.startswith(_REFUSED_PREFIXES):
         raise ValueError(f"{name} is set by the platform; leave it out")

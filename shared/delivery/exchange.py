@@ -3,9 +3,8 @@
 import http.client
 import ssl
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
+from types import TracebackType
 
 from urllib3.exceptions import HTTPError
 
@@ -66,6 +65,7 @@ class Exchange:
         self.deadline = self.started + timeout_s
         self.stage = Stage.LOOKUP
         self.spent_ms: dict[Stage, int] = {}
+        self.first_byte_ms: int | None = None
         self.address: str | None = None
         self.reused = False
         self._sent_at = self.started
@@ -77,19 +77,9 @@ class Exchange:
             raise TimeoutError
         return remaining
 
-    @contextmanager
-    def during(self, stage: Stage) -> Iterator[None]:
+    def during(self, stage: Stage) -> "During":
         """Time a stage, and give what goes wrong on the network in it a cause."""
-        self.stage = stage
-        began = time.monotonic()
-        try:
-            yield
-        except guard.RefusedAddressError as error:
-            raise FailedError(Cause.REFUSED_ADDRESS, str(error)) from None
-        except (OSError, http.client.HTTPException, HTTPError) as error:
-            raise self._failure(error) from error
-        finally:
-            self.spent_ms.setdefault(stage, ms_since(began))
+        return During(self, stage)
 
     def sent(self) -> None:
         self._sent_at = time.monotonic()
@@ -97,12 +87,12 @@ class Exchange:
     def received(self, count: int) -> None:
         if count and self.stage is Stage.WAIT:
             self.stage = Stage.READ
-            self.spent_ms[Stage.WAIT] = ms_since(self._sent_at)
+            self.first_byte_ms = ms_since(self._sent_at)
         self._wire_bytes += count
         if self._wire_bytes > WIRE_BYTES:
             raise FailedError(Cause.PROTOCOL, f"the answer is longer than {WIRE_BYTES} bytes")
 
-    def _failure(self, error: Exception) -> FailedError:
+    def failure(self, error: Exception) -> FailedError:
         origin = error.__cause__ or error  # urllib3 wraps what goes wrong inside a body
         if isinstance(origin, TimeoutError):
             return FailedError(Cause.TIMEOUT, f"out of time while {self.stage}")
@@ -111,6 +101,30 @@ class Exchange:
             return FailedError(Cause.TLS, _told(origin))
         again = " (on a connection used before)" if self.reused else ""
         return FailedError(_CAUSES[self.stage], f"{_told(origin)} while {self.stage}{again}")
+
+
+class During:
+    """A class, since a generator would keep the frames of an error, and their sockets, alive."""
+
+    def __init__(self, exchange: Exchange, stage: Stage) -> None:
+        self._exchange = exchange
+        self._stage = stage
+        self._began = time.monotonic()
+
+    def __enter__(self) -> None:
+        self._exchange.stage = self._stage
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._exchange.spent_ms.setdefault(self._stage, ms_since(self._began))
+        if isinstance(error, guard.RefusedAddressError):
+            raise FailedError(Cause.REFUSED_ADDRESS, str(error)) from None
+        if isinstance(error, OSError | http.client.HTTPException | HTTPError):
+            raise self._exchange.failure(error) from None
 
 
 def ms_since(began: float) -> int:
@@ -130,6 +144,6 @@ def _told(error: BaseException) -> str:
             return "not an HTTP answer"
         case http.client.IncompleteRead():
             return "answer cut off"
-        case OSError(strerror=str(text)):
-            return text
+        case OSError(strerror=text):
+            return text or "connection failed"
     return f"invalid HTTP ({type(error).__name__})"

@@ -49,6 +49,7 @@ _V6 = {
     IPv6Network("100:0:0:1::/64"): "dummy prefix",
     IPv6Network("2001::/23"): "protocol assignments, Teredo, benchmarking",
     IPv6Network("2001:db8::/32"): "documentation",
+    IPv6Network("2002::/16"): "6to4, withdrawn",
     IPv6Network("2620:4f:8000::/48"): "AS112 anycast",
     IPv6Network("3ffe::/16"): "6bone, returned",
     IPv6Network("3fff::/20"): "documentation",
@@ -61,7 +62,6 @@ _V6 = {
 
 _V4_MAPPED = IPv6Network("::ffff:0:0/96")
 _NAT64 = IPv6Network("64:ff9b::/96")
-_6TO4 = IPv6Network("2002::/16")
 _GLOBAL_UNICAST = IPv6Network("2000::/3")
 _ISATAP = (0x0000_5EFE, 0x0200_5EFE)  # RFC 5214, section 6.1
 
@@ -222,10 +222,11 @@ def _outside(address: IPv6Address) -> str | None:
 
 
 def _carried(address: IPv6Address) -> IPv4Address | None:
-    """The IPv4 address to which a mapped, translated or tunnelled IPv6 address leads."""
+    """The IPv4 address to which a mapped, translated or ISATAP address leads.
+
+    6to4, Teredo and the like lead to one too, but are refused as a whole.
+    """
     bits = int(address)
-    if address in _6TO4:
-        return IPv4Address(bits >> 80 & 0xFFFF_FFFF)
     if address in _V4_MAPPED or address in _NAT64 or bits >> 32 & 0xFFFF_FFFF in _ISATAP:
         return IPv4Address(bits & 0xFFFF_FFFF)
     return None

@@ -9,6 +9,7 @@ import socket
 import ssl
 import threading
 import time
+from collections.abc import Iterable
 from concurrent.futures import Future
 from contextlib import suppress
 from contextvars import ContextVar
@@ -115,7 +116,7 @@ class Connection(HTTPConnection):
         with current.get().during(Stage.WAIT):
             response = super().getresponse()
         if response.status < 200:
-            raise FailedError(Cause.PROTOCOL, f"unasked for: {response.status}")
+            raise FailedError(Cause.PROTOCOL, f"nobody asked for status {response.status}")
         self._last_used = time.time()
         return response
 
@@ -147,12 +148,18 @@ class Adapter(HTTPAdapter):
         """Leave it to the context: requests would load the CA file for every connection."""
 
 
+class SharedContext(ssl.SSLContext):
+    def set_alpn_protocols(self, alpn_protocols: Iterable[str]) -> None:
+        """Nothing: urllib3 sets them for each connection, while other threads use the context."""
+
+
 def tls_context(ca_file: str) -> ssl.SSLContext:
     """Verify certificate and name, alike on every Python (3.13 alone has a strict default)."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context = SharedContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.hostname_checks_common_name = False
     context.sslsocket_class = TimedTlsSocket
+    ssl.SSLContext.set_alpn_protocols(context, ["http/1.1"])
     context.load_verify_locations(ca_file)
     return context
 

@@ -105,6 +105,10 @@ class Receiver:
             f"expected {count} requests to {path or 'any path'} in {timeout_s:g} s; came: {came}"
         )
 
+    @property
+    def connections(self) -> int:
+        return self._server.connections
+
     def drop_connections(self) -> None:
         """Close every open connection, as a server does with those that idle."""
         self._server.drop_connections()
@@ -158,6 +162,10 @@ class _Server(ThreadingHTTPServer):
     def shutdown_request(self, request: Any) -> None:
         self._open.discard(request)
         super().shutdown_request(request)
+
+    @property
+    def connections(self) -> int:
+        return len(self._open)
 
     def drop_connections(self) -> None:
         for connection in self._open.copy():

@@ -1,0 +1,162 @@
+import base64
+from typing import cast
+
+import pytest
+
+from shared.api.auth import MAX_REMEMBERED, Keyring
+from shared.errors import ForbiddenError, UnauthenticatedError
+from shared.workspaces.models import ApiKey, Scope
+from shared.workspaces.store import WorkspaceStore
+from tests import factories
+from tests.factories import WORKSPACE
+from tests.fakes import FakeClock, FakeKeyStore
+
+SECRET = "fh_secret"
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def store() -> FakeKeyStore:
+    return FakeKeyStore({SECRET: factories.api_key()})
+
+
+@pytest.fixture
+def keyring(store: FakeKeyStore, clock: FakeClock) -> Keyring:
+    return Keyring(cast(WorkspaceStore, store), clock)
+
+
+def bearer(keyring: Keyring, authorization: str, scope: Scope = Scope.EVENTS_WRITE) -> ApiKey:
+    return keyring.bearer({"authorization": authorization}, scope)
+
+
+def funnelytics(keyring: Keyring, api_key: str, project: str = WORKSPACE) -> ApiKey:
+    headers = {"x-api-key": api_key, "x-project-id": project}
+    return keyring.funnelytics(headers, Scope.EVENTS_WRITE)
+
+
+def basic(text: str) -> str:
+    return "Basic " + base64.b64encode(text.encode()).decode()
+
+
+class TestABearerKey:
+    @pytest.mark.parametrize("kind", ["Bearer", "bearer", "BEARER"])
+    def test_says_whose_request_it_is(self, keyring: Keyring, kind: str) -> None:
+        assert bearer(keyring, f"{kind} {SECRET}").workspace_id == WORKSPACE
+
+    @pytest.mark.parametrize("header", ["", "Bearer", "Bearer  ", SECRET, f"Basic {SECRET}"])
+    def test_must_be_sent_as_one(self, keyring: Keyring, header: str) -> None:
+        with pytest.raises(UnauthenticatedError, match="as Authorization: Bearer <key>"):
+            bearer(keyring, header)
+
+    def test_must_be_sent_at_all(self, keyring: Keyring) -> None:
+        with pytest.raises(UnauthenticatedError):
+            keyring.bearer({}, Scope.EVENTS_WRITE)
+
+    def test_must_be_known(self, keyring: Keyring) -> None:
+        with pytest.raises(UnauthenticatedError, match="not known, not active or expired"):
+            bearer(keyring, "Bearer fh_other")
+
+    def test_may_do_what_its_scopes_say_and_no_more(
+        self, keyring: Keyring, store: FakeKeyStore
+    ) -> None:
+        store.keys[SECRET] = factories.api_key(Scope.EVENTS_READ)
+
+        bearer(keyring, f"Bearer {SECRET}", Scope.EVENTS_READ)
+
+        with pytest.raises(ForbiddenError, match=r"lacks the scope events:write\."):
+            bearer(keyring, f"Bearer {SECRET}", Scope.EVENTS_WRITE)
+
+    def test_of_absurd_length_is_not_looked_up(self, keyring: Keyring, store: FakeKeyStore) -> None:
+        with pytest.raises(UnauthenticatedError):
+            bearer(keyring, "Bearer " + "x" * 513)
+
+        assert store.reads == 0
+
+
+class TestAFunnelyticsKey:
+    @pytest.mark.parametrize(
+        "header", [SECRET, basic(f"{WORKSPACE}:{SECRET}"), basic(f":{SECRET}")]
+    )
+    def test_is_sent_raw_or_as_basic(self, keyring: Keyring, header: str) -> None:
+        assert funnelytics(keyring, header).workspace_id == WORKSPACE
+
+    def test_opens_its_own_project_only(self, keyring: Keyring) -> None:
+        with pytest.raises(UnauthenticatedError, match="not known"):
+            funnelytics(keyring, SECRET, project="another")
+
+    @pytest.mark.parametrize(
+        ("api_key", "project"), [("", WORKSPACE), (SECRET, ""), (" ", WORKSPACE), (SECRET, " ")]
+    )
+    def test_comes_with_its_project(self, keyring: Keyring, api_key: str, project: str) -> None:
+        with pytest.raises(UnauthenticatedError, match="both X-PROJECT-ID and X-API-KEY"):
+            funnelytics(keyring, api_key, project)
+
+    @pytest.mark.parametrize("encoded", ["***", "é", "/w==", "", base64.b64encode(b"x").decode()])
+    def test_that_is_broken_basic_is_refused(self, keyring: Keyring, encoded: str) -> None:
+        with pytest.raises(UnauthenticatedError):
+            funnelytics(keyring, f"Basic {encoded}")
+
+
+class TestAKeyring:
+    def test_remembers_a_key_for_30_seconds(
+        self, keyring: Keyring, store: FakeKeyStore, clock: FakeClock
+    ) -> None:
+        bearer(keyring, f"Bearer {SECRET}")
+        clock.advance(29.999)
+        bearer(keyring, f"Bearer {SECRET}")
+
+        assert store.reads == 1
+
+        clock.advance(0.001)
+        bearer(keyring, f"Bearer {SECRET}")
+
+        assert store.reads == 2
+
+    @pytest.mark.parametrize("revoked", [None, factories.api_key(active=False)])
+    def test_refuses_a_revoked_key_within_60_seconds(
+        self, keyring: Keyring, store: FakeKeyStore, clock: FakeClock, revoked: ApiKey | None
+    ) -> None:
+        bearer(keyring, f"Bearer {SECRET}")
+        store.keys = {} if revoked is None else {SECRET: revoked}
+
+        clock.advance(60)
+
+        with pytest.raises(UnauthenticatedError):
+            bearer(keyring, f"Bearer {SECRET}")
+
+    def test_refuses_a_remembered_key_from_the_moment_it_expires(
+        self, keyring: Keyring, store: FakeKeyStore, clock: FakeClock
+    ) -> None:
+        store.keys[SECRET] = factories.api_key(key_expires_at=clock() + 5_000)
+        bearer(keyring, f"Bearer {SECRET}")
+
+        clock.advance(5)
+
+        with pytest.raises(UnauthenticatedError):
+            bearer(keyring, f"Bearer {SECRET}")
+
+    def test_asks_again_for_a_key_that_was_unknown(
+        self, keyring: Keyring, store: FakeKeyStore
+    ) -> None:
+        with pytest.raises(UnauthenticatedError):
+            bearer(keyring, "Bearer fh_new")
+
+        store.keys["fh_new"] = factories.api_key()
+
+        assert bearer(keyring, "Bearer fh_new").workspace_id == WORKSPACE
+
+    def test_forgets_before_it_grows_without_end(
+        self, keyring: Keyring, store: FakeKeyStore
+    ) -> None:
+        store.keys |= {f"fh_{number}": factories.api_key() for number in range(MAX_REMEMBERED)}
+        bearer(keyring, f"Bearer {SECRET}")
+
+        for number in range(MAX_REMEMBERED):
+            bearer(keyring, f"Bearer fh_{number}")
+        bearer(keyring, f"Bearer {SECRET}")
+
+        assert store.reads == MAX_REMEMBERED + 2

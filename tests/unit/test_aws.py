@@ -1,0 +1,82 @@
+from typing import Any, cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared import aws
+from shared.aws import NotReadError, batch_get, from_item, to_item
+from tests.fakes import FakeDynamoDb
+
+KEYS = [{"pk": "W#1", "sk": f"CONFIG#{number}"} for number in range(250)]
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(min_value=-(10**37), max_value=10**37)
+    | st.text()
+    | st.binary(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=10,
+)
+
+
+@pytest.fixture
+def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    taken: list[float] = []
+    monkeypatch.setattr("shared.aws.time.sleep", taken.append)
+    return taken
+
+
+def table(lazy_rounds: int = 0) -> FakeDynamoDb:
+    return FakeDynamoDb({"configs": [to_item(key) for key in KEYS]}, lazy_rounds)
+
+
+def read(dynamodb: FakeDynamoDb, keys: list[dict[str, str]]) -> list[dict[str, Any]]:
+    return batch_get(cast(Any, dynamodb), {"configs": keys})["configs"]
+
+
+class TestItems:
+    @given(st.dictionaries(st.text(min_size=1), VALUES))
+    def test_come_back_as_they_were_stored(self, values: dict[str, Any]) -> None:
+        stored = {name: value for name, value in values.items() if value is not None}
+
+        assert from_item(to_item(values)) == stored
+
+
+class TestABatchRead:
+    def test_gives_what_exists(self, naps: list[float]) -> None:
+        assert read(table(), [KEYS[1], {"pk": "W#1", "sk": "CONFIG#none"}]) == [KEYS[1]]
+        assert naps == []
+
+    def test_asks_for_100_keys_at_a_time(self) -> None:
+        dynamodb = table()
+
+        found = read(dynamodb, KEYS)
+
+        assert len(found) == 250
+        assert dynamodb.calls == 3
+
+    def test_of_nothing_asks_nobody(self) -> None:
+        dynamodb = table()
+
+        assert read(dynamodb, []) == []
+        assert dynamodb.calls == 0
+
+    def test_asks_again_for_what_was_left_unread(self, naps: list[float]) -> None:
+        dynamodb = table(lazy_rounds=2)
+
+        found = read(dynamodb, KEYS[:5])
+
+        assert sorted(item["sk"] for item in found) == sorted(key["sk"] for key in KEYS[:5])
+        assert naps == [0.05, 0.1]
+
+    def test_gives_up_after_five_rounds(self, naps: list[float]) -> None:
+        with pytest.raises(NotReadError):
+            read(table(lazy_rounds=99), KEYS[:9])
+
+        assert len(naps) == 5
+
+
+def test_a_worker_makes_each_client_once() -> None:
+    assert aws.dynamodb() is aws.dynamodb()
+    assert aws.sqs() is aws.sqs()

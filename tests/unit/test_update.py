@@ -1,0 +1,54 @@
+from shared.update import Update
+
+
+def test_values_are_set() -> None:
+    request = Update().set({"state": "waiting", "attempt": 2}).request()
+
+    assert request == {
+        "UpdateExpression": "SET #state = :state, #attempt = :attempt",
+        "ExpressionAttributeNames": {"#state": "state", "#attempt": "attempt"},
+        "ExpressionAttributeValues": {":state": {"S": "waiting"}, ":attempt": {"N": "2"}},
+    }
+
+
+def test_none_removes() -> None:
+    request = Update().set({"attempt": 2, "lease": None, "wake_at": None}).request()
+
+    assert request["UpdateExpression"] == "SET #attempt = :attempt REMOVE #lease, #wake_at"
+    assert request["ExpressionAttributeValues"] == {":attempt": {"N": "2"}}
+
+
+def test_what_is_set_once_stays_as_it_was() -> None:
+    request = Update().once({"built_at": 5}).request()
+
+    assert request["UpdateExpression"] == "SET #built_at = if_not_exists(#built_at, :built_at)"
+
+
+def test_a_list_grows_from_nothing() -> None:
+    request = Update().append("attempts", {"number": 1}).request()
+
+    assert request["UpdateExpression"] == (
+        "SET #attempts = list_append(if_not_exists(#attempts, :empty), :attempts)"
+    )
+    assert request["ExpressionAttributeValues"] == {
+        ":attempts": {"L": [{"M": {"number": {"N": "1"}}}]},
+        ":empty": {"L": []},
+    }
+
+
+def test_a_condition_has_values_of_its_own() -> None:
+    update = Update().set({"attempt": 2}).when("attempt = :when_attempt", {"attempt": 1})
+
+    request = update.request()
+
+    assert request["ConditionExpression"] == "attempt = :when_attempt"
+    assert request["ExpressionAttributeValues"] == {
+        ":attempt": {"N": "2"},
+        ":when_attempt": {"N": "1"},
+    }
+
+
+def test_a_condition_may_name_the_reserved_word_state() -> None:
+    request = Update().set({"attempt": 1}).when("#state = :when_old", {"old": "sending"}).request()
+
+    assert request["ExpressionAttributeNames"] == {"#attempt": "attempt", "#state": "state"}
