@@ -5,7 +5,6 @@ from typing import Any
 
 from shared.aws import to_item
 
-
 _RESERVED = ("state", "status")
 
 

@@ -123,9 +123,7 @@ def _empty(caller: Caller, category_id: str) -> None:
     ]
     for start in range(0, len(inside), wire.MAX_ENTRIES):
         some = inside[start : start + wire.MAX_ENTRIES]
-        configs().change_all(
-            caller.workspace_id, some, {"category_id": "", "updated_at": now_ms()}
-        )
+        configs().change_all(caller.workspace_id, some, {"category_id": "", "updated_at": now_ms()})
 
 
 def _undeleted(caller: Caller, category_id: str) -> Category:
@@ -136,6 +134,4 @@ def _undeleted(caller: Caller, category_id: str) -> Category:
 
 
 def _shown(category: Category) -> CategoryRead:
-    return CategoryRead(
-        idCategory=category.id, categoryName=category.name, status=category.status
-    )
+    return CategoryRead(idCategory=category.id, categoryName=category.name, status=category.status)

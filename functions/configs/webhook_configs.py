@@ -1,4 +1,4 @@
-"""FunnelFlux's webhook config calls, and two of our own: rotate-secret, and the secret in answers."""
+"""FunnelFlux's webhook config calls, and rotate-secret, which is ours."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -73,9 +73,7 @@ def delete_webhook_config(caller: Caller, query: wire.ConfigQuery) -> None:
         configs().replace(old, rules.deleted(old, now_ms()))
 
 
-@api.post(
-    "/v1/webhookconfig/duplicate", Scope.CONFIGS_WRITE, status=200, errors=(404, 409)
-)
+@api.post("/v1/webhookconfig/duplicate", Scope.CONFIGS_WRITE, status=200, errors=(404, 409))
 def duplicate_webhook_config(
     caller: Caller, query: wire.ConfigQuery, body: wire.DuplicateRequest
 ) -> wire.DuplicateResponse:

@@ -9,9 +9,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from shared.api.operations import JSON, Operation, RawBody
-from shared.api.resolver import Answer
-from shared.errors import Field
-from shared.model import Model
+from shared.api.resolver import Answer, ErrorBody
 from shared.version import VERSION
 
 REFERENCE = "#/components/schemas/{model}"
@@ -19,7 +17,7 @@ DESCRIPTION = (
     "Events of a marketing funnel come in, signed webhooks go out. Every path answers with and "
     "without a trailing slash."
 )
-SECURITY = {
+SECURITY: dict[str, dict[str, list[str]]] = {
     "bearer": {"bearer": []},
     "funnelytics": {"funnelyticsProject": [], "funnelyticsKey": []},
 }
@@ -39,16 +37,6 @@ SCHEMES = {
     },
 }
 _RATE_HEADERS = ("X-RateLimit-Limit", "X-RateLimit-Remaining")
-
-
-class Problem(Model):
-    code: str
-    message: str
-    fields: tuple[Field, ...] | None = None
-
-
-class ErrorBody(Model):
-    error: Problem
 
 
 def document(operations: Sequence[Operation]) -> dict[str, Any]:
@@ -151,7 +139,9 @@ def _query_parameters(operation: Operation, schemas: _Schemas) -> list[dict[str,
 def _unnamed(schema: dict[str, Any]) -> dict[str, Any]:
     """A query cannot say null: what may be left out is left out."""
     options = [option for option in schema.get("anyOf", []) if option != {"type": "null"}]
-    plain = {key: value for key, value in schema.items() if key not in ("anyOf", "default", "title")}
+    plain = {
+        key: value for key, value in schema.items() if key not in ("anyOf", "default", "title")
+    }
     if not options:
         return plain | ({"default": schema["default"]} if schema.get("default") is not None else {})
     return plain | (options[0] if len(options) == 1 else {"anyOf": options})

@@ -5,9 +5,9 @@
     @api.put("/v1/webhookconfig/archive", Scope.CONFIGS_WRITE, status=204, errors=(404,))
     def archive(caller: Caller, body: Entries) -> None: ...
 
-`query` and `body` are read into the models that they are annotated with, `caller` is who calls, every
-other parameter comes from the path, and what is returned is written as its annotation says. The same
-declarations make the OpenAPI document, which so costs nothing at run time
+`query` and `body` are read into the models that they are annotated with, `caller` is who calls,
+every other parameter comes from the path, and what is returned is written as its annotation says.
+The same declarations make the OpenAPI document, which so costs nothing at run time
 (docs/decisions/0009-openapi.md).
 """
 
@@ -144,7 +144,7 @@ class Api:
                 arguments["query"] = self._query(operation.hints["query"])
             if "body" in operation.hints:
                 arguments["body"] = self._body(operation)
-            headers = {} if admission is None else admission.headers
+            headers: Headers = {} if admission is None else {**admission.headers}
             return _answer(operation, operation.serve(**arguments), headers)
 
         return serve

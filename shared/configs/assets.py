@@ -1,4 +1,4 @@
-"""What webhook configs and categories have in common: a status, a version, changes of many at once."""
+"""What webhook configs and categories have in common: a status, and changes of many at once."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
