@@ -21,7 +21,7 @@ export UV_PYTHON_DOWNLOADS := never
 FUNCTION_PYTHON ?= 3.13
 FUNCTION_PLATFORM ?= aarch64-manylinux_2_28
 
-.PHONY: help setup lock up down status logs demo test check format build deploy bootstrap clean \
+.PHONY: help setup lock up down status logs demo test openapi check format build deploy bootstrap clean \
 	dependencies
 
 help: ## List the targets
@@ -111,6 +111,9 @@ format: .venv/.stamp ## Format the code and mend what the linter can
 # The quick ones first; the stack that the last ones start takes a while.
 TESTS = $(filter-out tests/__pycache__/ tests/local/ tests/stack/,$(wildcard tests/*/)) tests/stack/
 
+openapi: .venv/.stamp ## Write shared/api/openapi.json from the declared operations
+	@$(RUN) tests.local.openapi
+
 test: check ## All checks and all tests; a local stack of their own serves the stack tests
 	@FUNNELHOOKS_STATE=.local/test $(RUN) pytest $(TESTS)
 
@@ -119,7 +122,7 @@ test: check ## All checks and all tests; a local stack of their own serves the s
 # Bytecode halves a cold start, and only a Python of the target's version can make it.
 # Looked for once, and only by a target that wants it.
 COMPILER = $(eval COMPILER := $(shell \
-	for python in $(TOOLS)/ministack/bin/python $(TOOLS)/uv/bin/python python$(FUNCTION_PYTHON); do \
+	for python in $(TOOLS)/ministack/bin/python $(PYTHON) python$(FUNCTION_PYTHON); do \
 		[ "$$($$python -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)" = "$(FUNCTION_PYTHON)" ] || continue; \
 		echo "$$python"; break; \
 	done))$(COMPILER)

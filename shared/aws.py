@@ -10,7 +10,7 @@ import boto3
 from boto3.dynamodb.types import Binary, TypeDeserializer, TypeSerializer
 from botocore.config import Config
 from botocore.credentials import Credentials
-from botocore.exceptions import NoCredentialsError
+from botocore.exceptions import ClientError, NoCredentialsError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -29,6 +29,11 @@ _READ_ROUNDS = 5
 
 _serialize = TypeSerializer().serialize
 _deserialize = TypeDeserializer().deserialize
+
+
+def is_condition(error: ClientError) -> bool:
+    """Whether the write was refused by its own condition, and by nothing else."""
+    return error.response["Error"]["Code"] == "ConditionalCheckFailedException"
 
 
 class NotReadError(Exception):

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Strict
 
 Clock = Callable[[], int]
 
@@ -39,4 +39,4 @@ def parse_ms(value: object) -> object:
     return round(moment.timestamp() * MS_PER_S)
 
 
-Milliseconds = Annotated[int, BeforeValidator(parse_ms)]
+Milliseconds = Annotated[int, Strict(), BeforeValidator(parse_ms)]

@@ -1,21 +1,27 @@
-"""Webhook configs over HTTPS. Invoked directly, it makes the first workspace and key."""
+"""Webhook configs, categories and keys over HTTPS.
+
+Invoked directly, it makes a workspace with its first key, or changes a workspace's settings.
+"""
 
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import ValidationError
 
-from functions.configs.api import app
-from functions.configs.parts import workspaces
-from shared.api.resolver import is_http, resolve
+from functions.configs import apikeys, categories, public, webhook_configs
+from functions.configs.parts import api, workspaces
+from shared.api.resolver import is_http
 from shared.api.validation import invalid
 from shared.clock import now_ms
 from shared.workspaces.bootstrap import Bootstrap, bootstrap
 
+# Imported for the operations that they declare.
+OPERATIONS = (webhook_configs, categories, apikeys, public)
+
 
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     if is_http(event):
-        return resolve(app, event, context)
+        return api.handle(event, context)
     try:
         command = Bootstrap.model_validate(event)
     except ValidationError as error:

@@ -6,15 +6,24 @@ from typing import Any
 
 from shared import aws, settings
 from shared.api.auth import Keyring
-from shared.api.resolver import error_body
+from shared.api.resolver import Problem, problem
 from shared.clock import now_ms
 from shared.errors import ConflictError, FunnelhooksError, InvalidError, TooLargeError
 from shared.events import intake
+from shared.events.models import EventId
 from shared.events.store import EventStore
+from shared.model import Model
 from shared.workspaces.store import WorkspaceStore
 
 MAX_BATCH = 100
 PARALLEL = 10
+
+
+class Result(Model):
+    """What became of an event of a batch: its id, or why it was refused."""
+
+    event_id: EventId | None = None
+    error: Problem | None = None
 
 
 @cache
@@ -47,7 +56,7 @@ def accept(values: Any, workspace_id: str, event_id: str | None = None) -> str:
     return event.event_id
 
 
-def accept_batch(batch: Any, workspace_id: str) -> list[dict[str, Any]]:
+def accept_batch(batch: Any, workspace_id: str) -> list[Result]:
     """Each event is answered by itself, in the order of the batch."""
     if not isinstance(batch, list) or not 1 <= len(batch) <= MAX_BATCH:
         raise InvalidError.at("events", f"must be an array of 1 to {MAX_BATCH} events")
@@ -55,8 +64,8 @@ def accept_batch(batch: Any, workspace_id: str) -> list[dict[str, Any]]:
         return list(pool.map(lambda values: _answer(values, workspace_id), batch))
 
 
-def _answer(values: Any, workspace_id: str) -> dict[str, Any]:
+def _answer(values: Any, workspace_id: str) -> Result:
     try:
-        return {"event_id": accept(values, workspace_id)}
+        return Result(event_id=accept(values, workspace_id))
     except FunnelhooksError as error:
-        return error_body(error)
+        return Result(error=problem(error))

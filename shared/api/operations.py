@@ -1,13 +1,13 @@
 """HTTPS operations, declared by the signatures of the functions that serve them.
 
-    api = Api(gate)
+    api = Api(bearer=keyring)
 
     @api.put("/v1/webhookconfig/archive", Scope.CONFIGS_WRITE, status=204, errors=(404,))
     def archive(caller: Caller, body: Entries) -> None: ...
 
-`query` and `body` are read into the models that they are annotated with, `caller` is who calls, every
-other parameter comes from the path, and what is returned is written as its annotation says. The same
-declarations make the OpenAPI document, which so costs nothing at run time
+`query` and `body` are read into the models that they are annotated with, `caller` is who calls,
+every other parameter comes from the path, and what is returned is written as its annotation says.
+The same declarations make the OpenAPI document, which so costs nothing at run time
 (docs/decisions/0009-openapi.md).
 """
 
@@ -58,13 +58,14 @@ class RawBody(Model):
 class Operation:
     """What a client must know of a call.
 
-    `errors` are the statuses beside those that every operation of its kind may answer. `accepts`
-    describes the body of an operation that takes it raw.
+    `security` names the gate that its caller must pass. `errors` are the statuses beside those that
+    every operation of its kind may answer. `accepts` describes a body that is taken raw.
     """
 
     method: str
     path: str
     scope: Scope | None
+    security: str
     status: int
     errors: tuple[int, ...]
     omit_none: bool
@@ -85,10 +86,13 @@ class Operation:
 
 
 class Api:
-    """The operations of a function, and the resolver that routes to them."""
+    """The operations of a function, and the resolver that routes to them.
 
-    def __init__(self, gate: Callable[[], Gate]) -> None:
-        self._gate = gate
+    Gates are made when the first caller comes, not at import.
+    """
+
+    def __init__(self, **gates: Callable[[], Gate]) -> None:
+        self._gates = gates
         self._app = resolver.new_app()
         self.operations: list[Operation] = []
 
@@ -114,13 +118,16 @@ class Api:
         method: str,
         path: str,
         scope: Scope | None,
+        security: str = "bearer",
         status: int = 200,
         errors: tuple[int, ...] = (),
         omit_none: bool = False,
         accepts: Any = None,
     ) -> Callable[[Serve], Serve]:
         def declare(serve: Serve) -> Serve:
-            operation = Operation(method, path, scope, status, errors, omit_none, accepts, serve)
+            operation = Operation(
+                method, path, scope, security, status, errors, omit_none, accepts, serve
+            )
             self.operations.append(operation)
             self._app.route(path, method)(self._served(operation))
             return serve
@@ -137,7 +144,7 @@ class Api:
                 arguments["query"] = self._query(operation.hints["query"])
             if "body" in operation.hints:
                 arguments["body"] = self._body(operation)
-            headers = {} if admission is None else admission.headers
+            headers: Headers = {} if admission is None else {**admission.headers}
             return _answer(operation, operation.serve(**arguments), headers)
 
         return serve
@@ -145,7 +152,8 @@ class Api:
     def _admit(self, operation: Operation) -> Admission | None:
         if operation.scope is None:
             return None
-        return self._gate().admit(resolver.headers_of(self._app), operation.scope)
+        gate = self._gates[operation.security]()
+        return gate.admit(resolver.headers_of(self._app), operation.scope)
 
     def _query(self, model: type[Model]) -> Model:
         try:

@@ -3,6 +3,7 @@
 pk                          sk               what
 W#<workspace>               WORKSPACE        a workspace
                             CONFIG#<id>      a webhook config of it
+                            CATEGORY#<id>  a category of its configs
 W#<workspace>#T#<type>      <config id>      the config wants events of that type
 KEY#<sha256 of the secret>  KEY              an API key
 SWEEP                       <shard>          how far the sweep has read a shard of events
@@ -11,6 +12,7 @@ SWEEP                       <shard>          how far the sweep has read a shard 
 WORKSPACE_SK = "WORKSPACE"
 API_KEY_SK = "KEY"
 CONFIG_PREFIX = "CONFIG#"
+CATEGORY_PREFIX = "CATEGORY#"
 SWEEP = "SWEEP"
 
 
@@ -20,6 +22,10 @@ def workspace(workspace_id: str) -> str:
 
 def config_sk(config_id: str) -> str:
     return CONFIG_PREFIX + config_id
+
+
+def category_sk(category_id: str) -> str:
+    return CATEGORY_PREFIX + category_id
 
 
 def triggers(workspace_id: str, event_type: str) -> str:

@@ -45,4 +45,6 @@ def _facts(event: Event) -> dict[str, Any]:
 
 def _matches(trigger: Trigger, facts: dict[str, Any]) -> bool:
     asked = trigger.model_dump(exclude={"event_type"}, exclude_none=True)
-    return all(str(facts[name]) == str(value) for name, value in asked.items())
+    return all(
+        facts[name] is not None and str(facts[name]) == str(value) for name, value in asked.items()
+    )

@@ -158,25 +158,30 @@ def _aside(config: WebhookConfig | None, event: Event | None) -> tuple[State, Re
 
 
 def _is_success(answer: Answer, dialect: Dialect) -> bool:
+    """The status decides: a receiver that has said yes is not asked again for the rest of it."""
     return answer.status_code is not None and dialect.is_success(answer.status_code)
 
 
 def _attempt_of(
     delivery: Delivery, answer: Answer, started_at: int, succeeded: bool, wait_ms: int | None
 ) -> Attempt:
-    refused = answer.cause is None and not succeeded
     return Attempt(
         number=delivery.attempt,
         started_at=started_at,
         succeeded=succeeded,
         status_code=answer.status_code,
-        cause=Cause.HTTP_STATUS if refused else answer.cause,
-        detail=answer.detail,
+        cause=None if succeeded else answer.cause or Cause.HTTP_STATUS,
+        detail=_detail(answer),
         address=answer.address,
         timings=answer.timings,
         excerpt=answer.excerpt,
         next_wait_ms=wait_ms,
     )
+
+
+def _detail(answer: Answer) -> str:
+    redirected = answer.status_code is not None and 300 <= answer.status_code <= 399
+    return answer.detail or ("Redirects are not followed" if redirected else "")
 
 
 def _next(delivery: Delivery) -> Pointer:

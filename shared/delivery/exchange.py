@@ -65,6 +65,7 @@ class Exchange:
         self.deadline = self.started + timeout_s
         self.stage = Stage.LOOKUP
         self.spent_ms: dict[Stage, int] = {}
+        self.first_byte_ms: int | None = None
         self.address: str | None = None
         self.reused = False
         self._sent_at = self.started
@@ -86,7 +87,7 @@ class Exchange:
     def received(self, count: int) -> None:
         if count and self.stage is Stage.WAIT:
             self.stage = Stage.READ
-            self.spent_ms[Stage.WAIT] = ms_since(self._sent_at)
+            self.first_byte_ms = ms_since(self._sent_at)
         self._wire_bytes += count
         if self._wire_bytes > WIRE_BYTES:
             raise FailedError(Cause.PROTOCOL, f"the answer is longer than {WIRE_BYTES} bytes")
@@ -143,6 +144,6 @@ def _told(error: BaseException) -> str:
             return "not an HTTP answer"
         case http.client.IncompleteRead():
             return "answer cut off"
-        case OSError(strerror=str(text)):
-            return text
+        case OSError(strerror=text):
+            return text or "connection failed"
     return f"invalid HTTP ({type(error).__name__})"

@@ -79,6 +79,9 @@ class Sender:
             return self._exchanged(exchange, url, headers, body)
         except guard.RefusedUrlError as refusal:
             return _answer(exchange, cause=Cause.REFUSED_ADDRESS, detail=str(refusal))
+        except requests.ConnectionError as error:  # of what no stage saw, as a lost race in ssl
+            failure = exchange.failure(error)
+            return _answer(exchange, cause=failure.cause, detail=failure.detail)
         except FailedError as failure:
             return _answer(exchange, cause=failure.cause, detail=failure.detail)
         finally:
@@ -89,7 +92,7 @@ class Sender:
     ) -> Answer:
         request = requests.Request("POST", url, headers={**_HEADERS, **headers}, data=body)
         with self._session.send(
-            request.prepare(), timeout=exchange.timeout_s, allow_redirects=False, stream=True
+            request.prepare(), timeout=EXCHANGE_S, allow_redirects=False, stream=True
         ) as response:
             return _read(exchange, response.raw)
 
@@ -205,5 +208,5 @@ def _timings(exchange: Exchange) -> Timings:
         dns=spent.get(Stage.LOOKUP),
         connect=spent.get(Stage.CONNECT),
         tls=spent.get(Stage.TLS),
-        first_byte=spent.get(Stage.WAIT),
+        first_byte=exchange.first_byte_ms,
     )

@@ -116,7 +116,7 @@ class Connection(HTTPConnection):
         with current.get().during(Stage.WAIT):
             response = super().getresponse()
         if response.status < 200:
-            raise FailedError(Cause.PROTOCOL, f"unasked for: {response.status}")
+            raise FailedError(Cause.PROTOCOL, f"nobody asked for status {response.status}")
         self._last_used = time.time()
         return response
 

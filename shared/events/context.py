@@ -5,15 +5,41 @@ Source: FunnelFlux Pro, "Webhook Payloads" (schema_version 1.0), Object Fields.
 
 from typing import Annotated, Any
 
-from pydantic import Strict, StringConstraints, model_validator
+from pydantic import (
+    Strict,
+    StringConstraints,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 
 from shared.model import Model
 
+
+def one_of(kinds: str) -> WrapValidator:
+    """One sentence for what fits no member of a union, in place of one for each of them."""
+
+    def validate(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            return handler(value)
+        except ValidationError:
+            raise ValueError(f"must be {kinds}") from None
+
+    return WrapValidator(validate)
+
+
 Text = Annotated[str, Strict()]
 Integer = Annotated[int, Strict()]
+Number = Annotated[Integer | Annotated[float, Strict()], one_of("a number")]
 Flag = Annotated[bool, Strict()]
-Scalar = Text | Flag | Integer | Annotated[float, Strict()] | None
+TextOrInteger = Annotated[Text | Integer, one_of("a string or an integer")]
+Scalar = Annotated[
+    Text | Flag | Integer | Annotated[float, Strict()] | None,
+    one_of("a string, a number, true, false or null"),
+]
 Scalars = dict[str, Scalar]
+ScalarsOrText = Annotated[Scalars | Text, one_of("a string or a flat object")]
 # Money stays the string that came in; it is never read as a float.
 Money = Annotated[str, Strict(), StringConstraints(pattern=r"^-?\d{1,18}(\.\d{1,18})?$")]
 
@@ -73,10 +99,12 @@ class Hit(Context):
     page_id: Text | None = None
     page_group_id: Text | None = None
     node_type: Text | None = None
-    nodes_path: Text | list[Text] | None = None
-    time_on_page: Integer | Annotated[float, Strict()] | None = None
+    nodes_path: Annotated[Text | list[Text], one_of("a string or a list of them")] | None = None
+    time_on_page: Number | None = None
     referrer: Text | None = None
-    filtered_traffic: Flag | Integer | Text | None = None
+    filtered_traffic: (
+        Annotated[Flag | Integer | Text, one_of("true, false, an integer or a string")] | None
+    ) = None
     tracking_fields: Scalars | None = None
 
 
@@ -97,12 +125,12 @@ class Conversion(Context):
     transaction: Text | None = None
     revenue: Money | None = None
     conversion_timestamp: Integer | None = None
-    conversion_time: Integer | Text | None = None
+    conversion_time: TextOrInteger | None = None
     event_data1: Text | None = None
     event_data2: Text | None = None
     pii_email: Text | None = None
     pii_phone: Text | None = None
-    passthrough_params: Scalars | Text | None = None
+    passthrough_params: ScalarsOrText | None = None
 
 
 class CustomEvent(Context):
@@ -111,9 +139,9 @@ class CustomEvent(Context):
     hit_id: Text | None = None
     revenue: Money | None = None
     timestamp: Integer | None = None
-    conversion_time: Integer | Text | None = None
+    conversion_time: TextOrInteger | None = None
     event_data1: Text | None = None
     event_data2: Text | None = None
     pii_email: Text | None = None
     pii_phone: Text | None = None
-    passthrough_params: Scalars | Text | None = None
+    passthrough_params: ScalarsOrText | None = None

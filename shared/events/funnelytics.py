@@ -13,7 +13,7 @@ from shared import ids
 from shared.api.validation import invalid
 from shared.clock import LAST_MS, Milliseconds
 from shared.errors import ConflictError, InvalidError
-from shared.events.context import Scalar
+from shared.events.context import Scalar, TextOrInteger
 from shared.events.models import NewEvent, TrackingEvent, TriggerType
 from shared.model import Model
 
@@ -28,6 +28,7 @@ def _cents(value: object) -> object:
 
 
 Cents = Annotated[str, BeforeValidator(_cents), StringConstraints(pattern=r"^-?\d{1,15}$")]
+Moment = Annotated[Milliseconds, Field(ge=0, le=LAST_MS)]
 Label = Annotated[str, StringConstraints(min_length=1, max_length=512)]
 
 
@@ -49,11 +50,11 @@ class Action(Model):
     """Everything but `purchase_data` is flat."""
 
     name: str
-    session: str | int | None = None
-    email: Annotated[str, StringConstraints(min_length=1, max_length=320)] | None = None
-    date_time: Annotated[Milliseconds, Field(ge=0, le=LAST_MS)] | None = None
+    session: TextOrInteger | None
+    email: Annotated[str, StringConstraints(min_length=1, max_length=320)] | None
+    date_time: Annotated[Moment | None, Field(alias="dateTime")]
     attributes: dict[str, Scalar]
-    purchases: tuple[Purchase, ...] = ()
+    purchases: Annotated[tuple[Purchase, ...], Field(alias="purchase_data")]
 
 
 def events(project: str, name: str, values: Any, at_ms: int) -> list[NewEvent]:
@@ -91,13 +92,15 @@ def _action(name: str, values: Any) -> Action:
     _check_purchases(name, values)
     _check_flat(values, "", allowed="purchase_data")
     try:
-        return Action(
-            name=name,
-            session=values.get("session"),
-            email=values.get("email"),
-            date_time=values.get("dateTime"),
-            attributes={key: value for key, value in values.items() if key not in _KNOWN},
-            purchases=tuple(_purchase(item) for item in values.get("purchase_data", ())),
+        return Action.model_validate(
+            {
+                "name": name,
+                "session": values.get("session"),
+                "email": values.get("email"),
+                "dateTime": values.get("dateTime"),
+                "attributes": {key: value for key, value in values.items() if key not in _KNOWN},
+                "purchase_data": [_purchase(item) for item in values.get("purchase_data", ())],
+            }
         )
     except ValidationError as error:
         raise invalid(error) from None
@@ -123,11 +126,11 @@ def _check_flat(values: dict[str, Any], prefix: str, allowed: str = "") -> None:
             raise InvalidError.at(prefix + key, "is nested; only purchase_data may be")
 
 
-def _purchase(item: dict[str, Any]) -> Purchase:
+def _purchase(item: dict[str, Any]) -> dict[str, Any]:
     reserved = {field.alias for field in Purchase.model_fields.values() if field.alias}
     known = {key: value for key, value in item.items() if key in reserved}
     extras = {key: value for key, value in item.items() if key not in reserved}
-    return Purchase.model_validate({**known, "extras": extras})
+    return known | {"extras": extras}
 
 
 def _custom_event(action: Action, event_id: str, at_ms: int) -> NewEvent:
@@ -149,7 +152,7 @@ def _conversion(action: Action, purchase: Purchase, event_id: str, at_ms: int) -
         "event_data1": purchase.sku,
         "event_data2": purchase.label,
         "pii_email": action.email,
-        "passthrough_params": {"currency": purchase.currency} | purchase.extras,
+        "passthrough_params": purchase.extras | {"currency": purchase.currency},
     }
     return _event(action, event_id, TriggerType.CONVERSION_TRIGGERED, conversion=conversion)
 

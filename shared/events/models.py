@@ -17,6 +17,7 @@ from shared.events.context import (
     Scalars,
     Session,
     Text,
+    TextOrInteger,
     TrafficSource,
     Visitor,
 )
@@ -28,7 +29,6 @@ EventType = Annotated[
     str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_/-]*(\.[a-z0-9_-]+)*$", max_length=128)
 ]
 ConfigId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
-ResourceId = Text | Integer
 
 
 class TriggerType(StrEnum):
@@ -120,10 +120,10 @@ class ResourceEvent(NewEvent):
     """Something that happened to a lead, a contact, an order, …"""
 
     subject_type: Annotated[str, StringConstraints(min_length=1, max_length=128)]
-    subject_id: ResourceId
+    subject_id: TextOrInteger
     data: dict[str, Any]
-    funnel_id: ResourceId | None = None
-    page_id: ResourceId | None = None
+    funnel_id: TextOrInteger | None = None
+    page_id: TextOrInteger | None = None
     source: Literal["ui", "api", "system"] | None = None
 
 

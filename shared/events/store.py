@@ -1,13 +1,12 @@
 """Events in EventTable: accepted by one conditional write, read by id and by time."""
 
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from shared.aws import from_item, to_item
-from shared.clock import MS_PER_DAY, MS_PER_S, rfc3339
+from shared.clock import MS_PER_DAY, MS_PER_S
 from shared.errors import NotFoundError
 from shared.events import keys
 from shared.events.models import Event
@@ -89,27 +88,6 @@ class EventStore:
 def event_from(values: dict[str, Any]) -> Event:
     known = {name: values[name] for name in _COLUMNS if name in values}
     return Event.model_validate(known | {"key": keys.event_key_of(values["pk"])})
-
-
-def shown(event: Event) -> dict[str, Any]:
-    """An event as the API shows it."""
-    named = {"webhook_config_ids": list(event.config_ids)} if event.config_ids else {}
-    head = {
-        "event_id": event.event_id,
-        "event_type": event.event_type,
-        "accepted_at": rfc3339(event.accepted_at),
-        "occurred_at": rfc3339(event.occurred_at),
-    }
-    return head | named | {"payload": json.loads(event.payload)}
-
-
-def summary(values: dict[str, Any]) -> dict[str, Any]:
-    """An event in a list, from the attributes that the index holds."""
-    return {
-        "event_id": values["event_id"],
-        "event_type": values["event_type"],
-        "accepted_at": rfc3339(values["created_at"]),
-    }
 
 
 def _is_known_already(error: ClientError) -> bool:

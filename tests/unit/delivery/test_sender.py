@@ -24,7 +24,6 @@ import trustme
 from standardwebhooks import Webhook
 
 from shared.delivery import guard, wire
-from shared.delivery.exchange import Exchange
 from shared.delivery.guard import Policy
 from shared.delivery.sender import Answer, Cause, Sender
 from tests.local.receiver import Receiver, Reply, verify_standard_webhook
@@ -274,6 +273,7 @@ class TestAnAnswer:
 
         assert (answer.status_code, answer.cause, answer.detail) == (503, None, "")
         assert (answer.retry_after, answer.excerpt) == ("120", "später\n")
+        assert answer.timings.first_byte is not None
         assert answer.address == "127.0.0.1"
 
     def test_bounds_retry_after(self, sender: Sender, receiver: Receiver) -> None:
@@ -485,6 +485,7 @@ class TestTheDeadline:
         assert (answer.status_code, answer.cause) == (None, Cause.TIMEOUT)
         assert answer.detail == "out of time while waiting for the first byte"
         assert answer.timings.total >= 450
+        assert answer.timings.first_byte is None
 
     def test_ends_dripping_headers(self, sender: Sender) -> None:
         with _repeats(b"HTTP/1.1 200 OK\r\n", b"X: y\r\n", pause_s=0.05) as server:
@@ -570,9 +571,16 @@ class TestTheDeadline:
 
         assert (answer.cause, answer.address) == (Cause.TIMEOUT, "127.0.0.1")
 
-    def test_may_be_past_before_anything_happens(self) -> None:
-        with pytest.raises(TimeoutError):
-            Exchange(LOCAL, timeout_s=0).remaining_s()
+    @pytest.mark.parametrize("timeout_s", [0, -1])
+    def test_may_be_past_before_anything_is_sent(
+        self, sender: Sender, receiver: Receiver, timeout_s: float
+    ) -> None:
+        sender.post(receiver.url(), {}, b"first")
+
+        for url in (receiver.url(), receiver.url(host="localhost")):
+            assert sender.post(url, {}, b"late", timeout_s).cause is Cause.TIMEOUT
+
+        assert [received.body for received in receiver.requests()] == [b"first"]
 
     def test_is_ten_seconds_at_most(self, sender: Sender, receiver: Receiver) -> None:
         seen: list[float] = []
@@ -1031,6 +1039,19 @@ class TestBrokenHttp:
             answer = sender.post(server.url(), {}, b"{}")
 
         assert (answer.status_code, answer.cause) == (200, Cause.PROTOCOL)
+
+    def test_between_connecting_and_tls_is_a_lost_connection(
+        self, sender: Sender, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def reset(*_: Any, **__: Any) -> None:
+            raise ConnectionResetError
+
+        monkeypatch.setattr(wire.TimedTlsSocket, "_create", reset)
+        with _says(b"") as server:
+            answer = sender.post(server.url().replace("http:", "https:"), {}, b"{}")
+
+        assert (answer.status_code, answer.cause) == (None, Cause.CONNECT)
+        assert answer.detail == "connection failed while connecting"
 
     def test_before_the_first_byte_is_a_lost_connection(self, sender: Sender) -> None:
         with _says(b"") as server:

@@ -1,0 +1,47 @@
+"""The demo runs the main job on real input, and nothing of that input gets into a log."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.local.stack import Stack, function_logs, state_folder
+
+EVENTS = Path("events")
+
+
+def test_the_demo_delivers_everything_and_leaves_no_secret_and_no_payload_in_a_log(
+    stack: Stack,
+) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "tests.local.demo"],
+        env=os.environ | {"FUNNELHOOKS_STATE": str(state_folder())},
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    lines = list(function_logs(stack))
+    assert any("attempt.settled" in line for line in lines)
+    for word in _confidential(stack):
+        found = [line for line in lines if word in line]
+        assert not found, f"{word!r} is in the log: {found[0]}"
+
+
+def _confidential(stack: Stack) -> set[str]:
+    """The key, whatever a secret starts with, and what people and their orders are called."""
+    words = {stack.api_key, "whsec_", "Basic ", "webhook-signature", "v1,"}
+    for sample in EVENTS.glob("payload_*.json"):
+        words |= {text for text in _texts(json.loads(sample.read_text())) if len(text) > 8}
+    return words - {"node_execution", "on_action", "conversion_triggered", "custom_event_triggered"}
+
+
+def _texts(value: object) -> set[str]:
+    if isinstance(value, dict):
+        return {text for inner in value.values() for text in _texts(inner)}
+    if isinstance(value, list):
+        return {text for inner in value for text in _texts(inner)}
+    return {value} if isinstance(value, str) else set()
