@@ -162,6 +162,11 @@ class TestASave:
         assert (new.secret, new.created_at, new.workspace_id) == (old.secret, NOW, WORKSPACE)
         assert (new.updated_at, new.version) == (NOW + 5, old.version + 1)
 
+    def test_is_of_the_types_that_are_stored(self) -> None:
+        new = rules.replaced(created(), read(retrySchedule=[1, 60]), NOW + 5)
+
+        assert new == WebhookConfig.model_validate(new.model_dump())
+
     def test_may_delete(self) -> None:
         new = rules.replaced(created(), read(status="deleted"), NOW + 5)
 
