@@ -2,7 +2,6 @@
 
 import json
 import socket
-from collections.abc import Iterator
 from typing import Any, cast
 from urllib.parse import parse_qsl, urlsplit
 
@@ -21,6 +20,7 @@ from shared.delivery.sender import Answer, Cause, Sender
 from tests import factories
 from tests.factories import SECRET
 from tests.fakes import NOW
+from tests.integration.world import World
 from tests.local.receiver import Received, Receiver, verify_standard_webhook
 
 FUNCTION_HOST = "abc123.lambda-url.eu-central-1.on.aws"
@@ -30,12 +30,6 @@ BODY = json.dumps(
         "url_buffer": {"q": "a+b c&d=é/{hit}", "evil": "x\r\nX-Evil: 1", "long": "x" * 3000},
     }
 ).encode()
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as running:
-        yield running
 
 
 @pytest.fixture
@@ -115,6 +109,30 @@ class TestPlaceholders:
         assert answer.cause is Cause.REFUSED_ADDRESS
         assert answer.detail == "the URL is longer than 2048 characters"
         assert receiver.requests() == []
+
+    def test_fill_in_alike_at_a_later_attempt(self, world: World, receiver: Receiver) -> None:
+        receiver.script("/in", [500])
+        world.make_config(
+            receiver.url("/in?c={data-campaign}&t={timestamp}"), headers={"X-Hit": "{hit}"}
+        )
+
+        event_id = world.deliver()
+        world.forget(event_id)
+        world.wait(1)
+
+        first, second = receiver.requests()
+        sent = json.loads(first.body)
+        assert first.path == second.path == f"/in?c=spring_sale&t={sent['timestamp']}"
+        assert first.headers["X-Hit"] == second.headers["X-Hit"] == "hit_123"
+
+    def test_that_no_url_can_hold_are_in_the_log(self, world: World, receiver: Receiver) -> None:
+        world.make_config(receiver.url("/in?c={data-campaign}"))
+
+        event_id = world.deliver(url_buffer={"campaign": "x" * 3000})
+
+        (attempt,) = world.delivery(event_id)["attempts"]
+        assert (attempt["cause"], attempt["status_code"]) == ("refused_address", None)
+        assert world.state(event_id) == "waiting"
 
 
 class TestSignatures:
