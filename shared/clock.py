@@ -5,11 +5,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import BeforeValidator, Strict
+from pydantic import BeforeValidator, PlainSerializer, Strict, WithJsonSchema
 
 Clock = Callable[[], int]
 
 MS_PER_S = 1000
+MS_PER_MINUTE = 60 * MS_PER_S
 MS_PER_DAY = 86_400 * MS_PER_S
 # 9999-12-31: the last moment that datetime can write.
 LAST_MS = 253_402_300_799_999
@@ -40,3 +41,6 @@ def parse_ms(value: object) -> object:
 
 
 Milliseconds = Annotated[int, Strict(), BeforeValidator(parse_ms)]
+_DATE_TIME = {"type": "string", "format": "date-time"}
+# A moment of an answer: kept as milliseconds, written as RFC 3339.
+Timestamp = Annotated[int, PlainSerializer(rfc3339, str), WithJsonSchema(_DATE_TIME)]

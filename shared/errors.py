@@ -65,7 +65,7 @@ class UnsupportedMediaTypeError(FunnelhooksError):
 class RateLimitedError(FunnelhooksError):
     code = "rate_limited"
 
-    def __init__(self, limit: int, retry_after_s: int) -> None:
-        super().__init__(f"More than {limit} requests a minute. Come back in {retry_after_s} s.")
+    def __init__(self, limit: int, retry_after_s: int, of: str = "requests a minute") -> None:
+        super().__init__(f"More than {limit} {of}. Come back in {retry_after_s} s.")
         self.limit = limit
         self.retry_after_s = retry_after_s

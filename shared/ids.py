@@ -14,6 +14,8 @@ import uuid
 _EVENT_BITS = 80
 _DELIVERY_BITS = 42
 _LOW_BITS = 62
+# `fh_` and 30 of the secret's 256 bits.
+_PREFIX_LENGTH = 8
 
 
 _BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
@@ -47,6 +49,11 @@ def new_key_id() -> str:
 
 def new_api_key() -> str:
     return f"fh_{secrets.token_urlsafe(32)}"
+
+
+def key_prefix(secret: str) -> str:
+    """So much of a key's secret as its owner needs to recognise it."""
+    return secret[:_PREFIX_LENGTH]
 
 
 def new_signing_secret() -> str:

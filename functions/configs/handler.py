@@ -6,24 +6,18 @@ Invoked directly, it makes a workspace with its first key, or changes a workspac
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import ValidationError
 
 from functions.configs import apikeys, categories, public, webhook_configs
 from functions.configs.parts import api, workspaces
 from shared.api.resolver import is_http
-from shared.api.validation import invalid
 from shared.clock import now_ms
-from shared.workspaces.bootstrap import Bootstrap, bootstrap
+from shared.workspaces.bootstrap import read, run
 
 # Imported for the operations that they declare.
-OPERATIONS = (webhook_configs, categories, apikeys, public)
+__all__ = ["api", "apikeys", "categories", "lambda_handler", "public", "webhook_configs"]
 
 
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     if is_http(event):
         return api.handle(event, context)
-    try:
-        command = Bootstrap.model_validate(event)
-    except ValidationError as error:
-        raise invalid(error) from None
-    return bootstrap(command, workspaces(), now_ms).model_dump()
+    return run(read(event), workspaces(), now_ms).model_dump()

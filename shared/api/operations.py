@@ -25,7 +25,7 @@ from shared.api import resolver
 from shared.api.body import parse_json
 from shared.api.resolver import Answer, Headers
 from shared.api.validation import invalid
-from shared.errors import UnsupportedMediaTypeError
+from shared.errors import FunnelhooksError, UnsupportedMediaTypeError
 from shared.model import Model
 from shared.workspaces.models import Caller, Scope
 
@@ -137,17 +137,24 @@ class Api:
     def _served(self, operation: Operation) -> Callable[..., Answer]:
         def serve(**path: str) -> Answer:
             admission = self._admit(operation)
-            arguments: dict[str, Any] = dict(path)
-            if "caller" in operation.hints and admission is not None:
-                arguments["caller"] = admission.caller
-            if "query" in operation.hints:
-                arguments["query"] = self._query(operation.hints["query"])
-            if "body" in operation.hints:
-                arguments["body"] = self._body(operation)
             headers: Headers = {} if admission is None else {**admission.headers}
-            return _answer(operation, operation.serve(**arguments), headers)
+            try:
+                arguments = path | self._arguments(operation, admission)
+                return _answer(operation, operation.serve(**arguments), headers)
+            except FunnelhooksError as error:
+                return _with(resolver.refused(error), headers)
 
         return serve
+
+    def _arguments(self, operation: Operation, admission: Admission | None) -> dict[str, Any]:
+        arguments: dict[str, Any] = {}
+        if "caller" in operation.hints and admission is not None:
+            arguments["caller"] = admission.caller
+        if "query" in operation.hints:
+            arguments["query"] = self._query(operation.hints["query"])
+        if "body" in operation.hints:
+            arguments["body"] = self._body(operation)
+        return arguments
 
     def _admit(self, operation: Operation) -> Admission | None:
         if operation.scope is None:
@@ -182,10 +189,16 @@ def require_json(content_type: str) -> None:
 
 def _answer(operation: Operation, result: Any, headers: Headers) -> Answer:
     if isinstance(result, Response):
-        return result
+        return _with(result, headers)
     if result is None:
         return Response(status_code=HTTPStatus.NO_CONTENT, body="", headers=headers)
     text = operation.writer.dump_json(result, by_alias=True, exclude_none=operation.omit_none)
     return Response(
         status_code=operation.status, content_type=JSON, body=text.decode(), headers=headers
     )
+
+
+def _with(answer: Answer, headers: Headers) -> Answer:
+    """What an answer says for itself goes before what is said of every answer."""
+    answer.headers = {**headers, **answer.headers}
+    return answer

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from shared.model import Model
 
@@ -28,6 +28,10 @@ class Client(StrEnum):
     API = "api"
 
 
+Name = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
+
+
 class Limits(Model):
     """What a workspace may have and do. `events_per_second` holds in each worker of `ingest`."""
 
@@ -38,15 +42,21 @@ class Limits(Model):
 
 
 class Workspace(Model):
+    """`version` counts its changes, so that of two at once one is told of the other."""
+
     workspace_id: str
     name: str
     slug: str = ""
     limits: Limits = Limits()
     created_at: int
+    version: int = 1
 
 
 class ApiKey(Model):
-    """A key without its secret, of which only the SHA-256 and the first characters are kept."""
+    """A key without its secret, of which only the SHA-256 and the first characters are kept.
+
+    `version` counts its changes, as a workspace's does.
+    """
 
     id: str
     workspace_id: str
@@ -58,6 +68,7 @@ class ApiKey(Model):
     last_used_at: int | None = None
     key_expires_at: int | None = None
     active: bool = True
+    version: int = 1
 
     def is_usable(self, at_ms: int) -> bool:
         return self.active and (self.key_expires_at is None or at_ms < self.key_expires_at)
