@@ -10,7 +10,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from shared import aws, ids
+from shared import ids
 from shared.clock import now_ms
 from shared.configs.models import OldSecret, TargetType, WebhookConfig
 from shared.delivery import request
@@ -23,6 +23,7 @@ from tests.fakes import NOW
 from tests.integration.world import World
 from tests.local.receiver import Received, Receiver, verify_standard_webhook
 
+ROLE = Credentials("role-key", "role-secret", "role-token")
 FUNCTION_HOST = "abc123.lambda-url.eu-central-1.on.aws"
 BODY = json.dumps(
     {
@@ -148,6 +149,10 @@ class TestSignatures:
 
 
 class TestIam:
+    @pytest.fixture(autouse=True)
+    def _role(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("shared.aws.credentials", lambda: ROLE)
+
     @pytest.mark.parametrize(
         "path",
         [
@@ -172,10 +177,8 @@ class TestIam:
 
         (received,) = receiver.requests()
         assert received.body == BODY
-        assert received.headers["X-Amz-Security-Token"] == "testing"
-        assert received.headers["Authorization"] == expected_authorization(
-            received, aws.credentials()
-        )
+        assert received.headers["X-Amz-Security-Token"] == "role-token"
+        assert received.headers["Authorization"] == expected_authorization(received, ROLE)
 
     def test_covers_host_body_and_all_that_the_config_says(
         self, receiver: Receiver, function_url: str
@@ -195,7 +198,7 @@ class TestIam:
             "x-team",
         } <= set(names.split(";"))
         assert (
-            expected_authorization(received, Credentials("testing", "another"))
+            expected_authorization(received, Credentials("role-key", "another"))
             != (received.headers["Authorization"])
         )
 
