@@ -167,4 +167,9 @@ def _full(config: WebhookConfig) -> wire.WebhookConfigRead:
 
 
 def _warnings(config: WebhookConfig) -> tuple[str, ...]:
-    return tuple(targets.warnings(config.target_type, config.url, config.headers))
+    has_basic_auth = config.basic_auth is not None
+    return tuple(
+        targets.warnings(
+            config.target_type, config.url, config.headers, config.aws_iam_auth, has_basic_auth
+        )
+    )
