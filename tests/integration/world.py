@@ -220,31 +220,34 @@ class World:
 
     def forget(self, event_id: str) -> None:
         """As the table does when an event expires."""
-        pk = keys.partition(self.workspace_id, event_key(self.workspace_id, event_id))
-        _dynamodb().delete_item(
-            TableName="EventTable", Key=to_item({"pk": pk, "sk": keys.EVENT_SK})
-        )
+        _dynamodb().delete_item(TableName="EventTable", Key=to_item(self._event_key(event_id)))
+
+    def forget_delivery(self, event_id: str, config_id: str = "crm") -> None:
+        found = request_id(event_key(self.workspace_id, event_id), config_id)
+        key = delivery_key(self.workspace_id, found)
+        _dynamodb().delete_item(TableName="EventTable", Key=to_item(key))
+
+    def forget_body(self, event_id: str, config_id: str = "crm") -> None:
+        key = self._body_key(event_id, config_id)
+        _dynamodb().delete_item(TableName="EventTable", Key=to_item(key))
 
     def sweep(self) -> Json:
         swept: Json = self.invoke("retry", {"operation": "sweep"})
         return swept
 
     @contextmanager
-    def failing(self, target: Any, name: str, after: bool = False) -> Iterator[None]:
-        """The process dies in this call, before or after what it does, the next time it is made."""
-        real, due = getattr(target, name), [True]
+    def failing(self, target: type, step: str, after: bool = False) -> Iterator[None]:
+        """The process dies once, before or after this step, if it comes so far."""
+        real, died = getattr(target, step), list[str]()
 
         def call(*arguments: Any, **named: Any) -> Any:
-            if due and not after:
-                due.clear()
-                raise CrashError
-            answer = real(*arguments, **named)
-            if due:
-                due.clear()
+            answer = real(*arguments, **named) if died or after else None
+            if not died:
+                died.append(step)
                 raise CrashError
             return answer
 
-        with patch.object(target, name, call):
+        with patch.object(target, step, call):
             yield
 
     # ── Looking ───────────────────────────────────────────────────────────────────────────────────
@@ -268,13 +271,10 @@ class World:
         return self._item("EventTable", delivery_key(self.workspace_id, found))
 
     def event_item(self, event_id: str) -> Json:
-        pk = keys.partition(self.workspace_id, event_key(self.workspace_id, event_id))
-        return self._item("EventTable", {"pk": pk, "sk": keys.EVENT_SK})
+        return self._item("EventTable", self._event_key(event_id))
 
     def kept_body(self, event_id: str, config_id: str = "crm") -> bytes | None:
-        found = request_id(event_key(self.workspace_id, event_id), config_id)
-        pk = keys.partition(self.workspace_id, event_key(self.workspace_id, event_id))
-        item = self._item("EventTable", {"pk": pk, "sk": keys.body_sk(found)})
+        item = self._item("EventTable", self._body_key(event_id, config_id))
         body: bytes | None = item.get("body")
         return body
 
@@ -301,6 +301,14 @@ class World:
 
     def items(self, table: str) -> list[Json]:
         return [from_item(item) for item in _dynamodb().scan(TableName=table)["Items"]]
+
+    def _event_key(self, event_id: str) -> dict[str, str]:
+        pk = keys.partition(self.workspace_id, event_key(self.workspace_id, event_id))
+        return {"pk": pk, "sk": keys.EVENT_SK}
+
+    def _body_key(self, event_id: str, config_id: str) -> dict[str, str]:
+        found = request_id(event_key(self.workspace_id, event_id), config_id)
+        return self._event_key(event_id) | {"sk": keys.body_sk(found)}
 
     def _item(self, table: str, key: dict[str, str]) -> Json:
         answer = _dynamodb().get_item(TableName=table, Key=to_item(key))

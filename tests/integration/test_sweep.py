@@ -1,0 +1,307 @@
+"""Whatever should have moved, and has not, is set moving again."""
+
+import pytest
+
+from shared.delivery.sender import Sender
+from shared.delivery.sweep import Sweep
+from shared.events import keys
+from tests.fakes import NOW
+from tests.integration.world import CrashError, World
+from tests.local.receiver import Receiver
+
+NOTHING = {"requeued": 0, "begun": 0}
+REPAIR_S = 600
+
+
+class TestAnEventWhoseMessagesWereLost:
+    def test_is_delivered_all_the_same(self, world: World, receiver: Receiver) -> None:
+        world.make_config(receiver.url("/in"))
+        event_id = world.send()
+        world.fan_out()
+        world.purge("DispatchQueue")
+
+        world.clock.advance(REPAIR_S)
+        swept = world.sweep()
+        world.work("RetryQueue")
+
+        assert swept == {"requeued": 1, "begun": 1}
+        assert world.state(event_id) == "delivered"
+        assert len(receiver.requests()) == 1
+
+    def test_is_delivered_even_if_the_stream_never_told(
+        self, world: World, receiver: Receiver
+    ) -> None:
+        world.make_config(receiver.url("/in"))
+        event_id = world.send()
+
+        world.clock.advance(REPAIR_S)
+        world.sweep()
+        world.work("RetryQueue")
+
+        assert world.state(event_id) == "delivered"
+
+    def test_is_left_alone_until_then(self, world: World, receiver: Receiver) -> None:
+        world.make_config(receiver.url("/in"))
+        world.send()
+
+        world.clock.advance(REPAIR_S - 0.001)
+
+        assert world.sweep() == NOTHING
+
+    def test_is_seen_to_be_pending(self, world: World, receiver: Receiver) -> None:
+        world.make_config(receiver.url("/in"))
+        event_id = world.send()
+
+        world.clock.advance(REPAIR_S)
+        world.sweep()
+
+        shown = world.delivery(event_id)
+        assert (shown["state"], shown["reason"], shown["attempt"]) == ("pending", "repaired", 0)
+        assert shown["created_at"] == "2026-04-29T18:04:15.000Z"
+
+    def test_is_begun_once(self, world: World, receiver: Receiver) -> None:
+        world.make_config(receiver.url("/in"))
+        world.send()
+        world.clock.advance(REPAIR_S)
+        world.sweep()
+
+        world.clock.advance(60)
+
+        assert world.sweep() == NOTHING
+
+    def test_is_queued_again_if_that_message_is_lost_too(
+        self, world: World, receiver: Receiver
+    ) -> None:
+        world.make_config(receiver.url("/in"))
+        event_id = world.send()
+        world.clock.advance(REPAIR_S)
+        world.sweep()
+        world.purge("RetryQueue")
+
+        world.clock.advance(REPAIR_S)
+        swept = world.sweep()
+        world.work("RetryQueue")
+
+        assert swept == {"requeued": 1, "begun": 0}
+        assert world.state(event_id) == "delivered"
+
+    def test_goes_to_the_configs_of_its_time(self, world: World, receiver: Receiver) -> None:
+        world.make_config(receiver.url("/crm"), "crm")
+        world.send()
+        world.clock.advance(1)
+        world.make_config(receiver.url("/late"), "late")
+
+        world.clock.advance(REPAIR_S)
+        world.sweep()
+        world.work("RetryQueue")
+
+        assert [request.path for request in receiver.requests()] == ["/crm"]
+
+    def test_is_made_whole_if_only_some_were_lost(self, world: World, receiver: Receiver) -> None:
+        for config_id in ("crm", "mail"):
+            world.make_config(receiver.url(f"/{config_id}"), config_id)
+        event_id = world.send()
+        world.fan_out()
+        first, _ = world.receive("DispatchQueue")
+        world.work_on("DispatchQueue", [first])
+        world.purge("DispatchQueue")
+
+        world.clock.advance(REPAIR_S)
+        world.sweep()
+        world.work("RetryQueue")
+
+        assert sorted(request.path for request in receiver.requests()) == ["/crm", "/mail"]
+        assert world.state(event_id, "crm") == world.state(event_id, "mail") == "delivered"
+
+    def test_may_have_its_late_message_after_all(self, world: World, receiver: Receiver) -> None:
+        world.make_config(receiver.url("/in"))
+        world.send()
+        world.fan_out()
+        world.clock.advance(REPAIR_S)
+        world.sweep()
+
+        world.work("RetryQueue")
+        world.work("DispatchQueue")
+
+        assert len(receiver.requests()) == 1
+
+    @pytest.mark.parametrize("count", [1, 120])
+    def test_may_be_one_of_many(self, world: World, receiver: Receiver, count: int) -> None:
+        world.make_config(receiver.url("/in"))
+        batch = [{"event_type": "on_action", "event_id": f"e{n}"} for n in range(count)]
+        for start in range(0, count, 100):
+            world.call("POST", "/v1/events", {"events": batch[start : start + 100]})
+
+        world.clock.advance(REPAIR_S)
+        swept = world.sweep()
+
+        assert swept == {"requeued": count, "begun": count}
+        assert world.depth("RetryQueue") == count
+
+
+class TestAnEventWhoseDeliveriesAreOnTheirWay:
+    def test_is_looked_at_once(self, world: World, receiver: Receiver) -> None:
+        world.make_config(receiver.url("/in"))
+        world.deliver()
+        world.clock.advance(REPAIR_S)
+        assert world.sweep() == NOTHING
+        world.calls.clear()
+
+        assert world.sweep() == NOTHING
+
+        assert set(world.calls.names) == {"Query", "GetItem"}
+
+    def test_moves_the_cursor_of_its_shard(self, world: World) -> None:
+        event_id = world.send()
+        shard = world.event_item(event_id)["wake_shard"]
+        assert world.sweep_cursors() == {}
+
+        world.clock.advance(REPAIR_S + 60)
+        world.sweep()
+
+        assert world.sweep_cursors() == {shard: NOW + REPAIR_S * 1000}
+        assert shard in keys.EVENT_SHARDS
+
+    def test_stays_readable_for_the_sweep_of_another_day(self, world: World) -> None:
+        """The index entry of an event is not removed: only the cursor moves."""
+        event_id = world.send()
+        world.clock.advance(REPAIR_S)
+
+        world.sweep()
+
+        assert world.event_item(event_id)["wake_at"] == NOW + REPAIR_S * 1000
+
+
+class TestADeliveryThatWaits:
+    def test_is_queued_again_if_its_message_was_lost(
+        self, world: World, receiver: Receiver
+    ) -> None:
+        receiver.script("/in", [500])
+        world.make_config(receiver.url("/in"))
+        event_id = world.deliver()
+        world.purge("RetryQueue")
+
+        world.clock.advance(1 + REPAIR_S - 0.001)
+        early = world.sweep()
+        world.clock.advance(0.001)
+        swept = world.sweep()
+        world.work("RetryQueue")
+
+        assert (early["requeued"], swept["requeued"]) == (0, 1)
+        assert world.queued()[-1].delay_s == 0
+        assert world.state(event_id) == "delivered"
+
+    def test_is_not_queued_again_by_the_next_sweep(self, world: World, receiver: Receiver) -> None:
+        receiver.script("/in", [500])
+        world.make_config(receiver.url("/in"))
+        event_id = world.deliver()
+        world.purge("RetryQueue")
+        world.clock.advance(1 + REPAIR_S)
+        world.sweep()
+
+        assert world.sweep() == NOTHING
+
+        item = world.delivery_item(event_id)
+        assert item["wake_at"] == world.clock() + REPAIR_S * 1000
+        assert item["next_attempt_at"] == NOW + 1000
+
+    def test_is_queued_with_the_delay_that_remains(self, world: World, receiver: Receiver) -> None:
+        receiver.script("/in", [500])
+        world.make_config(receiver.url("/in"), retrySchedule=[3600])
+        world.deliver()
+
+        world.clock.advance(3600 - 600 + 47)
+        world.sweep()
+
+        assert world.queued()[-1].delay_s == 600 - 47
+
+    def test_keeps_its_attempts_while_the_queues_are_purged_again_and_again(
+        self, world: World, receiver: Receiver
+    ) -> None:
+        receiver.script("/in", [500] * 3)
+        world.make_config(receiver.url("/in"), retrySchedule=[1, 1, 1, 1])
+        event_id = world.deliver()
+
+        while world.state(event_id) == "waiting":
+            world.purge("DispatchQueue", "RetryQueue")
+            world.clock.advance(REPAIR_S + 1)
+            world.sweep()
+            world.work("RetryQueue")
+
+        assert world.state(event_id) == "delivered"
+        assert [a["status_code"] for a in world.delivery(event_id)["attempts"]] == [500] * 3 + [200]
+
+    def test_that_moved_on_while_the_sweep_looked_is_left_alone(
+        self, world: World, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        receiver.script("/in", [500])
+        world.make_config(receiver.url("/in"))
+        event_id = world.deliver()
+        world.clock.advance(1 + REPAIR_S)
+        requeue = Sweep._requeue
+
+        def late(sweep: Sweep, entry: object) -> bool:
+            world.work("RetryQueue")
+            return requeue(sweep, entry)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(Sweep, "_requeue", late)
+        swept = world.sweep()
+
+        assert swept["requeued"] == 0
+        assert world.state(event_id) == "delivered"
+        assert "wake_at" not in world.delivery_item(event_id)
+
+    def test_that_expired_while_the_sweep_looked_is_left_alone(
+        self, world: World, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        receiver.script("/in", [500])
+        world.make_config(receiver.url("/in"))
+        event_id = world.deliver()
+        world.clock.advance(1 + REPAIR_S)
+        requeue = Sweep._requeue
+
+        def late(sweep: Sweep, entry: object) -> bool:
+            world.forget(event_id)
+            world.forget_delivery(event_id)
+            return requeue(sweep, entry)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(Sweep, "_requeue", late)
+
+        assert world.sweep() == NOTHING
+
+
+class TestAFirstAttemptThatHangs:
+    def test_is_watched_and_made_again(self, world: World, receiver: Receiver) -> None:
+        world.make_config(receiver.url("/in"))
+        event_id = world.send()
+        world.fan_out()
+        with world.failing(Sender, "post"), pytest.raises(CrashError):
+            world.work("DispatchQueue")
+        world.purge("DispatchQueue")
+
+        world.clock.advance(REPAIR_S)
+        assert world.sweep() == NOTHING
+        world.clock.advance(REPAIR_S)
+        swept = world.sweep()
+        world.work("RetryQueue")
+
+        assert swept == {"requeued": 1, "begun": 0}
+        assert world.state(event_id) == "delivered"
+        assert len(receiver.requests()) == 1
+
+
+class TestASweepWithoutTime:
+    def test_leaves_the_rest_to_the_next_one(self, world: World, receiver: Receiver) -> None:
+        receiver.script("/in", [500])
+        world.make_config(receiver.url("/in"))
+        world.deliver()
+        world.send()
+        world.purge("DispatchQueue", "RetryQueue")
+        world.clock.advance(REPAIR_S + 1)
+        world.context.remaining_ms = 5_000
+
+        assert world.sweep() == NOTHING
+        assert world.sweep_cursors() == {}
+
+        world.context.remaining_ms = 30_000
+        assert world.sweep() == {"requeued": 2, "begun": 1}
