@@ -14,7 +14,7 @@ from shared.clock import now_ms
 from shared.workspaces.bootstrap import read, run
 
 # Imported for the operations that they declare.
-OPERATIONS = (webhook_configs, categories, apikeys, public)
+__all__ = ["api", "apikeys", "categories", "lambda_handler", "public", "webhook_configs"]
 
 
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:

@@ -59,7 +59,9 @@ def accept_events(caller: Caller, body: RawBody) -> Accepted | Results:
     values = _parse(body.content)
     if isinstance(values, dict) and "events" in values:
         _refuse_others(values, idempotency_key)
-        return Results(results=parts.accept_batch(values["events"], caller.workspace_id))
+        events = parts.checked_batch(values["events"])
+        parts.rate().take(caller.workspace, len(events) - 1)  # the gate has taken the first
+        return Results(results=parts.accept_batch(events, caller.workspace_id))
     identified = _identified(values, idempotency_key)
     return Accepted(event_id=parts.accept(identified, caller.workspace_id))
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from shared import aws, settings
 from shared.api.auth import Keyring
+from shared.api.limits import EventRate, IngestGate
 from shared.api.resolver import Problem, problem
 from shared.clock import now_ms
 from shared.errors import ConflictError, FunnelhooksError, InvalidError, TooLargeError
@@ -42,6 +43,21 @@ def keyring() -> Keyring:
     return Keyring(workspaces(), now_ms)
 
 
+@cache
+def rate() -> EventRate:
+    return EventRate(now_ms)
+
+
+@cache
+def gate() -> IngestGate:
+    return IngestGate(keyring().bearer, rate())
+
+
+@cache
+def funnelytics_gate() -> IngestGate:
+    return IngestGate(keyring().funnelytics, rate())
+
+
 def accept(values: Any, workspace_id: str, event_id: str | None = None) -> str:
     """The id of the event, which is stored now, or was before with the same body."""
     event = intake.accept(intake.read(values), workspace_id, now_ms(), event_id)
@@ -56,10 +72,14 @@ def accept(values: Any, workspace_id: str, event_id: str | None = None) -> str:
     return event.event_id
 
 
-def accept_batch(batch: Any, workspace_id: str) -> list[Result]:
-    """Each event is answered by itself, in the order of the batch."""
+def checked_batch(batch: Any) -> list[Any]:
     if not isinstance(batch, list) or not 1 <= len(batch) <= MAX_BATCH:
         raise InvalidError.at("events", f"must be an array of 1 to {MAX_BATCH} events")
+    return batch
+
+
+def accept_batch(batch: list[Any], workspace_id: str) -> list[Result]:
+    """Each event is answered by itself, in the order of the batch."""
     with ThreadPoolExecutor(PARALLEL) as pool:
         return list(pool.map(lambda values: _answer(values, workspace_id), batch))
 

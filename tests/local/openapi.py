@@ -9,7 +9,6 @@ from functions.ingest.api import api as ingest_api
 from shared.api.openapi import document
 
 
-
 def text() -> str:
     operations = [*ingest_api.operations, *configs_api.operations, *deliveries_api.operations]
     return json.dumps(document(operations), indent=2, ensure_ascii=False) + "\n"
