@@ -375,6 +375,42 @@ def _act(world: World, key_id: str, number: int) -> bool:
     return True
 
 
+class TestEventsOverHttps:
+    @pytest.fixture
+    def world(self, world: World) -> World:
+        limits = {"events_per_second": 2}
+        world.invoke(
+            "configs",
+            {"operation": "configure", "workspace_id": world.workspace_id, "limits": limits},
+        )
+        return world
+
+    def test_are_told_how_many_may_follow_and_then_how_long_to_wait(self, world: World) -> None:
+        event = {"event_type": "on_action"}
+
+        replies = [world.call("POST", "/v1/events", event) for _ in range(5)]
+
+        assert [reply.status for reply in replies] == [202] * 4 + [429]
+        left = [reply.headers["X-RateLimit-Remaining"] for reply in replies]
+        assert left == ["3", "2", "1", "0", "0"]
+        assert replies[-1].headers["Retry-After"] == "1"
+        assert world.calls.names.count("PutItem") == 4
+
+    def test_in_a_batch_over_the_burst_are_accepted_and_later_ones_wait(self, world: World) -> None:
+        batch = {"events": [{"event_type": "on_action"}] * 20}
+
+        assert world.call("POST", "/v1/events", batch).status == 202
+
+        assert world.call("POST", "/v1/events", batch).headers["Retry-After"] == "9"
+        world.clock.advance(9)
+        assert world.call("POST", "/v1/events", batch).status == 202
+
+    def test_do_not_count_as_management_calls(self, world: World) -> None:
+        world.call("POST", "/v1/events", {"event_type": "on_action"})
+
+        assert not [item for item in world.items("ConfigTable") if item["pk"].startswith("RATE#")]
+
+
 class TestManagementCalls:
     @pytest.fixture
     def world(self, world: World) -> World:
