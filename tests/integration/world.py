@@ -80,9 +80,9 @@ class World:
         self._parameters = {"AllowPrivateTargets": "true"} | parameters
         self._attributes: dict[str, Json] = {}
         self._queue_urls: dict[str, str] = {}
-        self._streamed = 0
         self._make_tables()
         self._make_queues()
+        self._iterator = _stream_iterator()
         made = self.invoke("configs", {"operation": "bootstrap", "name": "Test"})
         self.workspace_id: str = made["workspace_id"]
         self.key: str = made["api_key"]
@@ -153,9 +153,10 @@ class World:
 
     def stream(self) -> list[Json]:
         """What the stream's filter lets through of what was written since the last time."""
-        records = _stream_records()
-        new, self._streamed = records[self._streamed :], len(records)
-        return [record for record in new if _passes_the_filter(record)]
+        answer = _streams().get_records(ShardIterator=self._iterator)
+        self._iterator = answer["NextShardIterator"]
+        records = map(_as_lambda_hands_it_over, answer["Records"])
+        return [record for record in records if _passes_the_filter(record)]
 
     def receive(self, queue: str) -> list[Json]:
         """Up to ten messages as the event source mapping hands them over."""
@@ -469,17 +470,16 @@ def _matches(pattern: Any, value: Any) -> bool:
     )
 
 
-def _stream_records() -> list[Json]:
+def _stream_iterator() -> str:
     client = _streams()
     (stream,) = client.list_streams(TableName="EventTable")["Streams"]
     shards = client.describe_stream(StreamArn=stream["StreamArn"])["StreamDescription"]["Shards"]
-    iterator = client.get_shard_iterator(
+    iterator: str = client.get_shard_iterator(
         StreamArn=stream["StreamArn"],
         ShardId=shards[0]["ShardId"],
         ShardIteratorType="TRIM_HORIZON",
-    )
-    found = client.get_records(ShardIterator=iterator["ShardIterator"])["Records"]
-    return [_as_lambda_hands_it_over(record) for record in found]
+    )["ShardIterator"]
+    return iterator
 
 
 def _as_lambda_hands_it_over(record: Any) -> Json:

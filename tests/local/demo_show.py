@@ -80,6 +80,8 @@ class Screen:
     def results(self, results: Sequence[Result]) -> None:
         self.heading("What came of it")
         self.console.print(_table(results, is_narrow=self.console.width < ROOMY))
+        if any((result.wait_ms or 0) < 0 for result in results):
+            self.line("A time below zero: the webhook was there before the 202 was back.")
 
     def failing(self, expected: Expected, delivery: Delivery, now: datetime) -> None:
         last = str(delivery.attempts[-1]) if delivery.attempts else "never attempted"
