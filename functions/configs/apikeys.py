@@ -2,10 +2,10 @@
 
 from typing import Annotated, Any
 
-from pydantic import Field, StringConstraints, WithJsonSchema
+from pydantic import Field, StringConstraints
 
 from functions.configs.parts import api, workspaces
-from shared.clock import LAST_MS, Milliseconds, Timestamp, now_ms
+from shared.clock import Moment, Timestamp, now_ms
 from shared.errors import InvalidError
 from shared.model import Model
 from shared.workspaces import apikeys
@@ -16,16 +16,6 @@ PATH = "/v1/integration/apikeys"
 KeyId = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 # Naming a scope twice does no harm.
 Scopes = Annotated[frozenset[Scope], Field(min_length=1, json_schema_extra={"uniqueItems": False})]
-Expiry = Annotated[
-    Milliseconds,
-    Field(ge=0, le=LAST_MS),
-    WithJsonSchema(
-        {
-            "anyOf": [{"type": "string", "format": "date-time"}, {"type": "integer"}],
-            "description": "A moment to come: RFC 3339, or milliseconds since 1970.",
-        }
-    ),
-]
 
 
 class ApiKeyRead(Model):
@@ -52,7 +42,7 @@ class ApiKeyNew(Model):
     name: Name
     client: Client
     scopes: Scopes
-    expiresAt: Expiry | None = None
+    expiresAt: Moment | None = None
 
 
 class ApiKeyChange(Model):
@@ -61,7 +51,7 @@ class ApiKeyChange(Model):
     id: KeyId
     name: Name | None = None
     scopes: Scopes | None = None
-    expiresAt: Expiry | None = None
+    expiresAt: Moment | None = None
     active: bool | None = None
 
     def changes(self) -> dict[str, Any]:

@@ -117,8 +117,12 @@ def rotate_secret(
 
 def split_ids(text: str, name: str) -> list[str]:
     wanted = [part.strip() for part in text.split(",") if part.strip()]
-    if not 1 <= len(wanted) <= wire.MAX_ENTRIES:
-        raise InvalidError.at(name, f"must be 1 to {wire.MAX_ENTRIES} ids, separated by commas")
+    if not 1 <= len(wanted) <= wire.MAX_ENTRIES or any(len(one) > wire.MAX_ID for one in wanted):
+        raise InvalidError.at(
+            name,
+            f"must be 1 to {wire.MAX_ENTRIES} ids of up to {wire.MAX_ID} characters, "
+            "separated by commas",
+        )
     return wanted
 
 

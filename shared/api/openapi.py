@@ -173,6 +173,8 @@ def _usual_errors(operation: Operation) -> set[int]:
         usual.add(400)
     if "body" in operation.hints:
         usual |= {413, 415}
+    if "<" in operation.path:
+        usual.add(404)
     return usual
 
 

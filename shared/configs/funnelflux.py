@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, ValidationInfo, field_validator
 
+from shared.clock import Timestamp
 from shared.configs.models import MAX_TRIGGERS, Status, TargetType
 from shared.events.models import ConfigId, TriggerType
 from shared.model import Model
@@ -16,6 +17,7 @@ from shared.model import Model
 # What a read shows in place of a secret, and a save takes for "as it was".
 MASK = "********"
 MAX_ENTRIES = 100
+MAX_ID = 128
 MAX_HEADERS = 50
 MAX_HEADER_LENGTH = 4096
 MAX_WAIT_S = 24 * 60 * 60
@@ -52,7 +54,7 @@ _REFUSED_PREFIXES = ("x-funnelflux-", "x-flowestate-", "x-webhook-clickfunnels-"
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 Description = Annotated[str, StringConstraints(max_length=4096)]
-Identifier = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+Identifier = Annotated[str, StringConstraints(min_length=1, max_length=MAX_ID)]
 CategoryId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{0,64}$")]
 Url = Annotated[str, StringConstraints(max_length=2048)]
 Wait = Annotated[int, Field(ge=0, le=MAX_WAIT_S)]
@@ -95,8 +97,10 @@ class WebhookConfig(Model):
     status: Status = Status.ACTIVE
     enabled: bool = True
     targetType: TargetType = TargetType.CUSTOM
-    url: Annotated[Url, Field(validate_default=True)] = ""
-    headers: dict[str, str] = Field(default_factory=dict, max_length=MAX_HEADERS)
+    url: Annotated[Url, Field(validate_default=True, examples=["https://example.com/webhook"])] = ""
+    headers: dict[str, str] = Field(
+        default_factory=dict, max_length=MAX_HEADERS, examples=[{"X-Source": "funnelflux"}]
+    )
     basicAuth: WebhookBasicAuth | None = None
     triggers: list[WebhookTrigger] = Field(
         default_factory=_every_type, min_length=1, max_length=MAX_TRIGGERS
@@ -159,8 +163,8 @@ class WebhookConfigRead(Model):
     timeoutSeconds: int
     awsIamAuth: bool
     warnings: tuple[str, ...]
-    createdAt: str
-    updatedAt: str
+    createdAt: Timestamp
+    updatedAt: Timestamp
 
 
 class WebhookConfigInfo(Model):

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from shared import ids
 from shared.api.validation import invalid
-from shared.clock import MS_PER_S, rfc3339
+from shared.clock import MS_PER_S
 from shared.configs import funnelflux as wire
 from shared.configs.funnelflux import MASK
 from shared.configs.models import BasicAuth, OldSecret, Status, Trigger, WebhookConfig
@@ -117,8 +117,8 @@ def full(config: WebhookConfig, warnings: Sequence[str]) -> wire.WebhookConfigRe
         headers={name: _masked(name, value) for name, value in config.headers.items()},
         basicAuth=basic and wire.WebhookBasicAuthRead(username=basic.username),
         warnings=tuple(warnings),
-        createdAt=rfc3339(config.created_at),
-        updatedAt=rfc3339(config.updated_at),
+        createdAt=config.created_at,
+        updatedAt=config.updated_at,
     )
 
 

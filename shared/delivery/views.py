@@ -1,9 +1,9 @@
-"""Deliveries as the API shows them. Times are RFC 3339 UTC with milliseconds."""
+"""Deliveries as the API shows them."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from shared.clock import rfc3339
+from shared.clock import Timestamp
 from shared.delivery.models import Attempt, Delivery, Origin, Reason, State
 from shared.delivery.sender import Cause, Timings
 from shared.model import Model
@@ -17,12 +17,12 @@ class DeliverySummary(Model):
     event_type: str
     config_id: str
     state: State
-    reason: Reason | None
+    reason: Reason | None = None
     attempt: int
-    status_code: int | None
-    created_at: str
-    next_attempt_at: str | None
-    settled_at: str | None
+    status_code: int | None = None
+    created_at: Timestamp
+    next_attempt_at: Timestamp | None = None
+    settled_at: Timestamp | None = None
 
 
 class DeliveryPage(Model):
@@ -33,7 +33,7 @@ class DeliveryPage(Model):
 class AttemptRead(Model):
     number: int
     trigger: Origin
-    started_at: str
+    started_at: Timestamp
     succeeded: bool
     status_code: int | None
     cause: Cause | None
@@ -50,35 +50,23 @@ class DeliveryRead(DeliverySummary):
 
 def full(delivery: Delivery) -> DeliveryRead:
     attempts = tuple(_attempt(attempt) for attempt in delivery.attempts)
-    return DeliveryRead(**_summary(delivery.model_dump(mode="json")), attempts=attempts)
+    return DeliveryRead(**_shown(delivery.model_dump(mode="json")), attempts=attempts)
 
 
 def summary(values: Mapping[str, Any]) -> DeliverySummary:
-    """From the attributes that the indexes hold."""
-    return DeliverySummary(**_summary(values))
+    """From the attributes that the indexes hold, or those of a delivery."""
+    return DeliverySummary(**_shown(values))
 
 
-def _summary(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "request_id": values["request_id"],
-        "event_id": values["event_id"],
-        "event_type": values["event_type"],
-        "config_id": values["config_id"],
-        "state": values["state"],
-        "reason": values.get("reason"),
-        "attempt": values["attempt"],
-        "status_code": values.get("status_code"),
-        "created_at": rfc3339(values["created_at"]),
-        "next_attempt_at": _moment(values.get("next_attempt_at")),
-        "settled_at": _moment(values.get("settled_at")),
-    }
+def _shown(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: values[name] for name in DeliverySummary.model_fields if name in values}
 
 
 def _attempt(attempt: Attempt) -> AttemptRead:
     return AttemptRead(
         number=attempt.number,
         trigger=attempt.trigger,
-        started_at=rfc3339(attempt.started_at),
+        started_at=attempt.started_at,
         succeeded=attempt.succeeded,
         status_code=attempt.status_code,
         cause=attempt.cause,
@@ -88,7 +76,3 @@ def _attempt(attempt: Attempt) -> AttemptRead:
         response_excerpt=attempt.excerpt or None,
         next_wait_ms=attempt.next_wait_ms,
     )
-
-
-def _moment(at_ms: int | None) -> str | None:
-    return None if at_ms is None else rfc3339(at_ms)
