@@ -38,7 +38,7 @@ def find_category(caller: Caller, query: wire.CategoryQuery) -> CategoryRead:
 @api.get("/v1/category/find/byIds", Scope.CONFIGS_READ)
 def find_categories(caller: Caller, query: wire.CategoriesQuery) -> list[CategoryRead]:
     """Categories in the order of their ids in the query; unknown ones are left out."""
-    wanted = split_ids(query.idCategories, "idCategories")
+    wanted = split_ids(query.idCategories)
     return [_shown(found) for found in categories().find_many(caller.workspace_id, wanted)]
 
 

@@ -58,8 +58,8 @@ class Bucket:
         return Bucket(min(_capacity(rate), self.level + elapsed * rate), max(now, self.at_ms))
 
     def wait_ms(self, rate: int, tokens: int) -> int:
-        """How long until so many can be taken. A full bucket gives any number, on credit."""
-        missing = min(tokens * MS_PER_S, _capacity(rate)) - self.level
+        """How long until so many can be taken: with one token there, the others go on credit."""
+        missing = min(tokens, 1) * MS_PER_S - self.level
         return max(0, -(-missing // rate))
 
     def without(self, tokens: int) -> "Bucket":
@@ -78,7 +78,10 @@ class EventRate:
         self._buckets: dict[str, Bucket] = {}
 
     def take(self, workspace: Workspace, events: int = 1) -> dict[str, str]:
-        """What the answer says about the limit. Raises RateLimitedError over it."""
+        """What the answer says about the limit. Raises RateLimitedError over it.
+
+        A batch is never refused for its size: what it takes too much, later events wait for.
+        """
         now, rate = self._clock(), workspace.limits.events_per_second
         bucket = self._buckets.pop(workspace.workspace_id, None) or Bucket.full(rate, now)
         bucket = bucket.filled(rate, now)

@@ -17,7 +17,6 @@ from shared.model import Model
 # What a read shows in place of a secret, and a save takes for "as it was".
 MASK = "********"
 MAX_ENTRIES = 100
-MAX_ID = 128
 MAX_HEADERS = 50
 MAX_HEADER_LENGTH = 4096
 MAX_WAIT_S = 24 * 60 * 60
@@ -54,7 +53,13 @@ _REFUSED_PREFIXES = ("x-funnelflux-", "x-flowestate-", "x-webhook-clickfunnels-"
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 Description = Annotated[str, StringConstraints(max_length=4096)]
-Identifier = Annotated[str, StringConstraints(min_length=1, max_length=MAX_ID)]
+Identifier = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+# Comma-separated, at most 100.
+Ids = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}( *, *[A-Za-z0-9_-]{1,64}){0,99}$"),
+    Field(description="Ids, separated by commas, at most 100."),
+]
 CategoryId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{0,64}$")]
 Url = Annotated[str, StringConstraints(max_length=2048)]
 Wait = Annotated[int, Field(ge=0, le=MAX_WAIT_S)]
@@ -226,9 +231,7 @@ class ConfigQuery(Model):
 
 
 class ConfigsQuery(Model):
-    """Comma-separated ids, at most 100."""
-
-    idWebhookConfigs: Annotated[str, StringConstraints(min_length=1, max_length=8192)]
+    idWebhookConfigs: Ids
 
 
 class CategoryBody(Model):
@@ -248,9 +251,7 @@ class CategoryQuery(Model):
 
 
 class CategoriesQuery(Model):
-    """Comma-separated ids, at most 100."""
-
-    idCategories: Annotated[str, StringConstraints(min_length=1, max_length=8192)]
+    idCategories: Ids
 
 
 def _check_header(name: str, value: str) -> None:

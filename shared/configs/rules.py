@@ -139,7 +139,7 @@ def _saved(new: wire.WebhookConfig) -> dict[str, Any]:
         "url": new.url,
         "headers": new.headers,
         "triggers": tuple(_trigger(trigger) for trigger in new.triggers),
-        "retry_schedule": new.retrySchedule and tuple(new.retrySchedule),
+        "retry_schedule": None if new.retrySchedule is None else tuple(new.retrySchedule),
         "rate_limit_per_second": new.rateLimitPerSecond,
         "timeout_s": new.timeoutSeconds,
         "aws_iam_auth": new.awsIamAuth,

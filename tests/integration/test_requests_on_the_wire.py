@@ -2,7 +2,6 @@
 
 import json
 import socket
-from collections.abc import Iterator
 from typing import Any, cast
 from urllib.parse import parse_qsl, urlsplit
 
@@ -11,7 +10,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from shared import aws, ids
+from shared import ids
 from shared.clock import now_ms
 from shared.configs.models import OldSecret, TargetType, WebhookConfig
 from shared.delivery import request
@@ -21,8 +20,10 @@ from shared.delivery.sender import Answer, Cause, Sender
 from tests import factories
 from tests.factories import SECRET
 from tests.fakes import NOW
+from tests.integration.world import World
 from tests.local.receiver import Received, Receiver, verify_standard_webhook
 
+ROLE = Credentials("role-key", "role-secret", "role-token")
 FUNCTION_HOST = "abc123.lambda-url.eu-central-1.on.aws"
 BODY = json.dumps(
     {
@@ -30,12 +31,6 @@ BODY = json.dumps(
         "url_buffer": {"q": "a+b c&d=é/{hit}", "evil": "x\r\nX-Evil: 1", "long": "x" * 3000},
     }
 ).encode()
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as running:
-        yield running
 
 
 @pytest.fixture
@@ -116,6 +111,30 @@ class TestPlaceholders:
         assert answer.detail == "the URL is longer than 2048 characters"
         assert receiver.requests() == []
 
+    def test_fill_in_alike_at_a_later_attempt(self, world: World, receiver: Receiver) -> None:
+        receiver.script("/in", [500])
+        world.make_config(
+            receiver.url("/in?c={data-campaign}&t={timestamp}"), headers={"X-Hit": "{hit}"}
+        )
+
+        event_id = world.deliver()
+        world.forget(event_id)
+        world.wait(1)
+
+        first, second = receiver.requests()
+        sent = json.loads(first.body)
+        assert first.path == second.path == f"/in?c=spring_sale&t={sent['timestamp']}"
+        assert first.headers["X-Hit"] == second.headers["X-Hit"] == "hit_123"
+
+    def test_that_no_url_can_hold_are_in_the_log(self, world: World, receiver: Receiver) -> None:
+        world.make_config(receiver.url("/in?c={data-campaign}"))
+
+        event_id = world.deliver(url_buffer={"campaign": "x" * 3000})
+
+        (attempt,) = world.delivery(event_id)["attempts"]
+        assert (attempt["cause"], attempt["status_code"]) == ("refused_address", None)
+        assert world.state(event_id) == "waiting"
+
 
 class TestSignatures:
     def test_of_two_secrets_can_be_verified_with_either(self, receiver: Receiver) -> None:
@@ -130,6 +149,10 @@ class TestSignatures:
 
 
 class TestIam:
+    @pytest.fixture(autouse=True)
+    def _role(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("shared.aws.credentials", lambda: ROLE)
+
     @pytest.mark.parametrize(
         "path",
         [
@@ -154,10 +177,8 @@ class TestIam:
 
         (received,) = receiver.requests()
         assert received.body == BODY
-        assert received.headers["X-Amz-Security-Token"] == "testing"
-        assert received.headers["Authorization"] == expected_authorization(
-            received, aws.credentials()
-        )
+        assert received.headers["X-Amz-Security-Token"] == "role-token"
+        assert received.headers["Authorization"] == expected_authorization(received, ROLE)
 
     def test_covers_host_body_and_all_that_the_config_says(
         self, receiver: Receiver, function_url: str
@@ -177,7 +198,7 @@ class TestIam:
             "x-team",
         } <= set(names.split(";"))
         assert (
-            expected_authorization(received, Credentials("testing", "another"))
+            expected_authorization(received, Credentials("role-key", "another"))
             != (received.headers["Authorization"])
         )
 

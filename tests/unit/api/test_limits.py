@@ -1,3 +1,4 @@
+import math
 from typing import cast
 
 import pytest
@@ -107,33 +108,48 @@ class TestEvents:
     ) -> None:
         workspace = factories.workspace(limits={"events_per_second": 1})
         events.take(workspace, 2)
+        clock.advance(0.999)
         with pytest.raises(RateLimitedError) as refusal:
-            events.take(workspace, 2)
+            events.take(workspace)
 
         clock.advance(refusal.value.retry_after_s)
 
-        assert refusal.value.retry_after_s == 2
-        assert events.take(workspace, 2)["X-RateLimit-Remaining"] == "0"
+        assert refusal.value.retry_after_s == 1
+        assert events.take(workspace)["X-RateLimit-Remaining"] == "0"
 
-    def test_that_were_refused_take_nothing(self, events: EventRate) -> None:
+    def test_that_were_refused_take_nothing(self, events: EventRate, clock: FakeClock) -> None:
         workspace = factories.workspace(limits={"events_per_second": 5})
-        events.take(workspace, 9)
-        with pytest.raises(RateLimitedError):
-            events.take(workspace, 2)
+        events.take(workspace, 10)
+        for _ in range(3):
+            with pytest.raises(RateLimitedError):
+                events.take(workspace)
+
+        clock.advance(0.2)
 
         assert events.take(workspace)["X-RateLimit-Remaining"] == "0"
 
-    def test_in_a_batch_larger_than_the_burst_come_in_on_credit(
-        self, events: EventRate, clock: FakeClock
+    @pytest.mark.parametrize("rate", [1, 50])
+    def test_in_a_batch_come_in_together_and_later_ones_wait(
+        self, events: EventRate, rate: int
     ) -> None:
-        workspace = factories.workspace(limits={"events_per_second": 1})
+        workspace = factories.workspace(limits={"events_per_second": rate})
+        events.take(workspace)
 
-        answer = events.take(workspace, 100)
+        answer = events.take(workspace, 2 * rate + 9)
 
         assert answer["X-RateLimit-Remaining"] == "0"
         with pytest.raises(RateLimitedError) as refusal:
             events.take(workspace)
-        assert refusal.value.retry_after_s == 99
+        assert refusal.value.retry_after_s == math.ceil(11 / rate)
+
+    def test_of_a_batch_of_one_are_counted_once(self, events: EventRate) -> None:
+        workspace = factories.workspace(limits={"events_per_second": 1})
+        for _ in range(2):
+            events.take(workspace)
+            events.take(workspace, 0)
+
+        with pytest.raises(RateLimitedError):
+            events.take(workspace)
 
     def test_of_one_workspace_leave_another_alone(self, events: EventRate) -> None:
         events.take(factories.workspace(limits={"events_per_second": 1}), 2)
@@ -173,7 +189,7 @@ class TestABucket:
             bucket = bucket.filled(rate, now)
             if not bucket.wait_ms(rate, tokens):
                 bucket = bucket.without(tokens)
-                given_out, credit = given_out + tokens, max(credit, tokens - 2 * rate)
+                given_out, credit = given_out + tokens, max(credit, tokens - 1)
 
         assert given_out * 1000 <= 2 * rate * 1000 + rate * (now - NOW) + credit * 1000
 

@@ -2,6 +2,7 @@ import base64
 import json
 
 import pytest
+from botocore.credentials import Credentials
 
 from shared import ids
 from shared.configs.models import BasicAuth, OldSecret, TargetType, WebhookConfig
@@ -103,6 +104,11 @@ class TestARotatedSecret:
 
 
 class TestIam:
+    @pytest.fixture(autouse=True)
+    def _role(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        role = Credentials("role-key", "role-secret", "role-token")
+        monkeypatch.setattr("shared.aws.credentials", lambda: role)
+
     def config(self, **changes: object) -> WebhookConfig:
         values = {"url": FUNCTION_URL, "target_type": TargetType.AWS_LAMBDA, "aws_iam_auth": True}
         return factories.config(**values | changes)
@@ -110,9 +116,9 @@ class TestIam:
     def test_signs_what_goes_to_a_function_url(self) -> None:
         sent = prepare(self.config()).headers
 
-        assert sent["Authorization"].startswith("AWS4-HMAC-SHA256 Credential=testing/")
+        assert sent["Authorization"].startswith("AWS4-HMAC-SHA256 Credential=role-key/")
         assert "/eu-central-1/lambda/aws4_request" in sent["Authorization"]
-        assert sent["X-Amz-Security-Token"] == "testing"
+        assert sent["X-Amz-Security-Token"] == "role-token"
         assert sent["webhook-signature"] == signature(SECRET)
 
     def test_replaces_any_other_authorization(self) -> None:
