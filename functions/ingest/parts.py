@@ -1,7 +1,7 @@
 """What the roads into `ingest` share: the store, the keys, the clock."""
 
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from shared import aws, settings
@@ -47,16 +47,22 @@ def accept(values: Any, workspace_id: str, event_id: str | None = None) -> str:
     return event.event_id
 
 
-def accept_batch(batch: Any, workspace_id: str) -> list[dict[str, Any]]:
-    """Each event is answered by itself, in the order of the batch."""
+def accept_batch(
+    batch: Any, workspace_id: str, batch_id: str | None = None
+) -> list[dict[str, Any]]:
+    """Each event is answered by itself, in the order of the batch.
+
+    `batch_id` and its number stand in for an id that an event does not carry itself.
+    """
     if not isinstance(batch, list) or not 1 <= len(batch) <= MAX_BATCH:
         raise InvalidError.at("events", f"must be an array of 1 to {MAX_BATCH} events")
+    ids = [batch_id and f"{batch_id}-{number}" for number in range(len(batch))]
     with ThreadPoolExecutor(PARALLEL) as pool:
-        return list(pool.map(lambda values: _answer(values, workspace_id), batch))
+        return list(pool.map(partial(_answer, workspace_id), batch, ids))
 
 
-def _answer(values: Any, workspace_id: str) -> dict[str, Any]:
+def _answer(workspace_id: str, values: Any, event_id: str | None) -> dict[str, Any]:
     try:
-        return {"event_id": accept(values, workspace_id)}
+        return {"event_id": accept(values, workspace_id, event_id)}
     except FunnelhooksError as error:
         return error_body(error)
