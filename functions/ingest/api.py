@@ -13,6 +13,8 @@ from shared.events import funnelytics, intake
 from shared.workspaces.models import Scope
 
 MAX_BATCH_BYTES = 4 * 1024 * 1024
+# A transaction takes 4 MB; the rest is for the keys and times of up to 100 events.
+MAX_TOGETHER_BYTES = 3_900_000
 
 app = new_app()
 
@@ -40,9 +42,19 @@ def accept_action(action: str) -> Answer:
     _require_json(headers.get("content-type", ""))
     values, now = parse_json(body_of(app), intake.MAX_EVENT_BYTES), now_ms()
     new = funnelytics.events(key.workspace_id, unquote(action), values, now)
-    if not parts.store().add_all([intake.accept(one, key.workspace_id, now) for one in new]):
+    events = [intake.accept(one, key.workspace_id, now) for one in new]
+    _check_size(sum(len(event.payload.encode()) for event in events))
+    if not parts.store().add_all(events):
         raise funnelytics.duplicate()
-    return answer(HTTPStatus.ACCEPTED, {"accepted": True, "events": len(new)})
+    return answer(HTTPStatus.ACCEPTED, {"accepted": True, "events": len(events)})
+
+
+def _check_size(size: int) -> None:
+    if size > MAX_TOGETHER_BYTES:
+        raise TooLargeError(
+            f"The purchases with their attributes have {size} bytes, the limit is "
+            f"{MAX_TOGETHER_BYTES}. Send them in several requests, or fewer attributes."
+        )
 
 
 def _parse(body: bytes) -> Any:
