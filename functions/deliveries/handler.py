@@ -3,6 +3,7 @@
 from functools import cache
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import unquote
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -37,7 +38,7 @@ def list_events() -> Answer:
 
 @app.get("/v1/events/<event_id>")
 def get_event(event_id: str) -> Answer:
-    event = _events().get(_workspace(Scope.EVENTS_READ), event_id)
+    event = _events().get(_workspace(Scope.EVENTS_READ), unquote(event_id))
     deliveries = [archive.shown(delivery) for delivery in _deliveries().of_event(event)]
     return answer(HTTPStatus.OK, store.shown(event) | {"deliveries": deliveries})
 
