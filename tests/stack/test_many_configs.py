@@ -23,13 +23,13 @@ def test_ten_thousand_configs_are_listed_and_slow_no_event_down(
     _write(stack, client.workspace_id)
     client.make_config(receiver.url("/hook"), triggers=[{"eventType": "node_execution"}])
 
-    full_ms = _list_ms(client, MANY + 1)
+    full_ms = _list_ms(client, MANY)
     event_id = client.send()
 
     client.wait_for(event_id, "delivered")
     assert len(client.deliveries(event_id)) == 1
     with capfd.disabled():
-        print(f"\nlist of {MANY + 1} configs: {full_ms:.0f} ms, of none: {empty_ms:.0f} ms")
+        print(f"\nlist of {MANY} configs: {full_ms:.0f} ms, of none: {empty_ms:.0f} ms")
 
 
 def _list_ms(client: Client, expected: int) -> float:
@@ -47,7 +47,7 @@ def _write(stack: Stack, workspace_id: str) -> None:
 
 
 def _configs(workspace_id: str) -> Iterator[WebhookConfig]:
-    for number in range(MANY):
+    for number in range(MANY - 1):
         yield WebhookConfig(
             id=f"config-{number:05d}",
             workspace_id=workspace_id,
