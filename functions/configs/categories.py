@@ -118,7 +118,7 @@ def _empty(caller: Caller, category_id: str) -> None:
     """Up to 100 configs at once; beyond, by hundreds, and a repetition goes on where it ended."""
     inside = [
         config.id
-        for config in configs().all(caller.workspace_id)
+        for config in configs().names(caller.workspace_id)
         if config.category_id == category_id and config.status is not Status.DELETED
     ]
     for start in range(0, len(inside), wire.MAX_ENTRIES):

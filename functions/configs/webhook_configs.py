@@ -26,7 +26,7 @@ def list_webhook_configs(caller: Caller, query: wire.ListQuery) -> list[wire.Web
     """Webhook configs by status and, if given, by category, in the order of their ids."""
     found = [
         config
-        for config in configs().all(caller.workspace_id)
+        for config in configs().names(caller.workspace_id)
         if config.status in LISTED[query.status] and query.idCategory in (None, config.category_id)
     ]
     names = _category_names(caller) if any(config.category_id for config in found) else {}

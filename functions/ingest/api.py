@@ -1,7 +1,6 @@
 """The HTTPS addresses of `ingest`."""
 
 from typing import Annotated, Any
-from urllib.parse import unquote
 
 from pydantic import Field
 
@@ -16,6 +15,8 @@ from shared.model import Model
 from shared.workspaces.models import Caller, Scope
 
 MAX_BATCH_BYTES = 4 * 1024 * 1024
+# A transaction takes 4 MB; the rest is for the keys and times of up to 100 events.
+MAX_TOGETHER_BYTES = 3_900_000
 
 api = Api(bearer=parts.gate, funnelytics=parts.funnelytics_gate)
 
@@ -78,11 +79,20 @@ def accept_action(caller: Caller, action: str, body: RawBody) -> ActionAccepted:
     """Funnelytics' inbound webhook: a flat action, or purchases for `__commerce_action__`."""
     require_json(body.headers.get("content-type", ""))
     values, now = parse_json(body.content, intake.MAX_EVENT_BYTES), now_ms()
-    new = funnelytics.events(caller.workspace_id, unquote(action), values, now)
+    new = funnelytics.events(caller.workspace_id, action, values, now)
     events = [intake.accept(one, caller.workspace_id, now) for one in new]
+    _check_size(sum(len(event.payload.encode()) for event in events))
     if not parts.store().add_all(events):
         raise funnelytics.duplicate()
     return ActionAccepted(accepted=True, events=len(events))
+
+
+def _check_size(size: int) -> None:
+    if size > MAX_TOGETHER_BYTES:
+        raise TooLargeError(
+            f"The purchases with their attributes have {size} bytes, the limit is "
+            f"{MAX_TOGETHER_BYTES}. Send them in several requests, or fewer attributes."
+        )
 
 
 def _parse(body: bytes) -> Any:

@@ -11,9 +11,16 @@ from shared.events import intake
 
 
 def accept_message(record: Record) -> None:
-    """A message that comes twice is one event: its id stands in for one that the event lacks."""
+    """A message that comes twice is one event: its id stands in for one that the event lacks.
+
+    Nobody reads the answer, so a batch of which a part is refused raises: what was refused is then
+    found in the dead-letter queue.
+    """
     values = parse_json(record["body"].encode(), intake.MAX_EVENT_BYTES)
-    accept_invocation(values, record["messageId"])
+    results = accept_invocation(values, record["messageId"]).get("results", [])
+    refused = sum("error" in result for result in results)
+    if refused:
+        raise InvalidError(f"{refused} of {len(results)} events are refused.")
 
 
 def accept_invocation(values: Any, event_id: str | None = None) -> dict[str, Any]:
@@ -25,11 +32,12 @@ def accept_invocation(values: Any, event_id: str | None = None) -> dict[str, Any
     if not isinstance(values, dict):
         raise InvalidError("An event is a JSON object.")
     if "detail-type" in values:
-        return accept_invocation(_unwrap(values), values.get("id"))
+        return accept_invocation(_unwrap(values), values.get("id", event_id))
     workspace_id = _workspace_of(values)
     rest = {name: value for name, value in values.items() if name != "workspace_id"}
     if "events" in rest:
-        results = parts.accept_batch(parts.checked_batch(rest["events"]), workspace_id)
+        batch = parts.checked_batch(rest["events"])
+        results = parts.accept_batch(batch, workspace_id, event_id)
         return {"results": [result.model_dump(exclude_none=True) for result in results]}
     return {"event_id": parts.accept(rest, workspace_id, event_id)}
 

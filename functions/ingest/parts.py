@@ -1,7 +1,7 @@
 """What the roads into `ingest` share: the store, the keys, the clock."""
 
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from shared import aws, settings
@@ -78,14 +78,18 @@ def checked_batch(batch: Any) -> list[Any]:
     return batch
 
 
-def accept_batch(batch: list[Any], workspace_id: str) -> list[Result]:
-    """Each event is answered by itself, in the order of the batch."""
+def accept_batch(batch: list[Any], workspace_id: str, batch_id: str | None = None) -> list[Result]:
+    """Each event is answered by itself, in the order of the batch.
+
+    `batch_id` and its number stand in for an id that an event does not carry itself.
+    """
+    ids = [batch_id and f"{batch_id}-{number}" for number in range(len(batch))]
     with ThreadPoolExecutor(PARALLEL) as pool:
-        return list(pool.map(lambda values: _answer(values, workspace_id), batch))
+        return list(pool.map(partial(_answer, workspace_id), batch, ids))
 
 
-def _answer(values: Any, workspace_id: str) -> Result:
+def _answer(workspace_id: str, values: Any, event_id: str | None) -> Result:
     try:
-        return Result(event_id=accept(values, workspace_id))
+        return Result(event_id=accept(values, workspace_id, event_id))
     except FunnelhooksError as error:
         return Result(error=problem(error))

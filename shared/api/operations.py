@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from http import HTTPStatus
 from typing import Any, Protocol, get_type_hints
+from urllib.parse import unquote
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -135,7 +136,8 @@ class Api:
         return declare
 
     def _served(self, operation: Operation) -> Callable[..., Answer]:
-        def serve(**path: str) -> Answer:
+        def serve(**parts: str) -> Answer:
+            path = {name: unquote(part) for name, part in parts.items()}
             admission = self._admit(operation)
             headers: Headers = {} if admission is None else {**admission.headers}
             try:

@@ -49,6 +49,17 @@ class OldSecret(Model):
     signs_until: int
 
 
+class ConfigName(Model):
+    """What a list needs of a config."""
+
+    id: str
+    name: str
+    status: Status
+    enabled: bool
+    target_type: TargetType
+    category_id: str
+
+
 class WebhookConfig(Model):
     """Times are milliseconds, waits are seconds.
 

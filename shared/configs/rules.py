@@ -11,7 +11,7 @@ from shared.api.validation import invalid
 from shared.clock import MS_PER_S
 from shared.configs import funnelflux as wire
 from shared.configs.funnelflux import MASK
-from shared.configs.models import BasicAuth, OldSecret, Status, Trigger, WebhookConfig
+from shared.configs.models import BasicAuth, ConfigName, OldSecret, Status, Trigger, WebhookConfig
 from shared.errors import InvalidError
 
 # Secrets that still sign beside the new one; an older one falls out early.
@@ -97,7 +97,7 @@ def duplicated(
     return new, config
 
 
-def short(config: WebhookConfig, category_names: Mapping[str, str]) -> wire.WebhookConfigInfo:
+def short(config: ConfigName, category_names: Mapping[str, str]) -> wire.WebhookConfigInfo:
     return wire.WebhookConfigInfo(
         idWebhookConfig=config.id,
         webhookConfigName=config.name,

@@ -10,7 +10,7 @@ from shared.aws import batch_get, from_item, to_item
 from shared.clock import MS_PER_S
 from shared.configs import keys
 from shared.configs.assets import KEEP_DELETED_MS, change_all
-from shared.configs.models import Status, Trigger, WebhookConfig
+from shared.configs.models import ConfigName, Status, Trigger, WebhookConfig
 from shared.configs.triggers import Wanted
 from shared.errors import ConflictError, ForbiddenError, NotFoundError
 from shared.transaction import CancelledError, transact
@@ -78,17 +78,21 @@ class ConfigStore:
         by_id = {values["id"]: config_from(values) for values in found}
         return [by_id[config_id] for config_id in dict.fromkeys(ids) if config_id in by_id]
 
-    def all(self, workspace_id: str) -> Iterator[WebhookConfig]:
+    def names(self, workspace_id: str) -> Iterator[ConfigName]:
+        """All of a workspace, deleted ones too, in the order of their ids."""
+        columns = {f"#{name}": name for name in ConfigName.model_fields}
         pages = self._dynamodb.get_paginator("query").paginate(
             TableName=self._table,
             KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
             ExpressionAttributeValues=to_item(
                 {":pk": keys.workspace(workspace_id), ":prefix": keys.CONFIG_PREFIX}
             ),
+            ProjectionExpression=", ".join(columns),
+            ExpressionAttributeNames=columns,
         )
         for page in pages:
             for item in page["Items"]:
-                yield config_from(from_item(item))
+                yield ConfigName.model_validate(from_item(item))
 
     def wanting(self, workspace_id: str, event_type: str) -> list[Wanted]:
         """Read consistently: a config that was made before an event gets it."""

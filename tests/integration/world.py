@@ -47,12 +47,13 @@ class Reply(NamedTuple):
 
 
 class Calls:
-    """What the handlers ask of AWS, in order."""
+    """What the handlers ask of AWS, in order. Nothing of theirs may scan a table."""
 
     def __init__(self) -> None:
         self.made: list[tuple[str, Json]] = []
 
     def record(self, params: Json, model: Any, **_: Any) -> None:
+        assert model.name != "Scan"
         self.made.append((model.name, params))
 
     def clear(self) -> None:

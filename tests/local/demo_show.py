@@ -16,14 +16,10 @@ from tests.local.demo_check import CLAIMS, Expected, Result, counted, verified
 WIDTH = 120
 # What the table takes with everything of a delivery in one line.
 ROOMY = 114
-ENVIRONMENT = (
-    """eval "$(.venv/bin/python -c 'from tests.local.stack import Stack; s = Stack.load(); """
-    """print(f"API={s.api_url} KEY={s.api_key}")')"; AUTH="Authorization: Bearer $KEY\""""
-)
 NEXT = """
 The stack is left running. What to try next:
 
-  {environment}
+  . .local/stack.env; AUTH="Authorization: Bearer $KEY"
 
   # The delivery that waits: each attempt, why it failed, when the next one is due
   curl -s "$API/v1/deliveries/{request_id}" -H "$AUTH" | .venv/bin/python -m json.tool
@@ -97,7 +93,7 @@ class Screen:
         return not any(problems for _, problems in found)
 
     def next_steps(self, request_id: str) -> None:
-        self._print(NEXT.format(environment=ENVIRONMENT, request_id=request_id))
+        self._print(NEXT.format(request_id=request_id))
 
     def way_out(self) -> None:
         self._print(

@@ -18,6 +18,8 @@ PYTHON = Path(".local/tools/ministack/bin/python")
 HOST = "127.0.0.1"
 
 LAUNCHER = Path(__file__).with_name("ministack.py")
+# Whatever proxy the shell names, it does not lead to this machine.
+DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class Emulator(BaseModel):
@@ -39,7 +41,7 @@ class Emulator(BaseModel):
 
     def answers(self) -> bool:
         try:
-            with urllib.request.urlopen(f"{self.endpoint_url}/_ministack/health", timeout=5):
+            with DIRECT.open(f"{self.endpoint_url}/_ministack/health", timeout=5):
                 return True
         except (urllib.error.URLError, OSError):
             return False

@@ -75,6 +75,8 @@ def _aws(endpoint_url: str) -> dict[str, str]:
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
         "SAM_CLI_POLL_DELAY": "0.5",
+        "NO_PROXY": "localhost",
+        "no_proxy": "localhost",
     }
 
 

@@ -13,13 +13,13 @@ import shutil
 import sys
 import time
 import urllib.error
-import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import boto3
+from botocore.config import Config
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tests.local import emulator, sam
@@ -247,6 +247,7 @@ def _client(service: str, endpoint_url: str) -> Any:
         region_name=sam.REGION,
         aws_access_key_id=sam.ACCESS_KEY,
         aws_secret_access_key=sam.SECRET_KEY,
+        config=Config(proxies={}),
     )
 
 
@@ -264,7 +265,7 @@ def _wait_until_healthy(api_url: str, *, timeout_s: float = 15) -> None:
 
 def _health(api_url: str) -> str:
     try:
-        with urllib.request.urlopen(f"{api_url}/health", timeout=30) as response:
+        with emulator.DIRECT.open(f"{api_url}/health", timeout=30) as response:
             return str(response.status)
     except urllib.error.HTTPError as error:
         return f"{error.code} {error.read(500).decode(errors='replace')}"

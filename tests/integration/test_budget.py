@@ -1,0 +1,176 @@
+"""What it costs: how often each step asks AWS. This is the bill that users pay."""
+
+from collections import Counter
+
+import pytest
+
+from tests import factories
+from tests.integration.world import World
+from tests.local.receiver import Receiver
+
+
+def made(world: World) -> Counter[str]:
+    counted = Counter(world.calls.names)
+    world.calls.clear()
+    return counted
+
+
+def test_an_event_is_accepted_by_one_write(world: World) -> None:
+    world.send()
+    first = made(world)
+    world.send()
+    second = made(world)
+
+    assert first == {"GetItem": 1, "PutItem": 1}  # the key, which is remembered from then on
+    assert second == {"PutItem": 1}
+
+
+def test_an_event_that_comes_twice_costs_a_write_and_no_read(world: World) -> None:
+    world.send(event_id="order-1")
+    made(world)
+
+    world.send(event_id="order-1")
+
+    assert made(world) == {"PutItem": 1}
+
+
+def test_a_batch_of_100_costs_100_writes(world: World) -> None:
+    world.send()
+    made(world)
+
+    world.call("POST", "/v1/events", {"events": [{"event_type": "on_action"}] * 100})
+
+    assert made(world) == {"PutItem": 100}
+
+
+def test_several_purchases_are_accepted_by_one_transaction(world: World) -> None:
+    headers = {"x-api-key": world.key, "x-project-id": world.workspace_id}
+    body = factories.commerce_json(factories.purchase_json(), factories.purchase_json())
+
+    world.call("POST", "/api/v1/webhook/__commerce_action__", body, headers=headers)
+
+    assert made(world) == {"GetItem": 1, "TransactWriteItems": 1}
+
+
+@pytest.mark.parametrize(("configs", "batches"), [(1, 1), (10, 1), (11, 2)])
+def test_a_fanout_costs_one_query_and_a_send_for_ten_deliveries(
+    world: World, configs: int, batches: int
+) -> None:
+    for number in range(configs):
+        world.make_config("http://127.0.0.1:9/in", f"config-{number}")
+    world.send()
+    made(world)
+
+    world.fan_out()
+
+    assert made(world) == {"Query": 1, "SendMessageBatch": batches}
+
+
+def test_a_fanout_asks_once_for_all_events_of_a_type(world: World) -> None:
+    world.make_config("http://127.0.0.1:9/in")
+    for _ in range(10):
+        world.send()
+    made(world)
+
+    world.fan_out()
+
+    assert made(world) == {"Query": 1, "SendMessageBatch": 1}
+
+
+def test_an_event_that_nobody_wants_costs_one_query(world: World) -> None:
+    world.send()
+    made(world)
+
+    world.fan_out()
+
+    assert made(world) == {"Query": 1}
+
+
+@pytest.mark.parametrize("count", [1, 10])
+def test_a_delivery_costs_two_writes_and_its_share_of_a_read(
+    world: World, receiver: Receiver, count: int
+) -> None:
+    world.make_config(receiver.url("/in"))
+    for _ in range(count):
+        world.send()
+    world.fan_out()
+    made(world)
+
+    world.work("DispatchQueue")
+
+    assert made(world) == {"BatchGetItem": 1, "UpdateItem": 2 * count}
+
+
+def test_a_failed_first_attempt_keeps_its_body_and_queues_the_next(
+    world: World, receiver: Receiver
+) -> None:
+    receiver.script("/in", [500, 500])
+    world.make_config(receiver.url("/in"))
+    world.send()
+    world.fan_out()
+    made(world)
+
+    world.work("DispatchQueue")
+    first = made(world)
+    world.wait(1)
+    second = made(world)
+
+    assert first == {"BatchGetItem": 1, "UpdateItem": 2, "PutItem": 1, "SendMessageBatch": 1}
+    assert second == {"BatchGetItem": 1, "UpdateItem": 2, "SendMessageBatch": 1}
+
+
+def test_a_parked_delivery_costs_no_message(world: World, receiver: Receiver) -> None:
+    receiver.script("/in", [500])
+    world.make_config(receiver.url("/in"), retrySchedule=[3600])
+    world.send()
+    world.fan_out()
+    made(world)
+
+    world.work("DispatchQueue")
+
+    assert made(world) == {"BatchGetItem": 1, "UpdateItem": 2, "PutItem": 1}
+
+
+def test_a_sweep_with_nothing_to_do_asks_each_shard_once(world: World) -> None:
+    world.sweep()
+
+    assert made(world) == {"Query": 16, "GetItem": 8}
+
+
+def test_a_page_of_a_log_costs_one_query(world: World, receiver: Receiver) -> None:
+    world.make_config(receiver.url("/in"))
+    world.deliver()
+    world.get("/v1/events")
+    made(world)
+
+    world.get("/v1/events")
+    events = made(world)
+    world.get("/v1/deliveries", config_id="crm", state="waiting")
+    deliveries = made(world)
+
+    assert events == deliveries == {"Query": 1}
+
+
+def test_a_delivery_is_found_by_one_read(world: World, receiver: Receiver) -> None:
+    world.make_config(receiver.url("/in"))
+    event_id = world.deliver()
+    world.delivery(event_id)
+    made(world)
+
+    world.delivery(event_id)
+
+    assert made(world) == {"GetItem": 1}
+
+
+def test_reads_that_decide_about_an_attempt_are_consistent(
+    world: World, receiver: Receiver
+) -> None:
+    world.make_config(receiver.url("/in"))
+    world.send()
+    world.fan_out()
+    world.calls.clear()
+
+    world.work("DispatchQueue")
+
+    (read,) = world.calls.of("BatchGetItem")
+    assert all(table["ConsistentRead"] for table in read["RequestItems"].values())

@@ -1,0 +1,367 @@
+"""Promises of template.yaml, read from the file itself."""
+
+import json
+from typing import Any
+
+import pytest
+
+from shared.configs.funnelflux import MAX_SCHEDULE_S
+from shared.settings import Settings
+from tests.template import Json, Template, references, template
+
+STAGES = ["configs", "ingest", "fanout", "dispatch", "retry", "deliveries"]
+FUNCTIONS = [f"{stage.capitalize()}Function" for stage in STAGES]
+
+
+@pytest.fixture(name="template")
+def _template() -> Template:
+    return template()
+
+
+def function(name: str) -> Json:
+    found: Json = template().functions()[name]
+    return found
+
+
+def statements(role: str) -> list[Json]:
+    """What a role allows, each on condition of a parameter included."""
+    (policy,) = template().of_type("AWS::IAM::Role")[role]["Policies"]
+    return [
+        entry["Fn::If"][1] if "Fn::If" in entry else entry
+        for entry in policy["PolicyDocument"]["Statement"]
+    ]
+
+
+def alarms(metric: str) -> set[str]:
+    """What the alarms on a metric watch."""
+    return {
+        name
+        for alarm in template().of_type("AWS::CloudWatch::Alarm").values()
+        if alarm["MetricName"] == metric
+        for dimension in alarm["Dimensions"]
+        for name in references(dimension["Value"])
+    }
+
+
+def default(name: str) -> Any:
+    return template().parameters[name]["Default"]
+
+
+def resolved(value: Any) -> Any:
+    return default(value["Ref"]) if isinstance(value, dict) and "Ref" in value else value
+
+
+def consumers() -> list[tuple[str, str]]:
+    """Each queue that a function reads, with the function."""
+    return [(source["Queue"]["Fn::GetAtt"][0], name) for name, source in template().events("SQS")]
+
+
+class TestQueues:
+    @pytest.mark.parametrize(("queue", "_function"), consumers())
+    def test_with_a_consumer_give_up_a_message_to_dead_letters(
+        self, template: Template, queue: str, _function: str
+    ) -> None:
+        redrive = template.of_type("AWS::SQS::Queue")[queue]["RedrivePolicy"]
+
+        (letters,) = references(redrive["deadLetterTargetArn"])
+        assert letters in template.of_type("AWS::SQS::Queue")
+        assert letters == queue.removesuffix("Queue") + "DeadLetters"
+        assert redrive["maxReceiveCount"] >= 3
+
+    @pytest.mark.parametrize(("queue", "consumer"), consumers())
+    def test_hide_a_message_for_six_times_as_long_as_its_function_may_run(
+        self, template: Template, queue: str, consumer: str
+    ) -> None:
+        hidden_s = template.of_type("AWS::SQS::Queue")[queue]["VisibilityTimeout"]
+
+        assert hidden_s >= 6 * function(consumer)["Timeout"]
+
+    def test_of_dead_letters_each_have_an_alarm(self, template: Template) -> None:
+        letters = {name for name in template.of_type("AWS::SQS::Queue") if "Letters" in name}
+
+        assert len(letters) == 4
+        assert alarms("ApproximateNumberOfMessagesVisible") == letters
+
+    def test_that_are_read_each_have_an_alarm_on_their_age(self) -> None:
+        assert alarms("ApproximateAgeOfOldestMessage") == {queue for queue, _ in consumers()}
+
+    def test_keep_messages_for_14_days_encrypted(self, template: Template) -> None:
+        for queue in template.of_type("AWS::SQS::Queue").values():
+            assert queue["MessageRetentionPeriod"] == 14 * 24 * 60 * 60
+            assert queue["SqsManagedSseEnabled"] is True
+
+    def test_take_a_whole_intake_message_to_its_dead_letters(self, template: Template) -> None:
+        queues = template.of_type("AWS::SQS::Queue")
+
+        assert queues["IntakeQueue"]["MaximumMessageSize"] == 1024 * 1024
+        assert queues["IntakeDeadLetters"]["MaximumMessageSize"] == 1024 * 1024
+
+
+class TestTables:
+    @pytest.mark.parametrize("name", ["ConfigTable", "EventTable"])
+    def test_outlive_the_stack_and_can_be_restored(self, template: Template, name: str) -> None:
+        table = template.resources[name]
+
+        assert table["DeletionPolicy"] == table["UpdateReplacePolicy"] == "Retain"
+        properties = table["Properties"]
+        assert properties["BillingMode"] == "PAY_PER_REQUEST"
+        assert properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
+        assert properties["TimeToLiveSpecification"] == {
+            "AttributeName": "expires_at",
+            "Enabled": True,
+        }
+        assert "KmsKeyArn" in references(properties["SSESpecification"])
+
+    def test_tell_the_stream_what_is_new(self, template: Template) -> None:
+        table = template.of_type("AWS::DynamoDB::Table")["EventTable"]
+
+        assert table["StreamSpecification"] == {"StreamViewType": "NEW_IMAGE"}
+
+    def test_index_what_must_move_by_its_keys_alone(self, template: Template) -> None:
+        indexes = template.of_type("AWS::DynamoDB::Table")["EventTable"]["GlobalSecondaryIndexes"]
+        projections = {index["IndexName"]: index["Projection"] for index in indexes}
+
+        assert projections.keys() == {"wake", "log", "state"}
+        assert projections["wake"] == {"ProjectionType": "KEYS_ONLY"}
+        assert projections["log"] == projections["state"]
+        assert "payload" not in projections["log"]["NonKeyAttributes"]
+
+
+class TestFunctions:
+    def test_are_one_for_each_stage(self, template: Template) -> None:
+        assert sorted(template.functions()) == sorted(FUNCTIONS)
+
+    @pytest.mark.parametrize("stage", STAGES)
+    def test_are_built_and_handled_alike(self, stage: str) -> None:
+        found = function(f"{stage.capitalize()}Function")
+
+        assert found["Handler"] == f"functions.{stage}.handler.lambda_handler"
+        assert found["CodeUri"] == "."
+        assert found["Tracing"] == "Active"
+        metadata = template().resources[f"{stage.capitalize()}Function"]["Metadata"]
+        assert metadata == {"BuildMethod": "makefile"}
+
+    @pytest.mark.parametrize("name", FUNCTIONS)
+    def test_run_on_arm64_and_python_3_13_by_default(self, name: str) -> None:
+        found = function(name)
+
+        assert [resolved(value) for value in found["Architectures"]] == ["arm64"]
+        assert resolved(found["Runtime"]) == "python3.13"
+
+    @pytest.mark.parametrize("name", FUNCTIONS)
+    def test_log_into_a_group_that_forgets(self, template: Template, name: str) -> None:
+        (group,) = references(function(name)["LoggingConfig"]["LogGroup"])
+
+        assert group == name.replace("Function", "Log")
+        assert "RetentionInDays" in template.of_type("AWS::Logs::LogGroup")[group]
+
+    def test_and_everything_else_logs_into_groups_that_forget(self, template: Template) -> None:
+        for group in template.of_type("AWS::Logs::LogGroup").values():
+            assert group["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+
+    @pytest.mark.parametrize("name", FUNCTIONS)
+    def test_are_given_settings_that_are_known(self, name: str) -> None:
+        variables = function(name)["Environment"]["Variables"]
+        own = {key for key in variables if not key.startswith("POWERTOOLS_")}
+
+        assert own <= {field.upper() for field in Settings.model_fields}
+        assert variables["POWERTOOLS_SERVICE_NAME"] == name.removesuffix("Function").lower()
+
+    def test_are_given_every_setting_that_there_is(self) -> None:
+        given = {key for name in FUNCTIONS for key in function(name)["Environment"]["Variables"]}
+
+        assert {field.upper() for field in Settings.model_fields} <= given
+
+    @pytest.mark.parametrize("name", FUNCTIONS)
+    def test_have_alarms_on_errors_and_throttles(self, name: str) -> None:
+        assert name in alarms("Errors")
+        assert name in alarms("Throttles")
+
+    def test_that_deliver_have_time_for_an_exchange_and_the_writes_around_it(self) -> None:
+        for name in ("DispatchFunction", "RetryFunction"):
+            assert function(name)["Timeout"] >= 2 * (10 + 5)
+
+    def test_defaults_are_those_of_the_settings(self) -> None:
+        known = Settings()
+
+        assert default("RetentionDays") == known.retention_days
+        assert default("RepairAfterSeconds") == known.repair_after_s
+        assert default("TargetPorts") == known.target_ports
+        assert default("AllowPrivateTargets") == str(known.allow_private_targets).lower()
+
+
+class TestRoles:
+    @pytest.mark.parametrize("name", FUNCTIONS)
+    def test_belong_to_one_function_each(self, template: Template, name: str) -> None:
+        (role,) = references(function(name)["Role"])
+
+        assert role == name.replace("Function", "Role")
+        properties = template.of_type("AWS::IAM::Role")[role]
+        assert "ManagedPolicyArns" not in properties
+        assert "Policies" not in function(name)
+        (trust,) = properties["AssumeRolePolicyDocument"]["Statement"]
+        assert trust["Principal"] == {"Service": "lambda.amazonaws.com"}
+
+    @pytest.mark.parametrize("name", FUNCTIONS)
+    def test_list_the_actions_that_they_allow(self, name: str) -> None:
+        for statement in statements(name.replace("Function", "Role")):
+            actions = statement["Action"]
+            assert statement["Effect"] == "Allow"
+            assert isinstance(actions, list)
+            assert not any("*" in action for action in actions)
+            assert "dynamodb:Scan" not in actions
+
+    @pytest.mark.parametrize("name", FUNCTIONS)
+    def test_name_the_resources_that_they_allow_them_on(self, name: str) -> None:
+        for statement in statements(name.replace("Function", "Role")):
+            if all(action.startswith("xray:") for action in statement["Action"]):
+                continue
+            assert references(statement["Resource"]), statement
+            assert "*" not in json.dumps(statement["Resource"]).replace("}/stream/*", "")
+
+    @pytest.mark.parametrize("name", FUNCTIONS)
+    def test_let_a_function_write_its_own_log_only(self, name: str) -> None:
+        logs = [
+            statement
+            for statement in statements(name.replace("Function", "Role"))
+            if "logs:PutLogEvents" in statement["Action"]
+        ]
+
+        assert [references(s["Resource"]) for s in logs] == [{name.replace("Function", "Log")}]
+
+    @pytest.mark.parametrize(
+        ("stage", "action", "resource"),
+        [
+            ("ingest", "dynamodb:UpdateItem", "EventTable"),
+            ("ingest", "dynamodb:PutItem", "ConfigTable"),
+            ("fanout", "dynamodb:PutItem", "EventTable"),
+            ("dispatch", "dynamodb:PutItem", "ConfigTable"),
+            ("dispatch", "sqs:SendMessage", "DispatchQueue"),
+            ("retry", "sqs:SendMessage", "DispatchQueue"),
+            ("deliveries", "dynamodb:UpdateItem", "EventTable"),
+            ("configs", "dynamodb:GetItem", "EventTable"),
+        ],
+    )
+    def test_keep_a_stage_to_its_own_work(self, stage: str, action: str, resource: str) -> None:
+        allowed = {
+            (action, name)
+            for statement in statements(f"{stage.capitalize()}Role")
+            for action in statement["Action"]
+            for name in references(statement["Resource"])
+        }
+
+        assert (action, resource) not in allowed
+
+
+class TestEventSources:
+    def test_all_let_a_bad_record_come_back_alone(self, template: Template) -> None:
+        sources = [*template.events("SQS"), *template.events("DynamoDB")]
+
+        assert len(sources) == 4
+        for _, source in sources:
+            assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+    def test_of_queues_hand_over_ten_at_a_time(self, template: Template) -> None:
+        assert {source["BatchSize"] for _, source in template.events("SQS")} == {10}
+
+    def test_of_retries_are_bounded_so_that_first_attempts_have_room(
+        self, template: Template
+    ) -> None:
+        bounds = {name: s.get("ScalingConfig") for name, s in template.events("SQS")}
+
+        assert bounds["RetryFunction"] == {"MaximumConcurrency": {"Ref": "RetryConcurrency"}}
+        assert bounds["DispatchFunction"] is None
+
+    def test_of_the_stream_ends_for_every_record(self, template: Template) -> None:
+        ((name, stream),) = template.events("DynamoDB")
+
+        assert name == "FanoutFunction"
+        assert stream["BisectBatchOnFunctionError"] is True
+        assert stream["MaximumRetryAttempts"] > 0
+        assert references(stream["DestinationConfig"]["OnFailure"]) == {"FanoutDeadLetters"}
+        assert stream["StartingPosition"] == "TRIM_HORIZON"
+
+    def test_of_the_stream_lets_new_events_through_alone(self, template: Template) -> None:
+        ((_, stream),) = template.events("DynamoDB")
+        (pattern,) = stream["FilterCriteria"]["Filters"]
+
+        assert json.loads(pattern["Pattern"]) == {
+            "eventName": ["INSERT"],
+            "dynamodb": {"Keys": {"sk": {"S": ["EVENT"]}}},
+        }
+
+    def test_of_the_sweep_runs_every_minute(self, template: Template) -> None:
+        ((name, schedule),) = template.events("Schedule")
+
+        assert name == "RetryFunction"
+        assert schedule["Schedule"] == "rate(1 minute)"
+        assert json.loads(schedule["Input"]) == {"operation": "sweep"}
+
+
+class TestTheApi:
+    def test_has_routes_that_lead_to_functions_that_may_be_called(self, template: Template) -> None:
+        routes = template.of_type("AWS::ApiGatewayV2::Route").values()
+        integrations = template.of_type("AWS::ApiGatewayV2::Integration")
+        permissions = template.of_type("AWS::Lambda::Permission").values()
+        permitted = set[str]().union(*(references(p["FunctionName"]) for p in permissions))
+
+        for route in routes:
+            (integration,) = references(route["Target"])
+            uri = references(integrations[integration]["IntegrationUri"])
+            assert uri <= set(FUNCTIONS)
+            assert uri <= permitted
+
+    def test_is_throttled_and_logged_without_what_callers_send(self, template: Template) -> None:
+        (stage,) = template.of_type("AWS::ApiGatewayV2::Stage").values()
+
+        settings = stage["DefaultRouteSettings"]
+        written = json.loads(stage["AccessLogSettings"]["Format"])
+        assert settings.keys() >= {"ThrottlingRateLimit", "ThrottlingBurstLimit"}
+        assert stage["StageName"] == "$default"
+        assert not {"query", "headers", "body", "ip"} & written.keys()
+
+    def test_speaks_payload_format_2_0(self, template: Template) -> None:
+        for integration in template.of_type("AWS::ApiGatewayV2::Integration").values():
+            assert integration["PayloadFormatVersion"] == "2.0"
+
+
+class TestTheStack:
+    def test_describes_each_of_its_parameters(self, template: Template) -> None:
+        for parameter in template.parameters.values():
+            assert parameter["Description"]
+
+    def test_needs_no_answers_to_be_deployed(self, template: Template) -> None:
+        assert all("Default" in parameter for parameter in template.parameters.values())
+
+    def test_keeps_private_targets_out_unless_told_otherwise(self) -> None:
+        assert default("AllowPrivateTargets") == "false"
+        assert default("TargetPorts") == "443,8443"
+
+    def test_keeps_events_longer_than_a_schedule_may_last(self, template: Template) -> None:
+        days = template.parameters["RetentionDays"]["MinValue"]
+
+        assert days * 24 * 60 * 60 > MAX_SCHEDULE_S
+
+    def test_tells_what_a_client_needs(self, template: Template) -> None:
+        assert template.outputs.keys() >= {
+            "ApiUrl",
+            "ConfigsFunctionName",
+            "IngestFunctionName",
+            "EventBusName",
+            "IntakeQueueUrl",
+        }
+        for output in template.outputs.values():
+            assert output["Description"]
+            assert references(output["Value"]) <= template.resources.keys()
+
+    def test_refers_to_nothing_that_it_does_not_have(self, template: Template) -> None:
+        known = template.resources.keys() | template.parameters.keys()
+        used = references(template.resources) | references(template.outputs)
+
+        assert {name for name in used if not name.startswith("AWS")} <= known
+
+    def test_shows_every_stage_on_its_dashboard(self, template: Template) -> None:
+        (dashboard,) = template.of_type("AWS::CloudWatch::Dashboard").values()
+
+        widgets = json.loads(dashboard["DashboardBody"]["Fn::Sub"])["widgets"]
+        assert len(widgets) >= 6
