@@ -54,11 +54,11 @@ def list_events(caller: Caller, query: EventQuery) -> event_views.EventPage:
 
 
 @api.get("/v1/events/<event_id>", Scope.EVENTS_READ, errors=(404,))
-def get_event(caller: Caller, event_id: str) -> event_views.EventRead:
+def get_event(caller: Caller, event_id: str) -> views.EventRead:
     """One event with its deliveries and their attempts."""
     event = _events().get(caller.workspace_id, event_id)
     deliveries = tuple(views.full(delivery) for delivery in _deliveries().of_event(event))
-    return event_views.full(event, deliveries)
+    return views.event_with(event, deliveries)
 
 
 @api.get("/v1/deliveries", Scope.DELIVERIES_READ, errors=(404,))

@@ -1,11 +1,14 @@
-"""Deliveries as the API shows them."""
+"""Deliveries, and events with theirs, as the API shows them."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from shared.clock import Timestamp
 from shared.delivery.models import Attempt, Delivery, Origin, Reason, State
 from shared.delivery.sender import Cause, Timings
+from shared.events.models import Event
+from shared.events.views import EventSummary
 from shared.model import Model
 
 
@@ -48,6 +51,15 @@ class DeliveryRead(DeliverySummary):
     attempts: tuple[AttemptRead, ...]
 
 
+class EventRead(EventSummary):
+    """`payload` is what happened, as it came in."""
+
+    occurred_at: Timestamp
+    webhook_config_ids: tuple[str, ...]
+    payload: dict[str, Any]
+    deliveries: tuple[DeliveryRead, ...]
+
+
 def full(delivery: Delivery) -> DeliveryRead:
     attempts = tuple(_attempt(attempt) for attempt in delivery.attempts)
     return DeliveryRead(**_shown(delivery.model_dump(mode="json")), attempts=attempts)
@@ -56,6 +68,18 @@ def full(delivery: Delivery) -> DeliveryRead:
 def summary(values: Mapping[str, Any]) -> DeliverySummary:
     """From the attributes that the indexes hold, or those of a delivery."""
     return DeliverySummary(**_shown(values))
+
+
+def event_with(event: Event, deliveries: tuple[DeliveryRead, ...]) -> EventRead:
+    return EventRead(
+        event_id=event.event_id,
+        event_type=event.event_type,
+        accepted_at=event.accepted_at,
+        occurred_at=event.occurred_at,
+        webhook_config_ids=event.config_ids,
+        payload=json.loads(event.payload),
+        deliveries=deliveries,
+    )
 
 
 def _shown(values: Mapping[str, Any]) -> dict[str, Any]:
