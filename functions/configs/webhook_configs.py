@@ -111,7 +111,10 @@ def unarchive_webhook_configs(caller: Caller, body: wire.StringList) -> None:
 
 @api.put("/v1/webhookconfig/move-category", Scope.CONFIGS_WRITE, status=204, errors=(404,))
 def move_webhook_configs(caller: Caller, body: wire.MoveCategoryRequest) -> None:
-    """Move webhook configs to a category, all or none; an empty idCategory takes them out of theirs."""
+    """Move webhook configs to a category, all or none.
+
+    An empty idCategory takes them out of theirs.
+    """
     _check_category(caller, body.idCategory)
     _change(caller, body.entries, category_id=body.idCategory)
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from shared.aws import from_item, to_item
+from shared.aws import from_item, is_condition, to_item
 from shared.clock import MS_PER_DAY, MS_PER_S
 from shared.errors import NotFoundError
 from shared.events import keys
@@ -34,7 +34,7 @@ class EventStore:
                 **self._put(event), ReturnValuesOnConditionCheckFailure="ALL_OLD"
             )
         except ClientError as error:
-            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+            if not is_condition(error):
                 raise
             return str(from_item(error.response["Item"])["fingerprint"])  # type: ignore[typeddict-item]
         return None
