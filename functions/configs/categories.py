@@ -50,7 +50,10 @@ def create_category(caller: Caller, body: wire.CategoryBody) -> None:
 
 @api.put("/v1/category/save", Scope.CONFIGS_WRITE, status=204, errors=(404, 409))
 def save_category(caller: Caller, body: wire.CategoryBody) -> None:
-    """Replace a category. With the status `deleted` it is deleted, and its configs are in none."""
+    """Replace a category.
+
+    With the status `deleted` it is deleted, and its configs are in no category.
+    """
     old, now = _undeleted(caller, body.idCategory), now_ms()
     if body.status is Status.DELETED:
         _empty(caller, old.id)
@@ -62,7 +65,10 @@ def save_category(caller: Caller, body: wire.CategoryBody) -> None:
 def duplicate_category(
     caller: Caller, query: wire.CategoryQuery, body: wire.DuplicateRequest
 ) -> wire.DuplicateResponse:
-    """A new, empty category; a category has no fields but its name, so `bodyUpdates` has no use."""
+    """Make an empty category.
+
+    A category has no fields but its name, so `parentId` and `bodyUpdates` have no use.
+    """
     _undeleted(caller, query.idCategory)
     category = _new(caller, ids.new_asset_id(now_ms()), body.name, Status.ACTIVE)
     categories().add(category)
@@ -71,7 +77,7 @@ def duplicate_category(
 
 @api.delete("/v1/category/delete", Scope.CONFIGS_WRITE, status=204, errors=(404, 409))
 def delete_category(caller: Caller, query: wire.CategoryQuery) -> None:
-    """Its configs are in no category from now on."""
+    """Delete a category. Its configs are in no category from now on."""
     old, now = categories().find(caller.workspace_id, query.idCategory), now_ms()
     _empty(caller, old.id)
     if old.status is not Status.DELETED:
@@ -80,13 +86,13 @@ def delete_category(caller: Caller, query: wire.CategoryQuery) -> None:
 
 @api.put("/v1/category/archive", Scope.CONFIGS_WRITE, status=204, errors=(404,))
 def archive_categories(caller: Caller, body: wire.StringList) -> None:
-    """All or none."""
+    """Archive categories, all or none."""
     _change(caller, body.entries, Status.ARCHIVED)
 
 
 @api.put("/v1/category/unarchive", Scope.CONFIGS_WRITE, status=204, errors=(404,))
 def unarchive_categories(caller: Caller, body: wire.StringList) -> None:
-    """All or none."""
+    """Make archived categories active again, all or none."""
     _change(caller, body.entries, Status.ACTIVE)
 
 

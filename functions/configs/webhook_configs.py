@@ -35,7 +35,10 @@ def list_webhook_configs(caller: Caller, query: wire.ListQuery) -> list[wire.Web
 
 @api.get("/v1/webhookconfig/find/byId", Scope.CONFIGS_READ, errors=(404,), omit_none=True)
 def find_webhook_config(caller: Caller, query: wire.ConfigQuery) -> wire.WebhookConfigRead:
-    """One webhook config. Passwords and header values that look like credentials are masked."""
+    """One webhook config.
+
+    Passwords are left out, and header values that look like credentials masked.
+    """
     return _full(configs().find(caller.workspace_id, query.idWebhookConfig))
 
 
@@ -59,7 +62,10 @@ def create_webhook_config(caller: Caller, body: wire.WebhookConfig) -> wire.Webh
 
 @api.put("/v1/webhookconfig/save", Scope.CONFIGS_WRITE, status=204, errors=(404, 409))
 def save_webhook_config(caller: Caller, body: wire.WebhookConfig) -> None:
-    """Replace a webhook config. A secret that is left out or comes back masked stays."""
+    """Replace a webhook config.
+
+    A secret that is left out or comes back masked stays.
+    """
     old = _undeleted(caller, body.idWebhookConfig)
     _check(caller, body)
     configs().replace(old, rules.replaced(old, body, now_ms()))
@@ -67,7 +73,10 @@ def save_webhook_config(caller: Caller, body: wire.WebhookConfig) -> None:
 
 @api.delete("/v1/webhookconfig/delete", Scope.CONFIGS_WRITE, status=204, errors=(404, 409))
 def delete_webhook_config(caller: Caller, query: wire.ConfigQuery) -> None:
-    """Nothing is delivered to it from now on; it stays visible, and its id taken, for 30 days."""
+    """Delete a webhook config.
+
+    Nothing is delivered to it from now on; it stays visible, and its id taken, for 30 days.
+    """
     old = configs().find(caller.workspace_id, query.idWebhookConfig)
     if old.status is not Status.DELETED:
         configs().replace(old, rules.deleted(old, now_ms()))
@@ -77,7 +86,10 @@ def delete_webhook_config(caller: Caller, query: wire.ConfigQuery) -> None:
 def duplicate_webhook_config(
     caller: Caller, query: wire.ConfigQuery, body: wire.DuplicateRequest
 ) -> wire.DuplicateResponse:
-    """A new config like another one, with `bodyUpdates` over its fields. Its secret is its own."""
+    """Make a webhook config like another one, with `bodyUpdates` over its fields.
+
+    Its id, status and secret are its own.
+    """
     source = _undeleted(caller, query.idWebhookConfig)
     new, config = rules.duplicated(source, body, now_ms())
     _check(caller, new)
@@ -87,19 +99,22 @@ def duplicate_webhook_config(
 
 @api.put("/v1/webhookconfig/archive", Scope.CONFIGS_WRITE, status=204, errors=(404,))
 def archive_webhook_configs(caller: Caller, body: wire.StringList) -> None:
-    """All or none. What is to be delivered to them is held."""
+    """Archive webhook configs, all or none. What is to be delivered to them is held."""
     _change(caller, body.entries, status=Status.ARCHIVED)
 
 
 @api.put("/v1/webhookconfig/unarchive", Scope.CONFIGS_WRITE, status=204, errors=(404,))
 def unarchive_webhook_configs(caller: Caller, body: wire.StringList) -> None:
-    """All or none."""
+    """Make archived webhook configs active again, all or none."""
     _change(caller, body.entries, status=Status.ACTIVE)
 
 
 @api.put("/v1/webhookconfig/move-category", Scope.CONFIGS_WRITE, status=204, errors=(404,))
 def move_webhook_configs(caller: Caller, body: wire.MoveCategoryRequest) -> None:
-    """All or none; an empty idCategory takes them out of their categories."""
+    """Move webhook configs to a category, all or none.
+
+    An empty idCategory takes them out of theirs.
+    """
     _check_category(caller, body.idCategory)
     _change(caller, body.entries, category_id=body.idCategory)
 
@@ -108,7 +123,7 @@ def move_webhook_configs(caller: Caller, body: wire.MoveCategoryRequest) -> None
 def rotate_secret(
     caller: Caller, query: wire.ConfigQuery, body: wire.RotateRequest
 ) -> wire.RotatedSecret:
-    """A new signing secret. The old one signs beside it for `overlapHours`."""
+    """Replace the signing secret. The old one signs beside it for `overlapHours`."""
     old = _undeleted(caller, query.idWebhookConfig)
     new = rules.rotated(old, body.overlapHours, now_ms())
     configs().replace(old, new)

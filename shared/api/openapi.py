@@ -17,6 +17,16 @@ DESCRIPTION = (
     "Events of a marketing funnel come in, signed webhooks go out. Every path answers with and "
     "without a trailing slash."
 )
+# In the order in which a reader wants them.
+TAGS = {
+    "/v1/events": "Events",
+    "/v1/deliveries": "Deliveries",
+    "/v1/webhookconfig": "Webhook configs",
+    "/v1/category": "Categories",
+    "/v1/integration": "API keys",
+    "/api/v1/webhook": "Funnelytics",
+    "/": "About",
+}
 SECURITY: dict[str, dict[str, list[str]]] = {
     "bearer": {"bearer": []},
     "funnelytics": {"funnelyticsProject": [], "funnelyticsKey": []},
@@ -54,6 +64,7 @@ def document(operations: Sequence[Operation]) -> dict[str, Any]:
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "servers": [{"url": "/"}],
+        "tags": [{"name": tag} for tag in TAGS.values()],
         "paths": dict(sorted(paths.items())),
         "components": {"schemas": schemas.components, "securitySchemes": SCHEMES},
     }
@@ -179,5 +190,4 @@ def _usual_errors(operation: Operation) -> set[int]:
 
 
 def _tag(path: str) -> str:
-    parts = [part for part in path.split("/") if part not in ("", "api", "v1", "integration")]
-    return parts[0]
+    return next(tag for prefix, tag in TAGS.items() if path.startswith(prefix))

@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from shared.aws import from_item, to_item
+from shared.aws import from_item, is_condition, to_item
 from shared.clock import MS_PER_DAY, MS_PER_S
 from shared.errors import NotFoundError
 from shared.events import keys
 from shared.events.models import Event
 from shared.ids import event_key
+from shared.transaction import CancelledError, transact
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -34,7 +35,7 @@ class EventStore:
                 **self._put(event), ReturnValuesOnConditionCheckFailure="ALL_OLD"
             )
         except ClientError as error:
-            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+            if not is_condition(error):
                 raise
             return str(from_item(error.response["Item"])["fingerprint"])  # type: ignore[typeddict-item]
         return None
@@ -43,12 +44,9 @@ class EventStore:
         """All or none of up to 100 events; False if one of them is known already."""
         if len(events) == 1:
             return self.add(events[0]) is None
-        puts: list[Any] = [{"Put": self._put(event)} for event in events]
         try:
-            self._dynamodb.transact_write_items(TransactItems=puts)
-        except ClientError as error:
-            if not _is_known_already(error):
-                raise
+            transact(self._dynamodb, [{"Put": self._put(event)} for event in events])
+        except CancelledError:
             return False
         return True
 
@@ -88,10 +86,3 @@ class EventStore:
 def event_from(values: dict[str, Any]) -> Event:
     known = {name: values[name] for name in _COLUMNS if name in values}
     return Event.model_validate(known | {"key": keys.event_key_of(values["pk"])})
-
-
-def _is_known_already(error: ClientError) -> bool:
-    if error.response["Error"]["Code"] != "TransactionCanceledException":
-        return False
-    reasons = error.response.get("CancellationReasons", [])
-    return any(reason.get("Code") == "ConditionalCheckFailed" for reason in reasons)
