@@ -30,8 +30,9 @@ class ConfigStore:
     def add(self, config: WebhookConfig, limit: int) -> None:
         """Raises ConflictError if the id is taken, by a deleted config too; ForbiddenError if the
         workspace has `limit` configs."""
-        put = self._put(config, "attribute_not_exists(pk)", {})
-        items = [put, self._count(config.workspace_id, 1, limit), *self._triggers(config, None)]
+        items = [self._put(config, "attribute_not_exists(pk)", {}), *self._triggers(config, None)]
+        if config.status is not Status.DELETED:
+            items.append(self._count(config.workspace_id, 1, limit))
         try:
             transact(self._dynamodb, items)
         except CancelledError as error:
