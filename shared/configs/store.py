@@ -79,7 +79,7 @@ class ConfigStore:
         by_id = {values["id"]: config_from(values) for values in found}
         return [by_id[config_id] for config_id in dict.fromkeys(ids) if config_id in by_id]
 
-    def names(self, workspace_id: str) -> Iterator[ConfigName]:
+    def names(self, workspace_id: str, consistently: bool = False) -> Iterator[ConfigName]:
         """All of a workspace, deleted ones too, in the order of their ids."""
         columns = {f"#{name}": name for name in ConfigName.model_fields}
         pages = self._dynamodb.get_paginator("query").paginate(
@@ -90,6 +90,7 @@ class ConfigStore:
             ),
             ProjectionExpression=", ".join(columns),
             ExpressionAttributeNames=columns,
+            ConsistentRead=consistently,
         )
         for page in pages:
             for item in page["Items"]:
