@@ -1,5 +1,6 @@
 """An empty platform for every test, and a receiver for what it sends."""
 
+import os
 from collections.abc import Iterator
 from threading import RLock, Thread
 from typing import Any
@@ -23,7 +24,9 @@ def account() -> Iterator[Account]:
         with lock:
             return answer(stubber, request)
 
-    with mock_aws(), patch.object(BotocoreStubber, "process_request", one_at_a_time):
+    # A queue is emptied after every test, and not once a minute.
+    often = patch.dict(os.environ, {"MOTO_SQS_ENFORCE_STRICT_QUEUE_PURGE_BEHAVIOUR": "false"})
+    with mock_aws(), often, patch.object(BotocoreStubber, "process_request", one_at_a_time):
         yield Account()
 
 
