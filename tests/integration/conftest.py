@@ -9,8 +9,8 @@ from unittest.mock import patch
 import pytest
 from moto import mock_aws
 from moto.core.botocore_stubber import BotocoreStubber
-from tests.integration.account import Account
 
+from tests.integration.account import Account
 from tests.integration.world import World, new_world
 from tests.local.receiver import Receiver
 

@@ -5,7 +5,6 @@ from contextlib import suppress
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.integration.account import Account
 
 from shared.delivery.ledger import Ledger
 from shared.delivery.queues import Queue
@@ -14,6 +13,7 @@ from shared.delivery.sender import Sender
 from shared.delivery.wake import WakeIndex
 from shared.events.store import EventStore
 from tests import factories
+from tests.integration.account import Account
 from tests.integration.world import CrashError, World, new_world
 from tests.local.receiver import Receiver
 

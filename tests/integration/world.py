@@ -13,17 +13,6 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
-from tests.integration.account import Account
-from tests.integration.invocations import (
-    came_back,
-    consumer_of,
-    function_for,
-    http_event,
-    passes_the_filter,
-    sqs_record,
-    stream_record,
-)
-
 from shared import aws
 from shared import clock as shared_clock
 from shared.configs import keys as config_keys
@@ -33,7 +22,17 @@ from shared.events import keys
 from shared.ids import event_key, request_id
 from tests import factories
 from tests.fakes import FakeClock, FakeContext
+from tests.integration.account import Account
 from tests.integration.documented import assert_documented
+from tests.integration.invocations import (
+    came_back,
+    consumer_of,
+    function_for,
+    http_event,
+    passes_the_filter,
+    sqs_record,
+    stream_record,
+)
 from tests.template import Json, template
 
 VISIBILITY_S = 180
