@@ -1,7 +1,6 @@
 """What every HTTPS function shares: both spellings of a path, errors, JSON answers."""
 
 import base64
-import binascii
 from http import HTTPStatus
 from typing import Any
 
@@ -67,7 +66,7 @@ def body_of(app: APIGatewayHttpResolver) -> bytes:
         return body.encode()
     try:
         return base64.b64decode(body, validate=True)
-    except binascii.Error:
+    except ValueError:
         raise errors.InvalidError("The body cannot be read.") from None
 
 

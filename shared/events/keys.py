@@ -20,10 +20,6 @@ def partition(workspace_id: str, event_key: str) -> str:
     return f"W#{workspace_id}#E#{event_key}"
 
 
-def workspace_of(pk: str) -> str:
-    return pk.split("#")[1]
-
-
 def event_key_of(pk: str) -> str:
     return pk.split("#")[3]
 

@@ -7,6 +7,7 @@ import pytest
 
 from shared.events.intake import MAX_EVENT_BYTES
 from tests import factories
+from tests.integration.invocations import http_event
 from tests.integration.world import Reply, World
 
 
@@ -186,6 +187,13 @@ class TestARefusal:
     @pytest.mark.parametrize("body", ["[]", "null", '"event"', "5"])
     def test_of_what_is_no_object_is_a_400(self, world: World, body: str) -> None:
         assert post(world, body).status == 400
+
+    @pytest.mark.parametrize("body", ["***", "é"])
+    def test_of_what_is_no_base64_is_a_400(self, world: World, body: str) -> None:
+        headers = {"authorization": f"Bearer {world.key}"}
+        event = http_event("POST", "/v1/events", body, {}, headers) | {"isBase64Encoded": True}
+
+        assert world.invoke("ingest", event)["statusCode"] == 400
 
     def test_of_a_missing_body_is_a_400(self, world: World) -> None:
         assert post(world).status == 400

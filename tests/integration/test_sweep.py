@@ -1,10 +1,16 @@
 """Whatever should have moved, and has not, is set moving again."""
 
+import itertools
+from collections.abc import Sequence
+
 import pytest
 
 from shared.delivery.sender import Sender
 from shared.delivery.sweep import Sweep
+from shared.delivery.wake import Entry, WakeIndex
 from shared.events import keys
+from shared.events.models import Event
+from shared.ids import event_key
 from tests.fakes import NOW
 from tests.integration.world import CrashError, World
 from tests.local.receiver import Receiver
@@ -124,19 +130,6 @@ class TestAnEventWhoseMessagesWereLost:
         world.work("DispatchQueue")
 
         assert len(receiver.requests()) == 1
-
-    @pytest.mark.parametrize("count", [1, 120])
-    def test_may_be_one_of_many(self, world: World, receiver: Receiver, count: int) -> None:
-        world.make_config(receiver.url("/in"))
-        batch = [{"event_type": "on_action", "event_id": f"e{n}"} for n in range(count)]
-        for start in range(0, count, 100):
-            world.call("POST", "/v1/events", {"events": batch[start : start + 100]})
-
-        world.clock.advance(REPAIR_S)
-        swept = world.sweep()
-
-        assert swept == {"requeued": count, "begun": count}
-        assert world.depth("RetryQueue") == count
 
 
 class TestAnEventWhoseDeliveriesAreOnTheirWay:
@@ -288,6 +281,58 @@ class TestAFirstAttemptThatHangs:
         assert swept == {"requeued": 1, "begun": 0}
         assert world.state(event_id) == "delivered"
         assert len(receiver.requests()) == 1
+
+
+def send_to_one_shard(world: World, count: int) -> str:
+    """The shard of so many events, which are accepted a millisecond apart."""
+    workspace_id, shard = world.workspace_id, keys.EVENT_SHARDS[0]
+    wanted = (
+        event_id
+        for event_id in map(str, itertools.count())
+        if keys.event_shard(event_key(workspace_id, event_id)) == shard
+    )
+    event = {"workspace_id": workspace_id, "event_type": "on_action"}
+    for event_id in itertools.islice(wanted, count):
+        world.clock.advance(0.001)
+        world.invoke("ingest", event | {"event_id": event_id})
+    return shard
+
+
+class TestASweepOfMoreThanAPage:
+    COUNT = 101
+
+    def test_begins_every_event(self, world: World) -> None:
+        world.make_config("http://127.0.0.1:9/in")
+        send_to_one_shard(world, self.COUNT)
+
+        world.clock.advance(REPAIR_S)
+
+        assert world.sweep() == {"requeued": self.COUNT, "begun": self.COUNT}
+        assert world.sweep() == NOTHING
+
+    def test_goes_on_from_where_its_time_ended(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        shard = send_to_one_shard(world, self.COUNT)
+        world.clock.advance(REPAIR_S)
+        looked: list[int] = []
+        events = WakeIndex.events
+
+        def slow(wake: WakeIndex, page: Sequence[Entry]) -> list[Event]:
+            world.context.remaining_ms = 0
+            looked.append(len(page))
+            return events(wake, page)
+
+        monkeypatch.setattr(WakeIndex, "events", slow)
+        world.sweep()
+        stopped_at = world.sweep_cursors()[shard]
+        world.context.remaining_ms = 30_000
+        world.sweep()
+
+        # The hundredth is looked at again: others may have been accepted in its millisecond.
+        assert looked == [100, 2]
+        assert stopped_at == NOW + 100 - 1 + REPAIR_S * 1000
+        assert world.sweep_cursors()[shard] == NOW + self.COUNT + REPAIR_S * 1000
 
 
 class TestASweepWithoutTime:

@@ -4,6 +4,7 @@ import sys
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from shared import cli
 
@@ -17,13 +18,16 @@ class FakeAws:
         self.sent: list[dict[str, Any]] = []
         self.answer: dict[str, Any] = MADE
         self.failed = False
+        self.outputs = {"ConfigsFunctionName": "configs", "ApiUrl": "https://api.example.com"}
+        self.refusal: Exception | None = None
 
     def client(self, _: str) -> "FakeAws":
         return self
 
     def describe_stacks(self, **_: str) -> dict[str, Any]:
-        names = {"ConfigsFunctionName": "configs", "ApiUrl": "https://api.example.com"}
-        outputs = [{"OutputKey": key, "OutputValue": value} for key, value in names.items()]
+        if self.refusal:
+            raise self.refusal
+        outputs = [{"OutputKey": key, "OutputValue": value} for key, value in self.outputs.items()]
         return {"Stacks": [{"Outputs": outputs}]}
 
     def invoke(self, **request: str) -> dict[str, Any]:
@@ -89,3 +93,33 @@ def test_a_limit_is_a_name_and_a_number(
 ) -> None:
     with pytest.raises(SystemExit):
         run(monkeypatch, "configure", "--stack", "s", "--workspace", "w-1", "--limit", limit)
+
+
+def test_a_stack_of_another_kind_is_called_that(
+    aws: FakeAws, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    aws.outputs = {}
+
+    assert run(monkeypatch, "bootstrap", "--stack", "shop") == 1
+
+    assert "is it a Funnelhooks stack?" in capsys.readouterr().err
+
+
+def test_a_refusal_of_aws_is_told_with_what_to_check(
+    aws: FakeAws, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refusal: Any = {"Error": {"Code": "AccessDenied", "Message": "no"}}
+    aws.refusal = ClientError(refusal, "DescribeStacks")
+
+    assert run(monkeypatch, "bootstrap", "--stack", "s") == 1
+
+    assert "Check the credentials and the region" in capsys.readouterr().err
+
+
+def test_a_command_needs_its_stack(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        run(monkeypatch, "bootstrap")
+
+    assert "--stack" in capsys.readouterr().err

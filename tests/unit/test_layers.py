@@ -107,18 +107,12 @@ def test_the_ground_uses_no_room(file: str) -> None:
 
 
 def test_no_module_needs_itself_by_way_of_others() -> None:
-    known = dict(modules("shared")) | dict(modules("functions"))
-
     graph = {
-        name: {module for module in known for used in imported(path) if _is_of(used, module)}
-        for name, path in known.items()
+        name: {place for used in imported(path) for place in (used, used.rpartition(".")[0])}
+        for name, path in (*modules("shared"), *modules("functions"))
     }
 
     assert list(TopologicalSorter(graph).static_order())
-
-
-def _is_of(used: str, module: str) -> bool:
-    return used == module or used.rpartition(".")[0] == module
 
 
 def test_nobody_reads_the_environment_but_the_settings() -> None:

@@ -1,0 +1,154 @@
+"""The template's tables and queues, in moto's account."""
+
+import json
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from moto.backends import get_backend
+
+from shared.aws import from_item, to_item
+from tests.template import Json, resolved, template
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_sqs import SQSClient
+
+ACCOUNT = "123456789012"
+REGION = "us-east-1"
+PARAMETERS = {"AllowPrivateTargets": "true"}
+
+
+class Account:
+    """Made once for many tests, and emptied for each: moto takes its time to make a table."""
+
+    def __init__(self) -> None:
+        self._queue_urls: dict[str, str] = {}
+        self._attributes: dict[str, Json] = {}
+        self._make_tables()
+        self._make_queues()
+        (self._stream,) = _streams().list_streams(TableName="EventTable")["Streams"]
+
+    def empty(self) -> None:
+        """Behind moto's API, on which this would take longer than most tests do."""
+        for table in get_backend("dynamodb")[ACCOUNT][REGION].tables.values():
+            table.items.clear()
+        for queue in self._queue_urls:
+            get_backend("sqs")[ACCOUNT][REGION].purge_queue(queue)
+
+    def variables(self, function: Json) -> dict[str, str]:
+        """The environment of a function, as the template fills it in."""
+        wanted = function["Environment"]["Variables"]
+        filled: dict[str, str] = resolved(wanted, self._ref, self._attributes)
+        return filled
+
+    # ── Items ─────────────────────────────────────────────────────────────────────────────────────
+
+    def items(self, table: str) -> list[Json]:
+        pages = _dynamodb().get_paginator("scan").paginate(TableName=table)
+        return [from_item(item) for page in pages for item in page["Items"]]
+
+    def item(self, table: str, key: dict[str, str]) -> Json:
+        answer = _dynamodb().get_item(TableName=table, Key=to_item(key))
+        return from_item(answer.get("Item", {}))
+
+    def delete_item(self, table: str, key: dict[str, str]) -> None:
+        _dynamodb().delete_item(TableName=table, Key=to_item(key))
+
+    # ── Messages ──────────────────────────────────────────────────────────────────────────────────
+
+    def receive(self, queue: str) -> list[Any]:
+        answer = _sqs().receive_message(
+            QueueUrl=self._queue_urls[queue],
+            MaxNumberOfMessages=10,
+            WaitTimeSeconds=0,
+            MessageSystemAttributeNames=["All"],
+        )
+        return list(answer.get("Messages", []))
+
+    def delete(self, queue: str, receipt_handle: str) -> None:
+        _sqs().delete_message(QueueUrl=self._queue_urls[queue], ReceiptHandle=receipt_handle)
+
+    def send(self, queue: str, body: str) -> None:
+        _sqs().send_message(QueueUrl=self._queue_urls[queue], MessageBody=body)
+
+    def purge(self, *queues: str) -> None:
+        for queue in queues:
+            _sqs().purge_queue(QueueUrl=self._queue_urls[queue])
+
+    def depth(self, queue: str) -> int:
+        """Messages that are there: visible, delayed or in flight."""
+        names = ("", "Delayed", "NotVisible")
+        answer = _sqs().get_queue_attributes(
+            QueueUrl=self._queue_urls[queue],
+            AttributeNames=[f"ApproximateNumberOfMessages{name}" for name in names],  # type: ignore[misc]
+        )
+        return sum(int(count) for count in answer["Attributes"].values())
+
+    # ── The stream ────────────────────────────────────────────────────────────────────────────────
+
+    def stream_from_here(self) -> str:
+        """An iterator over what is written from now on."""
+        arn = self._stream["StreamArn"]
+        (shard,) = _streams().describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]
+        iterator: str = _streams().get_shard_iterator(
+            StreamArn=arn, ShardId=shard["ShardId"], ShardIteratorType="LATEST"
+        )["ShardIterator"]
+        return iterator
+
+    def read_stream(self, iterator: str) -> tuple[list[Any], str]:
+        answer = _streams().get_records(ShardIterator=iterator)
+        return answer["Records"], answer["NextShardIterator"]
+
+    # ── The template's resources ──────────────────────────────────────────────────────────────────
+
+    def _ref(self, name: str) -> str:
+        if name in template().parameters:
+            return str(PARAMETERS.get(name, template().parameters[name]["Default"]))
+        return self._queue_urls.get(name, name)
+
+    def _make_tables(self) -> None:
+        for name, table in template().of_type("AWS::DynamoDB::Table").items():
+            stream = table.get("StreamSpecification")
+            extra: Any = {"StreamSpecification": stream | {"StreamEnabled": True}} if stream else {}
+            if "GlobalSecondaryIndexes" in table:
+                extra["GlobalSecondaryIndexes"] = table["GlobalSecondaryIndexes"]
+            _dynamodb().create_table(
+                TableName=name,
+                AttributeDefinitions=table["AttributeDefinitions"],
+                KeySchema=table["KeySchema"],
+                BillingMode=table["BillingMode"],
+                **extra,
+            )
+
+    def _make_queues(self) -> None:
+        queues = template().of_type("AWS::SQS::Queue")
+        for name in sorted(queues, key=lambda name: "RedrivePolicy" in queues[name]):
+            self._queue_urls[name] = _sqs().create_queue(
+                QueueName=name,
+                Attributes={
+                    attribute: self._queue_attribute(value)  # type: ignore[misc]
+                    for attribute, value in queues[name].items()
+                },
+            )["QueueUrl"]
+            self._attributes[name] = {"Arn": f"arn:aws:sqs:us-east-1:{ACCOUNT}:{name}"}
+
+    def _queue_attribute(self, value: Any) -> str:
+        plain = resolved(value, self._ref, self._attributes)
+        return plain if isinstance(plain, str) else json.dumps(plain)
+
+
+# Clients of the tests' own: what they ask is no part of what the handlers cost.
+@cache
+def _dynamodb() -> "DynamoDBClient":
+    return boto3.client("dynamodb")
+
+
+@cache
+def _streams() -> Any:
+    return boto3.client("dynamodbstreams")
+
+
+@cache
+def _sqs() -> "SQSClient":
+    return boto3.client("sqs")

@@ -1,0 +1,119 @@
+"""What AWS hands to the functions, and to which: by the template's routes, mappings and filters."""
+
+import base64
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from tests.integration.account import ACCOUNT
+from tests.template import Json, template
+
+
+def http_event(
+    method: str, path: str, body: Any, query: Mapping[str, str], headers: Mapping[str, str]
+) -> Json:
+    """A request as an HTTP API hands it over, payload format 2.0."""
+    event: Json = {
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": path,
+        "rawQueryString": urlencode(query),
+        "headers": {"host": "api.example.com", "user-agent": "pytest"} | dict(headers),
+        "requestContext": {
+            "accountId": ACCOUNT,
+            "apiId": "api",
+            "domainName": "api.example.com",
+            "http": {
+                "method": method,
+                "path": path,
+                "protocol": "HTTP/1.1",
+                "sourceIp": "203.0.113.42",
+                "userAgent": "pytest",
+            },
+            "requestId": "JKJaXmPLvHcESHA=",
+            "routeKey": "$default",
+            "stage": "$default",
+            "time": "29/Apr/2026:18:04:15 +0000",
+            "timeEpoch": 1777485855000,
+        },
+        "isBase64Encoded": isinstance(body, bytes),
+    }
+    if query:
+        event["queryStringParameters"] = dict(query)
+    if isinstance(body, bytes):
+        event["body"] = base64.b64encode(body).decode()
+    elif body is not None:
+        event["body"] = body if isinstance(body, str) else json.dumps(body)
+    return event
+
+
+def function_for(method: str, path: str) -> str:
+    """API Gateway's choice: the longest path that matches; there, a method before ANY."""
+    best, chosen = (-1, False), ""
+    for route in template().of_type("AWS::ApiGatewayV2::Route").values():
+        wanted, _, pattern = route["RouteKey"].partition(" ")
+        regex = re.escape(pattern).replace(r"\{proxy\+\}", ".+")
+        if wanted not in (method, "ANY", "$default") or not re.fullmatch(regex or ".*", path):
+            continue
+        if (rank := (len(pattern), wanted == method)) > best:
+            best, chosen = rank, route["Target"]["Fn::Sub"]
+    integration = re.fullmatch(r"integrations/\$\{(\w+)Integration\}", chosen)
+    assert integration, f"{method} {path} leads nowhere"
+    return integration[1].lower()
+
+
+def consumer_of(queue: str) -> str:
+    for function, source in template().events("SQS"):
+        if source["Queue"] == {"Fn::GetAtt": [queue, "Arn"]}:
+            return function.removesuffix("Function").lower()
+    raise AssertionError(f"{queue} has no consumer")
+
+
+def sqs_record(queue: str, message: Any) -> Json:
+    return {
+        "messageId": message["MessageId"],
+        "receiptHandle": message["ReceiptHandle"],
+        "body": message["Body"],
+        "attributes": message["Attributes"],
+        "messageAttributes": {},
+        "md5OfBody": message["MD5OfBody"],
+        "eventSource": "aws:sqs",
+        "eventSourceARN": f"arn:aws:sqs:us-east-1:{ACCOUNT}:{queue}",
+        "awsRegion": "us-east-1",
+    }
+
+
+def stream_record(record: Any) -> Json:
+    change = dict(record["dynamodb"])
+    change["ApproximateCreationDateTime"] = change["ApproximateCreationDateTime"].timestamp()
+    for image in change.keys() & {"Keys", "NewImage", "OldImage"}:
+        change[image] = _base64ed(change[image])
+    return dict(record) | {"dynamodb": change, "eventSource": "aws:dynamodb"}
+
+
+def passes_the_filter(record: Json) -> bool:
+    ((_, source),) = template().events("DynamoDB")
+    patterns = [json.loads(entry["Pattern"]) for entry in source["FilterCriteria"]["Filters"]]
+    return any(_matches(pattern, record) for pattern in patterns)
+
+
+def came_back(answer: Json) -> list[str]:
+    return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+
+def _matches(pattern: Any, value: Any) -> bool:
+    if isinstance(pattern, list):
+        return value in pattern
+    return isinstance(value, dict) and all(
+        name in value and _matches(inner, value[name]) for name, inner in pattern.items()
+    )
+
+
+def _base64ed(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    if isinstance(value, dict):
+        return {name: _base64ed(inner) for name, inner in value.items()}
+    return value

@@ -1,0 +1,104 @@
+"""What AWS refuses is translated where it says something about a request, and let go elsewhere."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import pytest
+from botocore.exceptions import ClientError
+
+from shared.api.paging import Window, write_cursor
+from shared.configs.store import ConfigStore
+from shared.delivery.ledger import Ledger
+from shared.delivery.models import Attempt, Delivery, State
+from shared.delivery.sender import Timings
+from shared.delivery.wake import WakeIndex
+from shared.errors import ConflictError, InvalidError
+from shared.events import log
+from shared.events.log import LogReader
+from shared.events.store import EventStore
+from tests import factories
+from tests.factories import WORKSPACE
+from tests.fakes import NOW
+
+DELIVERY = Delivery(
+    workspace_id=WORKSPACE,
+    request_id=UUID(int=1),
+    event_id="event-1",
+    event_type="on_action",
+    config_id="crm",
+    state=State.SENDING,
+    created_at=NOW,
+    lease="lease",
+)
+ATTEMPT = Attempt(number=1, started_at=NOW, succeeded=True, timings=Timings(total=1))
+
+
+class Refusing:
+    """A client whose every call is refused."""
+
+    def __init__(self, code: str, **details: Any) -> None:
+        self._refusal: Any = {"Error": {"Code": code, "Message": code}} | details
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        def refuse(**_: Any) -> None:
+            raise ClientError(self._refusal, name)
+
+        return refuse
+
+
+def list_events(client: Any) -> Any:
+    cursor = write_cursor("001777485855000#f4d3ac3a1fd7c88d8a5f")
+    return LogReader(client, "t").page(log.events_of(WORKSPACE, None), Window(cursor=cursor))
+
+
+WRITES = [
+    pytest.param(lambda c: EventStore(c, "t", 30, 600).add(factories.event()), id="add"),
+    pytest.param(
+        lambda c: EventStore(c, "t", 30, 600).add_all([factories.event(), factories.event()]),
+        id="add_all",
+    ),
+    pytest.param(lambda c: ConfigStore(c, "t").add(factories.config()), id="config"),
+    pytest.param(
+        lambda c: Ledger(c, "t", 30, 600).claim(factories.pointer(), factories.event(), NOW),
+        id="claim",
+    ),
+    pytest.param(lambda c: Ledger(c, "t", 30, 600).delivered(DELIVERY, ATTEMPT, NOW), id="settle"),
+    pytest.param(lambda c: Ledger(c, "t", 30, 600).keep_body(DELIVERY, b"{}", NOW), id="body"),
+    pytest.param(
+        lambda c: WakeIndex(c, "t", "c", 30, 600).begin(factories.pointer(), factories.event(), 0),
+        id="begin",
+    ),
+    pytest.param(list_events, id="list"),
+]
+
+
+@pytest.mark.parametrize("call", WRITES)
+@pytest.mark.parametrize(
+    "code", ["AccessDeniedException", "ProvisionedThroughputExceededException"]
+)
+def test_a_fault_of_ours_stays_a_fault(call: Callable[[Any], Any], code: str) -> None:
+    with pytest.raises(ClientError, match=code):
+        call(Refusing(code))
+
+
+def test_a_transaction_that_collides_with_another_is_no_known_event() -> None:
+    reasons = [{"Code": "TransactionConflict"}, {"Code": "None"}]
+    client: Any = Refusing("TransactionCanceledException", CancellationReasons=reasons)
+
+    with pytest.raises(ClientError, match="TransactionCanceled"):
+        EventStore(client, "t", 30, 600).add_all([factories.event(), factories.event("{}", "x")])
+
+
+def test_a_config_that_somebody_else_saved_is_a_conflict() -> None:
+    client: Any = Refusing("TransactionCanceledException")
+
+    with pytest.raises(ConflictError):
+        ConfigStore(client, "t").add(factories.config())
+
+
+def test_a_cursor_that_the_database_refuses_is_named() -> None:
+    with pytest.raises(InvalidError) as refusal:
+        list_events(Refusing("ValidationException"))
+
+    assert refusal.value.fields[0].path == "cursor"
