@@ -319,8 +319,9 @@ class TestASweepOfMoreThanAPage:
         events = WakeIndex.events
 
         def slow(wake: WakeIndex, page: Sequence[Entry]) -> list[Event]:
-            world.context.remaining_ms = 0
-            looked.append(len(page))
+            if page:  # the other shards, which are empty, are read at the same time
+                world.context.remaining_ms = 0
+                looked.append(len(page))
             return events(wake, page)
 
         monkeypatch.setattr(WakeIndex, "events", slow)
