@@ -1,6 +1,7 @@
 """FunnelFlux's category calls, for the one type of category that we have: `webhookconfig`."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any, Literal
 
 from functions.configs.parts import api, categories, configs
@@ -10,7 +11,7 @@ from shared.clock import now_ms
 from shared.configs import funnelflux as wire
 from shared.configs.categories import Category
 from shared.configs.models import Status
-from shared.errors import ConflictError
+from shared.errors import ConflictError, NotFoundError
 from shared.model import Model
 from shared.workspaces.models import Caller, Scope
 
@@ -55,10 +56,10 @@ def save_category(caller: Caller, body: wire.CategoryBody) -> None:
     With the status `deleted` it is deleted, and its configs are in no category.
     """
     old, now = _undeleted(caller, body.idCategory), now_ms()
-    if body.status is Status.DELETED:
-        _empty(caller, old.id)
     deleted_at = now if body.status is Status.DELETED else None
     _replace(old, now, name=body.categoryName, status=body.status, deleted_at=deleted_at)
+    if body.status is Status.DELETED:
+        _empty(caller, old.id)
 
 
 @api.post("/v1/category/duplicate", Scope.CONFIGS_WRITE, errors=(404, 409), omit_none=True)
@@ -79,9 +80,9 @@ def duplicate_category(
 def delete_category(caller: Caller, query: wire.CategoryQuery) -> None:
     """Delete a category. Its configs are in no category from now on."""
     old, now = categories().find(caller.workspace_id, query.idCategory), now_ms()
-    _empty(caller, old.id)
     if old.status is not Status.DELETED:
         _replace(old, now, status=Status.DELETED, deleted_at=now)
+    _empty(caller, old.id)
 
 
 @api.put("/v1/category/archive", Scope.CONFIGS_WRITE, status=204, errors=(404,))
@@ -121,15 +122,24 @@ def _change(caller: Caller, entries: Iterable[str], status: Status) -> None:
 
 
 def _empty(caller: Caller, category_id: str) -> None:
-    """Up to 100 configs at once; beyond, by hundreds, and a repetition goes on where it ended."""
-    inside = [
+    """Up to 100 configs at once; beyond, by hundreds, and a repetition goes on where it ended.
+
+    The category is deleted before, so that none comes in while the others go.
+    """
+    while inside := _inside(caller, category_id):
+        with suppress(NotFoundError):  # one was deleted meanwhile, and is not found again
+            for start in range(0, len(inside), wire.MAX_ENTRIES):
+                some = inside[start : start + wire.MAX_ENTRIES]
+                changes = {"category_id": "", "updated_at": now_ms()}
+                configs().change_all(caller.workspace_id, some, changes)
+
+
+def _inside(caller: Caller, category_id: str) -> list[str]:
+    return [
         config.id
-        for config in configs().names(caller.workspace_id)
+        for config in configs().names(caller.workspace_id, consistently=True)
         if config.category_id == category_id and config.status is not Status.DELETED
     ]
-    for start in range(0, len(inside), wire.MAX_ENTRIES):
-        some = inside[start : start + wire.MAX_ENTRIES]
-        configs().change_all(caller.workspace_id, some, {"category_id": "", "updated_at": now_ms()})
 
 
 def _undeleted(caller: Caller, category_id: str) -> Category:

@@ -65,6 +65,8 @@ Url = Annotated[str, StringConstraints(max_length=2048)]
 Wait = Annotated[int, Field(ge=0, le=MAX_WAIT_S)]
 Waits = Annotated[list[Wait], Field(min_length=1, max_length=20)]
 Listed = Literal["active", "archived", "not-deleted", "all"]
+# A client may save back all that it has read; what is ours is not taken from it.
+ReadOnly = Annotated[Any, Field(json_schema_extra={"readOnly": True})]
 
 
 class WebhookBasicAuth(Model):
@@ -114,6 +116,9 @@ class WebhookConfig(Model):
     rateLimitPerSecond: Annotated[int, Field(ge=1, le=1000)] | None = None
     timeoutSeconds: Annotated[int, Field(ge=1, le=10)] = 10
     awsIamAuth: bool = False
+    warnings: ReadOnly = None
+    createdAt: ReadOnly = None
+    updatedAt: ReadOnly = None
 
     @field_validator("url")
     @classmethod

@@ -31,10 +31,13 @@ _TRIGGER_FIELDS = {
 }
 
 
-def created(new: wire.WebhookConfig, workspace_id: str, now: int) -> WebhookConfig:
+def created(
+    new: wire.WebhookConfig, workspace_id: str, now: int, like: WebhookConfig | None = None
+) -> WebhookConfig:
+    """What comes masked is taken from `like`, if there is such a config."""
     return WebhookConfig(
-        **_saved(new) | {"headers": _unmasked(new.headers, {})},
-        basic_auth=_basic_auth(new.basicAuth, None),
+        **_saved(new) | {"headers": _unmasked(new.headers, like.headers if like else {})},
+        basic_auth=_basic_auth(new.basicAuth, like.basic_auth if like else None),
         workspace_id=workspace_id,
         secret=ids.new_signing_secret(),
         created_at=now,
@@ -89,12 +92,7 @@ def duplicated(
         new = wire.WebhookConfig.model_validate(merged)
     except ValidationError as error:
         raise invalid(error) from None
-    config = created(
-        new.model_copy(update={"headers": _unmasked(new.headers, source.headers)}),
-        source.workspace_id,
-        now,
-    )
-    return new, config
+    return new, created(new, source.workspace_id, now, like=source)
 
 
 def short(config: ConfigName, category_names: Mapping[str, str]) -> wire.WebhookConfigInfo:

@@ -30,8 +30,9 @@ class ConfigStore:
     def add(self, config: WebhookConfig, limit: int) -> None:
         """Raises ConflictError if the id is taken, by a deleted config too; ForbiddenError if the
         workspace has `limit` configs."""
-        put = self._put(config, "attribute_not_exists(pk)", {})
-        items = [put, self._count(config.workspace_id, 1, limit), *self._triggers(config, None)]
+        items = [self._put(config, "attribute_not_exists(pk)", {}), *self._triggers(config, None)]
+        if config.status is not Status.DELETED:
+            items.append(self._count(config.workspace_id, 1, limit))
         try:
             transact(self._dynamodb, items)
         except CancelledError as error:
@@ -78,7 +79,7 @@ class ConfigStore:
         by_id = {values["id"]: config_from(values) for values in found}
         return [by_id[config_id] for config_id in dict.fromkeys(ids) if config_id in by_id]
 
-    def names(self, workspace_id: str) -> Iterator[ConfigName]:
+    def names(self, workspace_id: str, consistently: bool = False) -> Iterator[ConfigName]:
         """All of a workspace, deleted ones too, in the order of their ids."""
         columns = {f"#{name}": name for name in ConfigName.model_fields}
         pages = self._dynamodb.get_paginator("query").paginate(
@@ -89,6 +90,7 @@ class ConfigStore:
             ),
             ProjectionExpression=", ".join(columns),
             ExpressionAttributeNames=columns,
+            ConsistentRead=consistently,
         )
         for page in pages:
             for item in page["Items"]:
