@@ -91,7 +91,8 @@ def test_a_transaction_that_collides_with_another_is_no_known_event() -> None:
 
 
 def test_a_config_that_somebody_else_saved_is_a_conflict() -> None:
-    client: Any = Refusing("TransactionCanceledException")
+    reasons = [{"Code": "ConditionalCheckFailed"}]
+    client: Any = Refusing("TransactionCanceledException", CancellationReasons=reasons)
 
     with pytest.raises(ConflictError):
         ConfigStore(client, "t").add(factories.config(), 10)
