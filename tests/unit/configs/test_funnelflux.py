@@ -1,4 +1,4 @@
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given
@@ -10,6 +10,8 @@ from shared.configs import funnelflux as wire
 from shared.configs import rules
 from shared.configs.models import WebhookConfig
 from shared.errors import InvalidError
+from shared.events.models import TriggerType
+from shared.model import Model
 from tests import factories
 from tests.factories import WORKSPACE
 from tests.fakes import NOW
@@ -190,3 +192,139 @@ class TestAHeader:
         )
 
         assert error.fields[0].path == "basicAuth"
+
+
+class TestTheDocument:
+    """FunnelFlux Pro, Assets API, "Webhook Configs": every field, as it is printed there."""
+
+    STATUS: ClassVar = ["active", "archived", "deleted"]
+    TARGET_TYPE: ClassVar = [
+        "custom",
+        "zapier",
+        "make",
+        "pipedream",
+        "n8n",
+        "tray_io",
+        "ifttt",
+        "aws_lambda",
+    ]
+
+    def test_has_these_fields_in_a_config_and_these_must_be_given(self) -> None:
+        schema = wire.WebhookConfig.model_json_schema()
+
+        assert schema["properties"].keys() >= {
+            "idWebhookConfig",
+            "webhookConfigName",
+            "description",
+            "idCategory",
+            "status",
+            "enabled",
+            "targetType",
+            "url",
+            "headers",
+            "basicAuth",
+        }
+        assert schema["required"] == ["idWebhookConfig", "webhookConfigName"]
+
+    def test_reads_what_it_saves_and_adds_nothing_that_a_client_must_know(self) -> None:
+        saved = wire.WebhookConfig.model_fields.keys()
+
+        assert saved == wire.WebhookConfigRead.model_fields.keys()
+
+    def test_has_these_defaults(self) -> None:
+        config = read()
+
+        assert (config.idCategory, config.status) == ("", "active")
+        assert (config.enabled, config.targetType) == (True, "custom")
+
+    def test_has_names_of_1_to_256_characters(self) -> None:
+        named: list[tuple[type[Model], str]] = [
+            (wire.WebhookConfig, "webhookConfigName"),
+            (wire.DuplicateRequest, "name"),
+            (wire.CategoryBody, "categoryName"),
+        ]
+        for model, name in named:
+            schema = model.model_json_schema()["properties"][name]
+            assert (schema["minLength"], schema["maxLength"]) == (1, 256)
+
+    def test_has_these_statuses_and_target_types(self) -> None:
+        for model in (wire.WebhookConfig, wire.WebhookConfigRead, wire.WebhookConfigInfo):
+            known = model.model_json_schema()["$defs"]
+            assert known["Status"]["enum"] == self.STATUS
+            assert known["TargetType"]["enum"] == self.TARGET_TYPE
+
+    def test_lists_by_these_statuses(self) -> None:
+        schema = wire.ListQuery.model_json_schema()
+
+        assert schema["properties"]["status"]["enum"] == [
+            "active",
+            "archived",
+            "not-deleted",
+            "all",
+        ]
+        assert schema["required"] == ["status"]
+
+    def test_has_seven_fields_in_the_short_form(self) -> None:
+        assert list(wire.WebhookConfigInfo.model_fields) == [
+            "idWebhookConfig",
+            "webhookConfigName",
+            "status",
+            "targetType",
+            "enabled",
+            "idCategory",
+            "categoryName",
+        ]
+
+    def test_never_reads_a_password(self) -> None:
+        assert list(wire.WebhookBasicAuth.model_fields) == ["username", "password"]
+        assert list(wire.WebhookBasicAuthRead.model_fields) == ["username"]
+
+    @pytest.mark.parametrize(
+        ("model", "fields", "required"),
+        [
+            (wire.DuplicateRequest, ["name", "parentId", "bodyUpdates"], ["name"]),
+            (wire.StringList, ["entries"], ["entries"]),
+            (wire.MoveCategoryRequest, ["entries", "idCategory"], ["entries", "idCategory"]),
+            (wire.ConfigQuery, ["idWebhookConfig"], ["idWebhookConfig"]),
+            (wire.ConfigsQuery, ["idWebhookConfigs"], ["idWebhookConfigs"]),
+        ],
+    )
+    def test_has_these_requests(
+        self, model: type[Model], fields: list[str], required: list[str]
+    ) -> None:
+        schema = model.model_json_schema()
+
+        assert list(schema["properties"]) == fields
+        assert schema["required"] == required
+
+    def test_answers_a_duplicate_with_its_id(self) -> None:
+        assert next(iter(wire.DuplicateResponse.model_fields)) == "id"
+
+
+class TestOfOurs:
+    """Fields that FunnelFlux's document does not have: each may be left out."""
+
+    def test_leave_a_client_of_the_document_as_it_is(self) -> None:
+        config = read()
+
+        assert [trigger.eventType for trigger in config.triggers] == list(TriggerType)
+        assert (config.retrySchedule, config.rateLimitPerSecond) == (None, None)
+        assert (config.timeoutSeconds, config.awsIamAuth) == (10, False)
+
+    @pytest.mark.parametrize("rate", [0, 1001, 1.5, "many"])
+    def test_have_a_rate_of_1_to_1000_a_second(self, rate: Any) -> None:
+        assert read(rateLimitPerSecond=1000).rateLimitPerSecond == 1000
+        (field,) = refusal(rateLimitPerSecond=rate).fields
+
+        assert field.path == "rateLimitPerSecond"
+
+    @pytest.mark.parametrize("name", ["warnings", "createdAt", "updatedAt"])
+    @given(value=JSON)
+    def test_that_only_we_set_may_come_back_with_any_value_and_change_nothing(
+        self, name: str, value: Any
+    ) -> None:
+        with_it = created(**{name: value})
+
+        assert with_it.model_copy(update={"secret": ""}) == created().model_copy(
+            update={"secret": ""}
+        )
