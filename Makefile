@@ -21,7 +21,7 @@ export UV_PYTHON_DOWNLOADS := never
 FUNCTION_PYTHON ?= 3.13
 FUNCTION_PLATFORM ?= aarch64-manylinux_2_28
 
-.PHONY: help setup lock up down status logs demo test check format build deploy bootstrap clean \
+.PHONY: help setup lock up down status logs demo test openapi check format build deploy bootstrap clean \
 	dependencies
 
 help: ## List the targets
@@ -110,6 +110,9 @@ format: .venv/.stamp ## Format the code and mend what the linter can
 
 # The quick ones first; the stack that the last ones start takes a while.
 TESTS = $(filter-out tests/__pycache__/ tests/local/ tests/stack/,$(wildcard tests/*/)) tests/stack/
+
+openapi: .venv/.stamp ## Write shared/api/openapi.json from the declared operations
+	@$(RUN) tests.local.openapi
 
 test: check ## All checks and all tests; a local stack of their own serves the stack tests
 	@FUNNELHOOKS_STATE=.local/test $(RUN) pytest $(TESTS)

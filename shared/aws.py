@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from boto3.dynamodb.types import Binary, TypeDeserializer, TypeSerializer
 from botocore.config import Config
+from botocore.credentials import Credentials
+from botocore.exceptions import ClientError, NoCredentialsError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -29,6 +31,11 @@ _serialize = TypeSerializer().serialize
 _deserialize = TypeDeserializer().deserialize
 
 
+def is_condition(error: ClientError) -> bool:
+    """Whether the write was refused by its own condition, and by nothing else."""
+    return error.response["Error"]["Code"] == "ConditionalCheckFailedException"
+
+
 class NotReadError(Exception):
     """DynamoDB left keys of a batch unread, time after time."""
 
@@ -46,6 +53,15 @@ def dynamodb() -> "DynamoDBClient":
 @cache
 def sqs() -> "SQSClient":
     return _session().client("sqs", config=_config)
+
+
+@cache
+def credentials() -> Credentials:
+    """Those of the function's role; they renew themselves when they are frozen for a request."""
+    found = _session().get_credentials()
+    if found is None:
+        raise NoCredentialsError
+    return found
 
 
 def to_item(values: Mapping[str, Any]) -> dict[str, Any]:

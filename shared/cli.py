@@ -1,8 +1,13 @@
-"""Commands for whoever runs a deployed stack: `python -m shared.cli bootstrap --stack NAME`."""
+"""Commands for whoever runs a deployed stack; IAM decides who may.
+
+python -m shared.cli bootstrap --stack NAME
+python -m shared.cli configure --stack NAME --workspace ID --limit configs=500
+"""
 
 import argparse
 import json
 import sys
+from typing import Any
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
@@ -15,7 +20,7 @@ class CommandError(Exception):
 def main() -> int:
     options = _parser().parse_args()
     try:
-        _print(bootstrap(options.stack, options.name))
+        options.run(options)
     except CommandError as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -25,15 +30,24 @@ def main() -> int:
     return 0
 
 
-def bootstrap(stack: str, name: str) -> dict[str, str]:
-    """Make a workspace and a key with every scope; IAM decides who may."""
-    function = _output(stack, "ConfigsFunctionName")
-    payload = json.dumps({"operation": "bootstrap", "name": name})
-    answer = boto3.client("lambda").invoke(FunctionName=function, Payload=payload)
-    made: dict[str, str] = json.loads(answer["Payload"].read())
-    if "FunctionError" in answer:
-        raise CommandError(f"{function} failed: {made}")
+def bootstrap(stack: str, **settings: Any) -> dict[str, Any]:
+    """Make a workspace and a key with every scope."""
+    made = _invoke(stack, {"operation": "bootstrap"} | settings)
     return {"api_url": _output(stack, "ApiUrl")} | made
+
+
+def configure(stack: str, workspace_id: str, **settings: Any) -> dict[str, Any]:
+    """Change a workspace's name, slug or limits; what is not given stays."""
+    return _invoke(stack, {"operation": "configure", "workspace_id": workspace_id} | settings)
+
+
+def _invoke(stack: str, command: dict[str, Any]) -> dict[str, Any]:
+    function = _output(stack, "ConfigsFunctionName")
+    answer = boto3.client("lambda").invoke(FunctionName=function, Payload=json.dumps(command))
+    result: dict[str, Any] = json.loads(answer["Payload"].read())
+    if "FunctionError" in answer:
+        raise CommandError(f"{function} refused: {result.get('errorMessage', result)}")
+    return result
 
 
 def _output(stack: str, key: str) -> str:
@@ -44,19 +58,51 @@ def _output(stack: str, key: str) -> str:
     return outputs[key]
 
 
-def _print(made: dict[str, str]) -> None:
-    for name, value in made.items():
-        sys.stdout.write(f"{name:<13} {value}\n")
+def _bootstrap(options: argparse.Namespace) -> None:
+    _print(bootstrap(options.stack, **_settings(options)))
     sys.stdout.write("Keep the key now: only its hash is stored.\n")
+
+
+def _configure(options: argparse.Namespace) -> None:
+    _print(configure(options.stack, options.workspace, **_settings(options)))
+
+
+def _settings(options: argparse.Namespace) -> dict[str, Any]:
+    given = {"name": options.name, "slug": options.slug, "limits": dict(options.limit)}
+    return {name: value for name, value in given.items() if value}
+
+
+def _limit(text: str) -> tuple[str, int]:
+    name, _, number = text.partition("=")
+    return name, int(number)
+
+
+def _print(result: dict[str, Any]) -> None:
+    for name, value in result.items():
+        sys.stdout.write(f"{name:<13} {value}\n")
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m shared.cli", description=__doc__)
     commands = parser.add_subparsers(required=True)
-    command = commands.add_parser("bootstrap", help="make a workspace and its first key")
-    command.add_argument("--stack", required=True, help="name of the CloudFormation stack")
-    command.add_argument("--name", default="First workspace", help="name of the workspace")
+    first = commands.add_parser("bootstrap", help="make a workspace and its first key")
+    first.set_defaults(run=_bootstrap)
+    _add_options(first, name="First workspace")
+    later = commands.add_parser("configure", help="change the settings of a workspace")
+    later.set_defaults(run=_configure)
+    later.add_argument("--workspace", required=True, help="id of the workspace")
+    _add_options(later, name=None)
     return parser
+
+
+def _add_options(command: argparse.ArgumentParser, name: str | None) -> None:
+    command.add_argument("--stack", required=True, help="name of the CloudFormation stack")
+    command.add_argument("--name", default=name, help="name of the workspace")
+    command.add_argument("--slug", help="its short name: lower case, digits, hyphens")
+    limits = "configs, subscriptions, requests_per_minute or events_per_second, with a number"
+    command.add_argument(
+        "--limit", action="append", default=[], type=_limit, metavar="NAME=N", help=limits
+    )
 
 
 if __name__ == "__main__":

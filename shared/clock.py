@@ -5,11 +5,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import BeforeValidator, Strict
+from pydantic import BeforeValidator, Field, PlainSerializer, Strict, WithJsonSchema
 
 Clock = Callable[[], int]
 
 MS_PER_S = 1000
+MS_PER_MINUTE = 60 * MS_PER_S
 MS_PER_DAY = 86_400 * MS_PER_S
 # 9999-12-31: the last moment that datetime can write.
 LAST_MS = 253_402_300_799_999
@@ -39,4 +40,17 @@ def parse_ms(value: object) -> object:
     return round(moment.timestamp() * MS_PER_S)
 
 
-Milliseconds = Annotated[int, Strict(), BeforeValidator(parse_ms)]
+# How a moment is described: an offset is needed, which JSON Schema's date-time demands too.
+_MOMENT = {
+    "anyOf": [
+        {"type": "integer", "minimum": 0, "maximum": LAST_MS},
+        {"type": "string", "format": "date-time"},
+    ],
+    "description": "Integer milliseconds UTC, or ISO 8601 with an offset.",
+}
+Moment = Annotated[
+    int, Strict(), BeforeValidator(parse_ms), Field(ge=0, le=LAST_MS), WithJsonSchema(_MOMENT)
+]
+_DATE_TIME = {"type": "string", "format": "date-time"}
+# A moment of an answer: kept as milliseconds, written as RFC 3339.
+Timestamp = Annotated[int, PlainSerializer(rfc3339, str), WithJsonSchema(_DATE_TIME)]

@@ -7,7 +7,8 @@ FunnelhooksError
 ├── NotFoundError           unknown here, or another workspace's
 ├── ConflictError           the id is taken, or the state forbids it
 ├── TooLargeError           more bytes than the stated limit
-└── UnsupportedMediaTypeError
+├── UnsupportedMediaTypeError
+└── RateLimitedError        too many requests; says when to come back
 """
 
 from shared.model import Model
@@ -59,3 +60,12 @@ class TooLargeError(FunnelhooksError):
 
 class UnsupportedMediaTypeError(FunnelhooksError):
     code = "unsupported_media_type"
+
+
+class RateLimitedError(FunnelhooksError):
+    code = "rate_limited"
+
+    def __init__(self, limit: int, retry_after_s: int, of: str = "requests a minute") -> None:
+        super().__init__(f"More than {limit} {of}. Come back in {retry_after_s} s.")
+        self.limit = limit
+        self.retry_after_s = retry_after_s

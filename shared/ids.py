@@ -7,12 +7,32 @@ receiver quotes, and no index is paid for (docs/decisions/0003-request-ids.md).
 import base64
 import hashlib
 import secrets
+import string
 import uuid
 
 # A UUID of version 8 leaves 122 bits to its maker: 80 for the event, 42 for the delivery.
 _EVENT_BITS = 80
 _DELIVERY_BITS = 42
 _LOW_BITS = 62
+# `fh_` and 30 of the secret's 256 bits.
+_PREFIX_LENGTH = 8
+
+
+_BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
+# 2019-07-23T00:00:00Z, FunnelFlux's beginning of time.
+_FUNNELFLUX_EPOCH_MS = 1_563_840_000_000
+
+
+def new_asset_id(now_ms: int) -> str:
+    """12 characters as FunnelFlux makes them: 7 of milliseconds in base 62, 5 at random.
+
+    Source: FunnelFlux Pro, "Generating Asset IDs". They sort by the time of their making.
+    """
+    elapsed, stamp = now_ms - _FUNNELFLUX_EPOCH_MS, ""
+    for _ in range(7):
+        elapsed, digit = divmod(elapsed, len(_BASE62))
+        stamp = _BASE62[digit] + stamp
+    return stamp + "".join(secrets.choice(_BASE62) for _ in range(5))
 
 
 def new_event_id() -> str:
@@ -29,6 +49,11 @@ def new_key_id() -> str:
 
 def new_api_key() -> str:
     return f"fh_{secrets.token_urlsafe(32)}"
+
+
+def key_prefix(secret: str) -> str:
+    """So much of a key's secret as its owner needs to recognise it."""
+    return secret[:_PREFIX_LENGTH]
 
 
 def new_signing_secret() -> str:

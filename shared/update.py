@@ -5,6 +5,8 @@ from typing import Any
 
 from shared.aws import to_item
 
+_RESERVED = ("state", "status")
+
 
 class Update:
     """`set` sets values and removes those that are None; `once` sets what is not there yet."""
@@ -12,6 +14,7 @@ class Update:
     def __init__(self) -> None:
         self._sets: list[str] = []
         self._removes: list[str] = []
+        self._adds: list[str] = []
         self._condition = ""
         self._names: dict[str, str] = {}
         self._values: dict[str, Any] = {}
@@ -30,6 +33,10 @@ class Update:
             self._sets.append(f"{alias} = if_not_exists({alias}, {self._value(name, value)})")
         return self
 
+    def add(self, name: str, number: int) -> "Update":
+        self._adds.append(f"{self._name(name)} {self._value(name, number)}")
+        return self
+
     def append(self, name: str, element: Any) -> "Update":
         alias = self._name(name)
         new, empty = self._value(name, [element]), self._value("empty", [])
@@ -37,18 +44,18 @@ class Update:
         return self
 
     def when(self, condition: str, values: Mapping[str, Any]) -> "Update":
-        """`condition` names attributes as they are, except `#state`, a reserved word."""
+        """`condition` names attributes as they are, but for reserved words: `#state`, `#status`."""
         self._condition = condition
         for name, value in values.items():
             self._values[f":when_{name}"] = value
-        if "#state" in condition:
-            self._name("state")
+        for name in _RESERVED:
+            if f"#{name}" in condition:
+                self._name(name)
         return self
 
     def request(self) -> dict[str, Any]:
-        expression = "SET " + ", ".join(self._sets)
-        if self._removes:
-            expression += " REMOVE " + ", ".join(self._removes)
+        clauses = {"SET": self._sets, "REMOVE": self._removes, "ADD": self._adds}
+        expression = " ".join(f"{verb} {', '.join(some)}" for verb, some in clauses.items() if some)
         request: dict[str, Any] = {
             "UpdateExpression": expression,
             "ExpressionAttributeNames": self._names,

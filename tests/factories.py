@@ -8,7 +8,7 @@ from shared import ids
 from shared.configs.models import Trigger, WebhookConfig
 from shared.delivery.queues import Pointer
 from shared.events.models import Event, TriggerType
-from shared.workspaces.models import ApiKey, Client, Scope
+from shared.workspaces.models import ApiKey, Caller, Client, Scope, Workspace
 from tests.fakes import NOW
 
 WORKSPACE = "5b8f0a4e-6f0a-4d3c-9a51-2f6f6f0c7a11"
@@ -186,3 +186,12 @@ def api_key(*scopes: Scope, **changes: Any) -> ApiKey:
         "created_at": NOW,
     }
     return ApiKey.model_validate(values | changes)
+
+
+def workspace(**changes: Any) -> Workspace:
+    values: dict[str, Any] = {"workspace_id": WORKSPACE, "name": "Acme", "created_at": NOW}
+    return Workspace.model_validate(values | changes)
+
+
+def caller(*scopes: Scope, **limits: int) -> Caller:
+    return Caller(key=api_key(*scopes), workspace=workspace(limits=limits))

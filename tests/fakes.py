@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
-from shared.workspaces.models import ApiKey
+from shared.errors import NotFoundError
+from shared.workspaces.models import ApiKey, Limits, Workspace
 
 NOW = 1_777_485_855_000  # 2026-04-29T18:04:15Z
 
@@ -37,15 +38,35 @@ class FakeContext:
 
 
 class FakeKeyStore:
-    """API keys by their secret; counts how often it is asked."""
+    """API keys by their secret; counts how often it is asked, notes uses, counts calls."""
 
-    def __init__(self, keys: dict[str, ApiKey]) -> None:
+    def __init__(self, keys: dict[str, ApiKey], limits: Limits | None = None) -> None:
         self.keys = keys
+        self.limits = limits or Limits()
         self.reads = 0
+        self.uses: list[int] = []
+        self.calls: dict[tuple[str, int], int] = {}
+        self.fault: Exception | None = None
 
     def find_key(self, secret: str) -> ApiKey | None:
         self.reads += 1
         return self.keys.get(secret)
+
+    def get(self, workspace_id: str) -> Workspace:
+        if workspace_id == "gone":
+            raise NotFoundError("No such workspace.")
+        return Workspace(workspace_id=workspace_id, name="Acme", limits=self.limits, created_at=NOW)
+
+    def touch(self, secret: str, now: int) -> bool:
+        self.uses.append(now)
+        if self.fault is not None:
+            raise self.fault
+        self.keys[secret] = self.keys[secret].model_copy(update={"last_used_at": now})
+        return True
+
+    def count_call(self, key_id: str, minute: int) -> int:
+        self.calls[key_id, minute] = self.calls.get((key_id, minute), 0) + 1
+        return self.calls[key_id, minute]
 
 
 class FakeSqs:

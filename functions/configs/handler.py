@@ -1,23 +1,23 @@
-"""Webhook configs over HTTPS. Invoked directly, it makes the first workspace and key."""
+"""Webhook configs, categories and keys over HTTPS.
+
+Invoked directly, it makes a workspace with its first key, or changes a workspace's settings.
+"""
 
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import ValidationError
 
-from functions.configs.api import app
-from functions.configs.parts import workspaces
-from shared.api.resolver import is_http, resolve
-from shared.api.validation import invalid
+from functions.configs import apikeys, categories, public, webhook_configs
+from functions.configs.parts import api, workspaces
+from shared.api.resolver import is_http
 from shared.clock import now_ms
-from shared.workspaces.bootstrap import Bootstrap, bootstrap
+from shared.workspaces.bootstrap import read, run
+
+# Imported for the operations that they declare.
+__all__ = ["api", "apikeys", "categories", "lambda_handler", "public", "webhook_configs"]
 
 
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     if is_http(event):
-        return resolve(app, event, context)
-    try:
-        command = Bootstrap.model_validate(event)
-    except ValidationError as error:
-        raise invalid(error) from None
-    return bootstrap(command, workspaces(), now_ms).model_dump()
+        return api.handle(event, context)
+    return run(read(event), workspaces(), now_ms).model_dump()

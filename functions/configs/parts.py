@@ -4,7 +4,9 @@ from functools import cache
 
 from shared import aws, settings
 from shared.api.auth import Keyring
+from shared.api.operations import Api
 from shared.clock import now_ms
+from shared.configs.categories import CategoryStore
 from shared.configs.store import ConfigStore
 from shared.delivery.guard import Policy
 from shared.workspaces.store import WorkspaceStore
@@ -21,6 +23,11 @@ def configs() -> ConfigStore:
 
 
 @cache
+def categories() -> CategoryStore:
+    return CategoryStore(aws.dynamodb(), env().config_table)
+
+
+@cache
 def workspaces() -> WorkspaceStore:
     return WorkspaceStore(aws.dynamodb(), env().config_table)
 
@@ -33,3 +40,6 @@ def keyring() -> Keyring:
 @cache
 def policy() -> Policy:
     return Policy(allow_private=env().allow_private_targets, ports=env().ports)
+
+
+api = Api(bearer=keyring)

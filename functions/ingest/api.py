@@ -1,52 +1,90 @@
 """The HTTPS addresses of `ingest`."""
 
-from http import HTTPStatus
-from typing import Any
-from urllib.parse import unquote
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from functions.ingest import parts
 from shared.api.body import parse_json
-from shared.api.resolver import Answer, answer, body_of, headers_of, new_app
+from shared.api.operations import Api, RawBody, require_json
 from shared.clock import now_ms
-from shared.errors import InvalidError, TooLargeError, UnsupportedMediaTypeError
+from shared.errors import InvalidError, TooLargeError
 from shared.events import funnelytics, intake
-from shared.workspaces.models import Scope
+from shared.events.models import EventId, ResourceEvent, TrackingEvent
+from shared.model import Model
+from shared.workspaces.models import Caller, Scope
 
 MAX_BATCH_BYTES = 4 * 1024 * 1024
 # A transaction takes 4 MB; the rest is for the keys and times of up to 100 events.
 MAX_TOGETHER_BYTES = 3_900_000
 
-app = new_app()
+api = Api(bearer=parts.gate, funnelytics=parts.funnelytics_gate)
 
 
-@app.post("/v1/events")
-def accept_events() -> Answer:
-    headers = headers_of(app)
-    key = parts.keyring().bearer(headers, Scope.EVENTS_WRITE)
-    _require_json(headers.get("content-type", "application/json"))
-    idempotency_key = headers.get("idempotency-key")
-    values = _parse(body_of(app))
+class Accepted(Model):
+    event_id: EventId
+
+
+class Results(Model):
+    """One for each event, in the order of the batch."""
+
+    results: list[parts.Result]
+
+
+class Batch(Model):
+    events: Annotated[list[TrackingEvent | ResourceEvent], Field(min_length=1, max_length=100)]
+
+
+class ActionAccepted(Model):
+    """`events` is 1, or the number of purchases."""
+
+    accepted: bool
+    events: int
+
+
+@api.post(
+    "/v1/events",
+    Scope.EVENTS_WRITE,
+    status=202,
+    errors=(409,),
+    omit_none=True,
+    accepts=TrackingEvent | ResourceEvent | Batch,
+)
+def accept_events(caller: Caller, body: RawBody) -> Accepted | Results:
+    """Accept one event, or up to 100, each answered by itself.
+
+    The header Idempotency-Key is another way to give one event its event_id.
+    """
+    require_json(body.headers.get("content-type", "application/json"))
+    idempotency_key = body.headers.get("idempotency-key")
+    values = _parse(body.content)
     if isinstance(values, dict) and "events" in values:
         _refuse_others(values, idempotency_key)
-        results = parts.accept_batch(values["events"], key.workspace_id)
-        return answer(HTTPStatus.ACCEPTED, {"results": results})
-    event_id = parts.accept(_identified(values, idempotency_key), key.workspace_id)
-    return answer(HTTPStatus.ACCEPTED, {"event_id": event_id})
+        events = parts.checked_batch(values["events"])
+        parts.rate().take(caller.workspace, len(events) - 1)  # the gate has taken the first
+        return Results(results=parts.accept_batch(events, caller.workspace_id))
+    identified = _identified(values, idempotency_key)
+    return Accepted(event_id=parts.accept(identified, caller.workspace_id))
 
 
-@app.post("/api/v1/webhook/<action>")
-def accept_action(action: str) -> Answer:
-    """Funnelytics' address; its answers are ours, because it publishes none."""
-    headers = headers_of(app)
-    key = parts.keyring().funnelytics(headers, Scope.EVENTS_WRITE)
-    _require_json(headers.get("content-type", ""))
-    values, now = parse_json(body_of(app), intake.MAX_EVENT_BYTES), now_ms()
-    new = funnelytics.events(key.workspace_id, unquote(action), values, now)
-    events = [intake.accept(one, key.workspace_id, now) for one in new]
+@api.post(
+    "/api/v1/webhook/<action>",
+    Scope.EVENTS_WRITE,
+    security="funnelytics",
+    status=202,
+    errors=(409,),
+    accepts=dict[str, Any],
+)
+def accept_action(caller: Caller, action: str, body: RawBody) -> ActionAccepted:
+    """Funnelytics' inbound webhook: a flat action, or purchases for `__commerce_action__`."""
+    require_json(body.headers.get("content-type", ""))
+    values, now = parse_json(body.content, intake.MAX_EVENT_BYTES), now_ms()
+    new = funnelytics.events(caller.workspace_id, action, values, now)
+    events = [intake.accept(one, caller.workspace_id, now) for one in new]
     _check_size(sum(len(event.payload.encode()) for event in events))
     if not parts.store().add_all(events):
         raise funnelytics.duplicate()
-    return answer(HTTPStatus.ACCEPTED, {"accepted": True, "events": len(events)})
+    return ActionAccepted(accepted=True, events=len(events))
 
 
 def _check_size(size: int) -> None:
@@ -75,7 +113,6 @@ def _refuse_others(values: dict[str, Any], idempotency_key: str | None) -> None:
 
 
 def _identified(values: Any, idempotency_key: str | None) -> Any:
-    """The header is another way to give the event its id."""
     if idempotency_key is None or not isinstance(values, dict):
         return values
     if values.get("event_id", idempotency_key) != idempotency_key:
@@ -83,8 +120,3 @@ def _identified(values: Any, idempotency_key: str | None) -> Any:
             "event_id", "differs from the header Idempotency-Key; send one of them"
         )
     return values | {"event_id": idempotency_key}
-
-
-def _require_json(content_type: str) -> None:
-    if content_type.partition(";")[0].strip().lower() != "application/json":
-        raise UnsupportedMediaTypeError("Send Content-Type: application/json.")

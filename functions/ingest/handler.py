@@ -4,15 +4,15 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from functions.ingest.api import app
+from functions.ingest.api import api
 from functions.ingest.intake import accept_invocation, accept_message
-from shared.api.resolver import is_http, resolve
+from shared.api.resolver import is_http
 from shared.batch import each, failures, message_id
 
 
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     if is_http(event):
-        return resolve(app, event, context)
+        return api.handle(event, context)
     if "Records" in event:
         return failures(each(event["Records"], message_id, accept_message))
     return accept_invocation(event)

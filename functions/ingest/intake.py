@@ -36,7 +36,9 @@ def accept_invocation(values: Any, event_id: str | None = None) -> dict[str, Any
     workspace_id = _workspace_of(values)
     rest = {name: value for name, value in values.items() if name != "workspace_id"}
     if "events" in rest:
-        return {"results": parts.accept_batch(rest["events"], workspace_id, event_id)}
+        batch = parts.checked_batch(rest["events"])
+        results = parts.accept_batch(batch, workspace_id, event_id)
+        return {"results": [result.model_dump(exclude_none=True) for result in results]}
     return {"event_id": parts.accept(rest, workspace_id, event_id)}
 
 

@@ -6,15 +6,25 @@ from typing import Any
 
 from shared import aws, settings
 from shared.api.auth import Keyring
-from shared.api.resolver import error_body
+from shared.api.limits import EventRate, IngestGate
+from shared.api.resolver import Problem, problem
 from shared.clock import now_ms
 from shared.errors import ConflictError, FunnelhooksError, InvalidError, TooLargeError
 from shared.events import intake
+from shared.events.models import EventId
 from shared.events.store import EventStore
+from shared.model import Model
 from shared.workspaces.store import WorkspaceStore
 
 MAX_BATCH = 100
 PARALLEL = 10
+
+
+class Result(Model):
+    """What became of an event of a batch: its id, or why it was refused."""
+
+    event_id: EventId | None = None
+    error: Problem | None = None
 
 
 @cache
@@ -33,6 +43,21 @@ def keyring() -> Keyring:
     return Keyring(workspaces(), now_ms)
 
 
+@cache
+def rate() -> EventRate:
+    return EventRate(now_ms)
+
+
+@cache
+def gate() -> IngestGate:
+    return IngestGate(keyring().bearer, rate())
+
+
+@cache
+def funnelytics_gate() -> IngestGate:
+    return IngestGate(keyring().funnelytics, rate())
+
+
 def accept(values: Any, workspace_id: str, event_id: str | None = None) -> str:
     """The id of the event, which is stored now, or was before with the same body."""
     event = intake.accept(intake.read(values), workspace_id, now_ms(), event_id)
@@ -47,22 +72,24 @@ def accept(values: Any, workspace_id: str, event_id: str | None = None) -> str:
     return event.event_id
 
 
-def accept_batch(
-    batch: Any, workspace_id: str, batch_id: str | None = None
-) -> list[dict[str, Any]]:
+def checked_batch(batch: Any) -> list[Any]:
+    if not isinstance(batch, list) or not 1 <= len(batch) <= MAX_BATCH:
+        raise InvalidError.at("events", f"must be an array of 1 to {MAX_BATCH} events")
+    return batch
+
+
+def accept_batch(batch: list[Any], workspace_id: str, batch_id: str | None = None) -> list[Result]:
     """Each event is answered by itself, in the order of the batch.
 
     `batch_id` and its number stand in for an id that an event does not carry itself.
     """
-    if not isinstance(batch, list) or not 1 <= len(batch) <= MAX_BATCH:
-        raise InvalidError.at("events", f"must be an array of 1 to {MAX_BATCH} events")
     ids = [batch_id and f"{batch_id}-{number}" for number in range(len(batch))]
     with ThreadPoolExecutor(PARALLEL) as pool:
         return list(pool.map(partial(_answer, workspace_id), batch, ids))
 
 
-def _answer(workspace_id: str, values: Any, event_id: str | None) -> dict[str, Any]:
+def _answer(workspace_id: str, values: Any, event_id: str | None) -> Result:
     try:
-        return {"event_id": accept(values, workspace_id, event_id)}
+        return Result(event_id=accept(values, workspace_id, event_id))
     except FunnelhooksError as error:
-        return error_body(error)
+        return Result(error=problem(error))

@@ -2,12 +2,18 @@
 
 import base64
 from collections.abc import Mapping
+from dataclasses import dataclass
 
+from botocore.exceptions import BotoCoreError, ClientError
+
+from shared.api.limits import CallRate
+from shared.api.operations import Admission
 from shared.clock import MS_PER_S, Clock
-from shared.errors import ForbiddenError, UnauthenticatedError
+from shared.errors import ForbiddenError, NotFoundError, UnauthenticatedError
 from shared.ids import sha256_hex
-from shared.workspaces.models import ApiKey, Scope
-from shared.workspaces.store import WorkspaceStore
+from shared.observability import fault, logger
+from shared.workspaces.models import Caller, Scope
+from shared.workspaces.store import USE_EVERY_MS, WorkspaceStore
 
 # A revoked key must stop within 60 s; unknown keys are not remembered at all.
 REMEMBER_MS = 30 * MS_PER_S
@@ -15,53 +21,90 @@ MAX_REMEMBERED = 1_000
 MAX_SECRET = 512
 
 
+@dataclass(frozen=True)
+class Remembered:
+    until: int
+    caller: Caller
+    used_at: int | None
+
+
 class Keyring:
+    """The gate of the management calls, and the authentication that every gate shares."""
+
     def __init__(self, store: WorkspaceStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._known: dict[str, tuple[int, ApiKey]] = {}
+        self._rate = CallRate(store, clock)
+        self._known: dict[str, Remembered] = {}
 
-    def bearer(self, headers: Mapping[str, str], scope: Scope) -> ApiKey:
-        """The key of an `Authorization: Bearer` header, if it may do what `scope` says."""
+    def admit(self, headers: Mapping[str, str], scope: Scope) -> Admission:
+        """The caller of a management call, which counts towards the limit of its key."""
+        caller = self.bearer(headers, scope)
+        return Admission(caller=caller, headers=self._rate.take(caller))
+
+    def bearer(self, headers: Mapping[str, str], scope: Scope) -> Caller:
+        """Who sends `Authorization: Bearer`, if the key may do what `scope` says."""
         kind, _, secret = headers.get("authorization", "").partition(" ")
         if kind.lower() != "bearer" or not secret.strip():
             raise UnauthenticatedError("Send your API key as Authorization: Bearer <key>.")
-        return self.permit(secret.strip(), scope)
+        return self._permit(secret.strip(), scope)
 
-    def funnelytics(self, headers: Mapping[str, str], scope: Scope) -> ApiKey:
-        """The key of `X-API-KEY`, raw or as `Basic base64(project:secret)`, for `X-PROJECT-ID`."""
+    def funnelytics(self, headers: Mapping[str, str], scope: Scope) -> Caller:
+        """Who sends `X-API-KEY`, raw or as `Basic base64(project:secret)`, for `X-PROJECT-ID`."""
         project = headers.get("x-project-id", "").strip()
         secret = _basic_secret(headers.get("x-api-key", "").strip())
         if not project or not secret:
             raise UnauthenticatedError("Send both X-PROJECT-ID and X-API-KEY.")
-        key = self.permit(secret, scope)
-        if key.workspace_id != project:
+        caller = self._permit(secret, scope)
+        if caller.workspace_id != project:
             raise _unknown()
-        return key
+        return caller
 
-    def permit(self, secret: str, scope: Scope) -> ApiKey:
-        key = self._find(secret)
-        if scope not in key.scopes:
+    def _permit(self, secret: str, scope: Scope) -> Caller:
+        # Who hands out keys is looked up every time: a revoked key must not leave another behind.
+        caller = self._find(secret, afresh=scope is Scope.KEYS_MANAGE)
+        if scope not in caller.key.scopes:
             raise ForbiddenError(f"This key lacks the scope {scope}.")
-        return key
+        return caller
 
-    def _find(self, secret: str) -> ApiKey:
+    def _find(self, secret: str, afresh: bool) -> Caller:
         if len(secret) > MAX_SECRET:
             raise _unknown()
         now, fingerprint = self._clock(), sha256_hex(secret)
         known = self._known.get(fingerprint)
-        key = known[1] if known and now < known[0] else self._read(secret, fingerprint, now)
-        if key is None or not key.is_usable(now):
+        if known is None or afresh or now >= known.until:
+            known = self._read(secret, now)
+        if known is None or not known.caller.key.is_usable(now):
+            self._known.pop(fingerprint, None)
             raise _unknown()
-        return key
+        self._remember(fingerprint, self._use(secret, known, now))
+        return known.caller
 
-    def _read(self, secret: str, fingerprint: str, now: int) -> ApiKey | None:
+    def _read(self, secret: str, now: int) -> Remembered | None:
         key = self._store.find_key(secret)
-        if key is not None:
-            if len(self._known) >= MAX_REMEMBERED:
-                self._known.clear()
-            self._known[fingerprint] = (now + REMEMBER_MS, key)
-        return key
+        if key is None:
+            return None
+        try:
+            workspace = self._store.get(key.workspace_id)
+        except NotFoundError:
+            return None
+        caller = Caller(key=key, workspace=workspace)
+        return Remembered(now + REMEMBER_MS, caller, key.last_used_at)
+
+    def _use(self, secret: str, known: Remembered, now: int) -> Remembered:
+        """That a use cannot be recorded is no reason to refuse it."""
+        if known.used_at is not None and now - known.used_at < USE_EVERY_MS:
+            return known
+        try:
+            self._store.touch(secret, now)
+        except (ClientError, BotoCoreError) as error:
+            logger.warning("key.use_not_recorded", key_id=known.caller.key.id, **fault(error))
+        return Remembered(known.until, known.caller, now)
+
+    def _remember(self, fingerprint: str, known: Remembered) -> None:
+        if fingerprint not in self._known and len(self._known) >= MAX_REMEMBERED:
+            self._known.clear()
+        self._known[fingerprint] = known
 
 
 def _basic_secret(text: str) -> str:

@@ -7,11 +7,9 @@ from typing import Annotated, Any
 from pydantic import Field, StringConstraints, ValidationError, field_validator
 
 from shared.api.validation import invalid
-from shared.clock import LAST_MS, Milliseconds
+from shared.clock import LAST_MS, Moment
 from shared.errors import InvalidError
 from shared.model import Model
-
-Moment = Annotated[Milliseconds, Field(ge=0, le=LAST_MS)]
 
 
 class Window(Model):

@@ -1,7 +1,6 @@
 """What every HTTPS function shares: both spellings of a path, errors, JSON answers."""
 
 import base64
-import json
 from http import HTTPStatus
 from typing import Any
 
@@ -10,6 +9,7 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError as NoRo
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from shared import errors
+from shared.model import Model
 from shared.observability import fault, logger
 
 JSON = "application/json"
@@ -22,9 +22,21 @@ _STATUS: dict[type[errors.FunnelhooksError], HTTPStatus] = {
     errors.ConflictError: HTTPStatus.CONFLICT,
     errors.TooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.UnsupportedMediaTypeError: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    errors.RateLimitedError: HTTPStatus.TOO_MANY_REQUESTS,
 }
 
 Answer = Response[Any]
+Headers = dict[str, str | list[str]]
+
+
+class Problem(Model):
+    code: str
+    message: str
+    fields: tuple[errors.Field, ...] | None = None
+
+
+class ErrorBody(Model):
+    error: Problem
 
 
 def new_app() -> APIGatewayHttpResolver:
@@ -63,34 +75,39 @@ def headers_of(app: APIGatewayHttpResolver) -> dict[str, str]:
     return {name.lower(): value for name, value in app.current_event.headers.items()}
 
 
-def answer(status: int, body: Any, headers: dict[str, str | list[str]] | None = None) -> Answer:
-    text = json.dumps(body, separators=(",", ":"), ensure_ascii=False)
+def answer(status: int, body: Model, headers: Headers | None = None) -> Answer:
+    text = body.model_dump_json(exclude_none=True)
     return Response(status_code=status, content_type=JSON, body=text, headers=headers)
 
 
-def no_content() -> Answer:
-    return Response(status_code=HTTPStatus.NO_CONTENT, body="")
-
-
-def error_body(error: errors.FunnelhooksError) -> dict[str, Any]:
-    described: dict[str, Any] = {"code": error.code, "message": error.message}
-    if error.fields:
-        described["fields"] = [field.model_dump() for field in error.fields]
-    return {"error": described}
+def problem(error: errors.FunnelhooksError) -> Problem:
+    return Problem(code=error.code, message=error.message, fields=error.fields or None)
 
 
 def refused(error: errors.FunnelhooksError) -> Answer:
-    headers: dict[str, str | list[str]] | None = None
-    if isinstance(error, errors.UnauthenticatedError):
-        headers = {"WWW-Authenticate": "Bearer"}
-    return answer(_STATUS[type(error)], error_body(error), headers)
+    return answer(_STATUS[type(error)], ErrorBody(error=problem(error)), _headers(error))
+
+
+def _headers(error: errors.FunnelhooksError) -> Headers:
+    match error:
+        case errors.UnauthenticatedError():
+            return {"WWW-Authenticate": "Bearer"}
+        case errors.RateLimitedError():
+            return {
+                "Retry-After": str(error.retry_after_s),
+                "X-RateLimit-Limit": str(error.limit),
+                "X-RateLimit-Remaining": "0",
+            }
+        case _:
+            return {}
 
 
 def _failed(error: Exception) -> Answer:
     logger.error("request.failed", **fault(error))
     message = "This is a fault of ours and was logged. Repeating the request is safe."
-    return answer(500, {"error": {"code": "internal", "message": message}})
+    return answer(500, ErrorBody(error=Problem(code="internal", message=message)))
 
 
 def _no_route(_: NoRouteError) -> Answer:
-    return answer(404, {"error": {"code": "not_found", "message": "There is no such address."}})
+    message = "There is no such address."
+    return answer(404, ErrorBody(error=Problem(code="not_found", message=message)))

@@ -3,14 +3,19 @@
 pk                          sk               what
 W#<workspace>               WORKSPACE        a workspace
                             CONFIG#<id>      a webhook config of it
+                            APIKEY#<id>      where an API key of it is: the hash
+                            CATEGORY#<id>    a category of its configs
 W#<workspace>#T#<type>      <config id>      the config wants events of that type
 KEY#<sha256 of the secret>  KEY              an API key
+RATE#<key id>               <minute>         how many management calls the key has made in it
 SWEEP                       <shard>          how far the sweep has read a shard of events
 """
 
 WORKSPACE_SK = "WORKSPACE"
 API_KEY_SK = "KEY"
 CONFIG_PREFIX = "CONFIG#"
+API_KEY_PREFIX = "APIKEY#"
+CATEGORY_PREFIX = "CATEGORY#"
 SWEEP = "SWEEP"
 
 
@@ -22,9 +27,21 @@ def config_sk(config_id: str) -> str:
     return CONFIG_PREFIX + config_id
 
 
+def category_sk(category_id: str) -> str:
+    return CATEGORY_PREFIX + category_id
+
+
 def triggers(workspace_id: str, event_type: str) -> str:
     return f"W#{workspace_id}#T#{event_type}"
 
 
 def api_key(secret_sha256: str) -> str:
     return f"KEY#{secret_sha256}"
+
+
+def api_key_sk(key_id: str) -> str:
+    return API_KEY_PREFIX + key_id
+
+
+def rate(key_id: str) -> str:
+    return f"RATE#{key_id}"

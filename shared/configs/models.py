@@ -42,6 +42,24 @@ class BasicAuth(Model):
     password: str
 
 
+class OldSecret(Model):
+    """A secret that was replaced, and still signs beside the new one for a while."""
+
+    secret: str
+    signs_until: int
+
+
+class ConfigName(Model):
+    """What a list needs of a config."""
+
+    id: str
+    name: str
+    status: Status
+    enabled: bool
+    target_type: TargetType
+    category_id: str
+
+
 class WebhookConfig(Model):
     """Times are milliseconds, waits are seconds.
 
@@ -63,6 +81,9 @@ class WebhookConfig(Model):
     dialect: str = "funnelflux"
     managed_by: str = "dashboard"
     secret: str
+    old_secrets: tuple[OldSecret, ...] = ()
+    aws_iam_auth: bool = False
+    rate_limit_per_second: int | None = None
     retry_schedule: tuple[int, ...] | None = None
     timeout_s: int = 10
     created_at: int

@@ -3,23 +3,21 @@
 A config and its items change in one transaction; a version number lets one of two saves win.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-
-from shared.aws import from_item, to_item
-from shared.clock import MS_PER_DAY, MS_PER_S
+from shared.aws import batch_get, from_item, to_item
+from shared.clock import MS_PER_S
 from shared.configs import keys
-from shared.configs.models import Status, Trigger, WebhookConfig
+from shared.configs.assets import KEEP_DELETED_MS, change_all
+from shared.configs.models import ConfigName, Status, Trigger, WebhookConfig
 from shared.configs.triggers import Wanted
-from shared.errors import ConflictError, NotFoundError
+from shared.errors import ConflictError, ForbiddenError, NotFoundError
+from shared.transaction import CancelledError, transact
+from shared.update import Update
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-
-# A deleted config stays visible, and its id taken, for as long.
-KEEP_DELETED_MS = 30 * MS_PER_DAY
 
 _COLUMNS = frozenset(WebhookConfig.model_fields)
 
@@ -29,75 +27,107 @@ class ConfigStore:
         self._dynamodb = dynamodb
         self._table = table
 
-    def add(self, config: WebhookConfig) -> None:
-        """Raises ConflictError if the id is taken, by a deleted config too."""
-        taken = f"The id {config.id} is taken. Choose another, or save by PUT."
-        self._write(config, None, "attribute_not_exists(pk)", {}, taken)
+    def add(self, config: WebhookConfig, limit: int) -> None:
+        """Raises ConflictError if the id is taken, by a deleted config too; ForbiddenError if the
+        workspace has `limit` configs."""
+        items = [self._put(config, "attribute_not_exists(pk)", {}), *self._triggers(config, None)]
+        if config.status is not Status.DELETED:
+            items.append(self._count(config.workspace_id, 1, limit))
+        try:
+            transact(self._dynamodb, items)
+        except CancelledError as error:
+            if 0 in error.failed:
+                raise ConflictError(
+                    f"The id {config.id} is taken. Choose another, or save by PUT."
+                ) from None
+            raise ForbiddenError(f"The plan limit of {limit} webhook configs is reached.") from None
 
     def replace(self, old: WebhookConfig, new: WebhookConfig) -> None:
         """Raises ConflictError if `old` is no longer what is stored."""
-        changed = (
-            f"The config {new.id} was saved by somebody else meanwhile. Read it and save again."
-        )
-        self._write(new, old, "version = :old", {":old": old.version}, changed)
+        items = [
+            self._put(new, "version = :old", {":old": old.version}),
+            *self._triggers(new, old),
+        ]
+        if new.status is Status.DELETED and old.status is not Status.DELETED:
+            items.append(self._count(new.workspace_id, -1, None))
+        try:
+            transact(self._dynamodb, items)
+        except CancelledError:
+            raise ConflictError(
+                f"The config {new.id} was saved by somebody else meanwhile. Read it and save again."
+            ) from None
+
+    def change_all(self, workspace_id: str, ids: Sequence[str], changes: dict[str, Any]) -> None:
+        """Change fields of up to 100 configs, all or none; triggers stay."""
+        wanted = {config_id: config_key(workspace_id, config_id) for config_id in ids}
+        change_all(self._dynamodb, self._table, wanted, changes)
 
     def find(self, workspace_id: str, config_id: str) -> WebhookConfig:
         answer = self._dynamodb.get_item(
-            TableName=self._table, Key=to_item(config_key(workspace_id, config_id))
+            TableName=self._table,
+            Key=to_item(config_key(workspace_id, config_id)),
+            ConsistentRead=True,
         )
         if "Item" not in answer:
             raise NotFoundError(f"No webhook config {config_id} is known here.")
         return config_from(from_item(answer["Item"]))
 
-    def all(self, workspace_id: str) -> Iterator[WebhookConfig]:
+    def find_many(self, workspace_id: str, ids: Sequence[str]) -> list[WebhookConfig]:
+        """In the order of `ids`; those that are not known are left out."""
+        wanted = [config_key(workspace_id, config_id) for config_id in dict.fromkeys(ids)]
+        found = batch_get(self._dynamodb, {self._table: wanted})[self._table]
+        by_id = {values["id"]: config_from(values) for values in found}
+        return [by_id[config_id] for config_id in dict.fromkeys(ids) if config_id in by_id]
+
+    def names(self, workspace_id: str, consistently: bool = False) -> Iterator[ConfigName]:
+        """All of a workspace, deleted ones too, in the order of their ids."""
+        columns = {f"#{name}": name for name in ConfigName.model_fields}
         pages = self._dynamodb.get_paginator("query").paginate(
             TableName=self._table,
             KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
             ExpressionAttributeValues=to_item(
                 {":pk": keys.workspace(workspace_id), ":prefix": keys.CONFIG_PREFIX}
             ),
+            ProjectionExpression=", ".join(columns),
+            ExpressionAttributeNames=columns,
+            ConsistentRead=consistently,
         )
         for page in pages:
             for item in page["Items"]:
-                yield config_from(from_item(item))
+                yield ConfigName.model_validate(from_item(item))
 
     def wanting(self, workspace_id: str, event_type: str) -> list[Wanted]:
+        """Read consistently: a config that was made before an event gets it."""
         pages = self._dynamodb.get_paginator("query").paginate(
             TableName=self._table,
             KeyConditionExpression="pk = :pk",
             ExpressionAttributeValues=to_item({":pk": keys.triggers(workspace_id, event_type)}),
+            ConsistentRead=True,
         )
         return [_wanted(from_item(item)) for page in pages for item in page["Items"]]
 
-    def _write(
-        self,
-        new: WebhookConfig,
-        old: WebhookConfig | None,
-        condition: str,
-        values: dict[str, Any],
-        conflict: str,
-    ) -> None:
-        put: Any = {
+    def _put(self, config: WebhookConfig, condition: str, values: dict[str, Any]) -> Any:
+        put: dict[str, Any] = {
             "TableName": self._table,
-            "Item": _item(new),
+            "Item": _item(config),
             "ConditionExpression": condition,
         }
         if values:
             put["ExpressionAttributeValues"] = to_item(values)
-        try:
-            self._dynamodb.transact_write_items(
-                TransactItems=[{"Put": put}, *self._trigger_writes(new, old)]
-            )
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "TransactionCanceledException":
-                raise
-            raise ConflictError(conflict) from None
+        return {"Put": put}
 
-    def _trigger_writes(self, new: WebhookConfig, old: WebhookConfig | None) -> Iterator[Any]:
+    def _count(self, workspace_id: str, change: int, limit: int | None) -> Any:
+        """The workspace keeps the number of its configs, so that no list is read to check it."""
+        update = Update().add("config_count", change)
+        if limit is not None:
+            full = "attribute_not_exists(config_count) OR config_count < :when_limit"
+            update.when(full, {"limit": limit})
+        key = to_item({"pk": keys.workspace(workspace_id), "sk": keys.WORKSPACE_SK})
+        return {"Update": {"TableName": self._table, "Key": key, **update.request()}}
+
+    def _triggers(self, new: WebhookConfig, old: WebhookConfig | None) -> Iterator[Any]:
         wanted = () if new.status is Status.DELETED else new.event_types
-        known = (
-            {} if old is None or old.status is Status.DELETED else dict.fromkeys(old.event_types)
-        )
+        known = () if old is None or old.status is Status.DELETED else old.event_types
         for event_type in wanted:
             yield {"Update": {"TableName": self._table, **_trigger_update(new, event_type)}}
         for event_type in known:
@@ -128,15 +158,9 @@ def _trigger_key(config: WebhookConfig, event_type: str) -> dict[str, str]:
 def _trigger_update(config: WebhookConfig, event_type: str) -> dict[str, Any]:
     """A type that was wanted before keeps its `since`."""
     filters = [t for t in config.triggers if t.event_type == event_type]
-    values = {
-        ":filters": [trigger.model_dump(exclude_none=True) for trigger in filters],
-        ":now": config.updated_at,
-    }
-    return {
-        "Key": to_item(_trigger_key(config, event_type)),
-        "UpdateExpression": "SET filters = :filters, since = if_not_exists(since, :now)",
-        "ExpressionAttributeValues": to_item(values),
-    }
+    update = Update().once({"since": config.updated_at})
+    update.set({"filters": [trigger.model_dump(exclude_none=True) for trigger in filters]})
+    return {"Key": to_item(_trigger_key(config, event_type)), **update.request()}
 
 
 def _wanted(values: dict[str, Any]) -> Wanted:

@@ -1,12 +1,11 @@
 """Deliveries as they stand: one by its request id, all of an event."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from shared.aws import from_item, to_item
-from shared.clock import rfc3339
 from shared.delivery.ledger import delivery_from, delivery_key
-from shared.delivery.models import Attempt, Delivery
+from shared.delivery.models import Delivery
 from shared.errors import NotFoundError
 from shared.events import keys
 from shared.events.models import Event
@@ -42,50 +41,6 @@ class DeliveryStore:
             ),
         )
         return [delivery_from(from_item(item)) for page in pages for item in page["Items"]]
-
-
-def shown(delivery: Delivery) -> dict[str, Any]:
-    """A delivery as the API shows it."""
-    return summary(delivery.model_dump(mode="json")) | {
-        "attempts": [_attempt(attempt) for attempt in delivery.attempts]
-    }
-
-
-def summary(values: dict[str, Any]) -> dict[str, Any]:
-    """A delivery in a list, from the attributes that the indexes hold."""
-    return {
-        "request_id": values["request_id"],
-        "event_id": values["event_id"],
-        "event_type": values["event_type"],
-        "config_id": values["config_id"],
-        "state": values["state"],
-        "reason": values.get("reason"),
-        "attempt": values["attempt"],
-        "status_code": values.get("status_code"),
-        "created_at": rfc3339(values["created_at"]),
-        "next_attempt_at": _moment(values.get("next_attempt_at")),
-        "settled_at": _moment(values.get("settled_at")),
-    }
-
-
-def _attempt(attempt: Attempt) -> dict[str, Any]:
-    return {
-        "number": attempt.number,
-        "trigger": attempt.trigger,
-        "started_at": rfc3339(attempt.started_at),
-        "succeeded": attempt.succeeded,
-        "status_code": attempt.status_code,
-        "cause": attempt.cause,
-        "detail": attempt.detail or None,
-        "address": attempt.address,
-        "timings_ms": attempt.timings.model_dump(),
-        "response_excerpt": attempt.excerpt or None,
-        "next_wait_ms": attempt.next_wait_ms,
-    }
-
-
-def _moment(at_ms: int | None) -> str | None:
-    return None if at_ms is None else rfc3339(at_ms)
 
 
 def _unknown(request_id: str) -> NotFoundError:

@@ -106,12 +106,10 @@ class Courier:
     def _send(
         self, delivery: Delivery, config: WebhookConfig, body: bytes, kept: bytes | None
     ) -> None:
-        dialect, started_at = DIALECTS[config.dialect], self._clock()
-        headers = request.headers(
-            config, dialect, delivery.event_type, delivery.request_id, body, started_at // MS_PER_S
-        )
-        answer = self._sender.post(config.url, headers, body, config.timeout_s)
-        if not _is_success(answer, dialect) and kept is None:
+        started_at = self._clock()
+        prepared = request.prepare(config, delivery, body, started_at)
+        answer = self._sender.post(prepared.url, prepared.headers, body, config.timeout_s)
+        if not _is_success(answer, DIALECTS[config.dialect]) and kept is None:
             self._ledger.keep_body(delivery, body, self._clock())
         self._settle(delivery, config, answer, started_at)
 

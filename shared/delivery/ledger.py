@@ -9,7 +9,7 @@ from uuid import UUID
 from botocore.exceptions import ClientError
 
 from shared import ids
-from shared.aws import from_item, to_item
+from shared.aws import from_item, is_condition, to_item
 from shared.clock import MS_PER_DAY, MS_PER_S
 from shared.delivery.models import Attempt, Delivery, Reason, State
 from shared.delivery.queues import MAX_DELAY_MS, Pointer
@@ -233,7 +233,7 @@ def _why_not(error: ClientError, attempt: int, now: int) -> NotDue | None:
 
 
 def _expect_condition(error: ClientError) -> None:
-    if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+    if not is_condition(error):
         raise error
 
 

@@ -1,31 +1,39 @@
-"""The headers of an attempt: the config's own, the dialect's, and the signature."""
+"""What an attempt sends beside the body: the URL, and headers of config, dialect and signature."""
 
 import base64
-from uuid import UUID
+from typing import NamedTuple
 
+from shared import aws
+from shared.clock import MS_PER_S
+from shared.configs import targets
 from shared.configs.models import BasicAuth, WebhookConfig
-from shared.delivery import signing
-from shared.dialects import Dialect
+from shared.delivery import iam, placeholders, signing
+from shared.delivery.models import Delivery
+from shared.dialects import DIALECTS
 
 USER_AGENT = "Funnelhooks/1"
 
 
-def headers(
-    config: WebhookConfig,
-    dialect: Dialect,
-    event_type: str,
-    request_id: UUID,
-    body: bytes,
-    timestamp_s: int,
-) -> dict[str, str]:
-    """Only the signature and its timestamp differ between the attempts of a delivery."""
-    return (
-        config.headers
+class Prepared(NamedTuple):
+    """All of a POST but its body."""
+
+    url: str
+    headers: dict[str, str]
+
+
+def prepare(config: WebhookConfig, delivery: Delivery, body: bytes, now: int) -> Prepared:
+    """Only the signatures and their times differ between the attempts of a delivery."""
+    url, own = placeholders.rendered(config.url, config.headers, body)
+    request_id = delivery.request_id
+    headers = (
+        own
         | {"Content-Type": "application/json", "User-Agent": USER_AGENT}
         | _authorization(config.basic_auth)
-        | dialect.headers(event_type, request_id)
-        | signing.headers(config.secret, str(request_id), timestamp_s, body)
+        | DIALECTS[config.dialect].headers(delivery.event_type, request_id)
+        | signing.headers(_secrets(config, now), str(request_id), now // MS_PER_S, body)
     )
+    prepared = Prepared(url, headers)
+    return _with_iam(prepared, body) if config.aws_iam_auth else prepared
 
 
 def _authorization(basic: BasicAuth | None) -> dict[str, str]:
@@ -33,3 +41,16 @@ def _authorization(basic: BasicAuth | None) -> dict[str, str]:
         return {}
     pair = f"{basic.username}:{basic.password}".encode()
     return {"Authorization": "Basic " + base64.b64encode(pair).decode()}
+
+
+def _secrets(config: WebhookConfig, now: int) -> list[str]:
+    return [config.secret, *(old.secret for old in config.old_secrets if old.signs_until > now)]
+
+
+def _with_iam(prepared: Prepared, body: bytes) -> Prepared:
+    """Our role's signature goes to Lambda and nowhere else, whatever a config says."""
+    region = targets.region(prepared.url)
+    if region is None:
+        return prepared
+    url = iam.as_sent(prepared.url)
+    return Prepared(url, iam.signed(url, prepared.headers, body, region, aws.credentials()))

@@ -6,15 +6,20 @@ Source: https://www.standardwebhooks.com, specification, "Webhook signature".
 import base64
 import hashlib
 import hmac
+from collections.abc import Sequence
 
 PREFIX = "whsec_"
 
 
-def headers(secret: str, message_id: str, timestamp_s: int, body: bytes) -> dict[str, str]:
+def headers(
+    secrets: Sequence[str], message_id: str, timestamp_s: int, body: bytes
+) -> dict[str, str]:
+    """One signature for each secret: while one replaces another, a receiver may know either."""
+    signatures = (signature(secret, message_id, timestamp_s, body) for secret in secrets)
     return {
         "webhook-id": message_id,
         "webhook-timestamp": str(timestamp_s),
-        "webhook-signature": signature(secret, message_id, timestamp_s, body),
+        "webhook-signature": " ".join(signatures),
     }
 
 

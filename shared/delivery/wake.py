@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from shared.aws import batch_get, from_item, to_item
+from shared.aws import batch_get, from_item, is_condition, to_item
 from shared.clock import MS_PER_DAY, MS_PER_S
 from shared.configs import keys as config_keys
 from shared.delivery.ledger import delivery_from, delivery_key
@@ -58,7 +58,8 @@ class WakeIndex:
             PaginationConfig={"PageSize": 100},
         )
         for page in found:
-            yield [_entry(from_item(item)) for item in page["Items"]]
+            if page["Items"]:
+                yield [_entry(from_item(item)) for item in page["Items"]]
 
     def push_back(self, entry: Entry, now: int) -> Delivery | None:
         """The delivery, if it still waits; the index holds it on, in case it is lost again."""
@@ -136,7 +137,7 @@ class WakeIndex:
                 **update.request(),
             )
         except ClientError as error:
-            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+            if not is_condition(error):
                 raise
             return None
         return delivery_from(from_item(answer["Attributes"]))

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, StringConstraints, ValidationError
 
 from shared import ids
 from shared.api.validation import invalid
-from shared.clock import LAST_MS, Milliseconds
+from shared.clock import Moment
 from shared.errors import ConflictError, InvalidError
 from shared.events.context import Scalar, TextOrInteger
 from shared.events.models import NewEvent, TrackingEvent, TriggerType
@@ -28,7 +28,6 @@ def _cents(value: object) -> object:
 
 
 Cents = Annotated[str, BeforeValidator(_cents), StringConstraints(pattern=r"^-?\d{1,15}$")]
-Moment = Annotated[Milliseconds, Field(ge=0, le=LAST_MS)]
 Label = Annotated[str, StringConstraints(min_length=1, max_length=512)]
 
 

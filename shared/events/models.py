@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, ValidationInfo, field_validator
 
-from shared.clock import LAST_MS, Milliseconds
+from shared.clock import Moment
 from shared.events.context import (
     Context,
     Conversion,
@@ -71,7 +71,7 @@ class NewEvent(Context):
 
     event_type: EventType
     event_id: EventId | None = None
-    occurred_at: Annotated[Milliseconds, Field(ge=0, le=LAST_MS)] | None = None
+    occurred_at: Moment | None = None
     webhook_config_ids: Annotated[list[ConfigId], Field(min_length=1, max_length=100)] | None = None
     schema_version: Literal["1.0"] | None = None
     request_id: Text | None = None

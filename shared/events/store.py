@@ -1,17 +1,17 @@
 """Events in EventTable: accepted by one conditional write, read by id and by time."""
 
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from shared.aws import from_item, to_item
-from shared.clock import MS_PER_DAY, MS_PER_S, rfc3339
+from shared.aws import from_item, is_condition, to_item
+from shared.clock import MS_PER_DAY, MS_PER_S
 from shared.errors import NotFoundError
 from shared.events import keys
 from shared.events.models import Event
 from shared.ids import event_key
+from shared.transaction import CancelledError, transact
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -35,7 +35,7 @@ class EventStore:
                 **self._put(event), ReturnValuesOnConditionCheckFailure="ALL_OLD"
             )
         except ClientError as error:
-            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+            if not is_condition(error):
                 raise
             return str(from_item(error.response["Item"])["fingerprint"])  # type: ignore[typeddict-item]
         return None
@@ -44,12 +44,9 @@ class EventStore:
         """All or none of up to 100 events; False if one of them is known already."""
         if len(events) == 1:
             return self.add(events[0]) is None
-        puts: list[Any] = [{"Put": self._put(event)} for event in events]
         try:
-            self._dynamodb.transact_write_items(TransactItems=puts)
-        except ClientError as error:
-            if not _is_known_already(error):
-                raise
+            transact(self._dynamodb, [{"Put": self._put(event)} for event in events])
+        except CancelledError:
             return False
         return True
 
@@ -89,31 +86,3 @@ class EventStore:
 def event_from(values: dict[str, Any]) -> Event:
     known = {name: values[name] for name in _COLUMNS if name in values}
     return Event.model_validate(known | {"key": keys.event_key_of(values["pk"])})
-
-
-def shown(event: Event) -> dict[str, Any]:
-    """An event as the API shows it."""
-    named = {"webhook_config_ids": list(event.config_ids)} if event.config_ids else {}
-    head = {
-        "event_id": event.event_id,
-        "event_type": event.event_type,
-        "accepted_at": rfc3339(event.accepted_at),
-        "occurred_at": rfc3339(event.occurred_at),
-    }
-    return head | named | {"payload": json.loads(event.payload)}
-
-
-def summary(values: dict[str, Any]) -> dict[str, Any]:
-    """An event in a list, from the attributes that the index holds."""
-    return {
-        "event_id": values["event_id"],
-        "event_type": values["event_type"],
-        "accepted_at": rfc3339(values["created_at"]),
-    }
-
-
-def _is_known_already(error: ClientError) -> bool:
-    if error.response["Error"]["Code"] != "TransactionCanceledException":
-        return False
-    reasons = error.response.get("CancellationReasons", [])
-    return any(reason.get("Code") == "ConditionalCheckFailed" for reason in reasons)

@@ -1,19 +1,29 @@
-"""The first workspace and its first key, for whoever may invoke the function directly."""
+"""Workspaces and their first keys, for whoever may invoke the function directly."""
 
-from typing import Annotated, Literal
+import re
+import unicodedata
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, TypeAdapter, ValidationError
 
 from shared import ids
+from shared.api.validation import from_problems
 from shared.clock import Clock
 from shared.model import Model
-from shared.workspaces.models import ApiKey, Client, Scope, Workspace
+from shared.workspaces import apikeys
+from shared.workspaces.models import Client, Limits, Name, Scope, Slug, Workspace
 from shared.workspaces.store import WorkspaceStore
+
+_MAX_SLUG = 64
 
 
 class Bootstrap(Model):
+    """A slug that is left out is made from the name."""
+
     operation: Literal["bootstrap"]
-    name: Annotated[str, StringConstraints(min_length=1, max_length=256)]
+    name: Name
+    slug: Slug | None = None
+    limits: Limits = Limits()
     scopes: Annotated[frozenset[Scope], Field(min_length=1)] = frozenset(Scope)
 
 
@@ -22,20 +32,70 @@ class Bootstrapped(Model):
     api_key: str
 
 
+class Configure(Model):
+    """What is left out stays, in `limits` too."""
+
+    operation: Literal["configure"]
+    workspace_id: str
+    name: Name | None = None
+    slug: Slug | None = None
+    limits: Limits | None = None
+
+
+Command = Annotated[Bootstrap | Configure, Field(discriminator="operation")]
+
+
+_COMMANDS: TypeAdapter[Command] = TypeAdapter(Command)
+
+
+def read(values: Any) -> Command:
+    try:
+        return _COMMANDS.validate_python(values)
+    except ValidationError as error:
+        # pydantic begins each path with the operation's name.
+        raise from_problems(error.errors(include_url=False, include_input=False), skip=1) from None
+
+
+def run(command: Command, store: WorkspaceStore, clock: Clock) -> Bootstrapped | Workspace:
+    match command:
+        case Bootstrap():
+            return bootstrap(command, store, clock)
+        case Configure():
+            return configure(command, store)
+
+
 def bootstrap(command: Bootstrap, store: WorkspaceStore, clock: Clock) -> Bootstrapped:
     """The key has every scope, or those asked for; its secret is in the answer and nowhere else."""
     workspace = Workspace(
-        workspace_id=ids.new_workspace_id(), name=command.name, created_at=clock()
+        workspace_id=ids.new_workspace_id(),
+        name=command.name,
+        slug=command.slug or slug_of(command.name),
+        limits=command.limits,
+        created_at=clock(),
     )
-    secret = ids.new_api_key()
-    key = ApiKey(
-        id=ids.new_key_id(),
-        workspace_id=workspace.workspace_id,
-        name="First key",
-        client=Client.DASHBOARD,
-        scopes=command.scopes,
-        created_at=workspace.created_at,
+    key, secret = apikeys.generate(
+        workspace.workspace_id, "First key", Client.DASHBOARD, command.scopes, workspace.created_at
     )
     store.add(workspace)
     store.add_key(key, secret)
     return Bootstrapped(workspace_id=workspace.workspace_id, api_key=secret)
+
+
+def configure(command: Configure, store: WorkspaceStore) -> Workspace:
+    old = store.get(command.workspace_id)
+    limits = {} if command.limits is None else command.limits.model_dump(exclude_unset=True)
+    changed = old.model_copy(
+        update={
+            "name": command.name or old.name,
+            "slug": command.slug or old.slug,
+            "limits": old.limits.model_copy(update=limits),
+        }
+    )
+    return store.replace(old, changed)
+
+
+def slug_of(name: str) -> str:
+    """`Über uns & Co.` becomes `uber-uns-co`; what leaves nothing becomes `workspace`."""
+    letters = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    words = re.sub(r"[^a-z0-9]+", "-", letters).strip("-")
+    return words[:_MAX_SLUG].strip("-") or "workspace"

@@ -1,6 +1,9 @@
-"""A workspace, which is the tenant, and the keys that act for it."""
+"""A workspace, which is the tenant, and the keys that act for it. Times are milliseconds."""
 
 from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
 
 from shared.model import Model
 
@@ -25,23 +28,58 @@ class Client(StrEnum):
     API = "api"
 
 
+Name = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
+
+
+class Limits(Model):
+    """What a workspace may have and do. `events_per_second` holds in each worker of `ingest`."""
+
+    configs: Annotated[int, Field(ge=0, le=100_000)] = 10_000
+    subscriptions: Annotated[int, Field(ge=0, le=100_000)] = 1_000
+    requests_per_minute: Annotated[int, Field(ge=1, le=1_000_000)] = 1_000
+    events_per_second: Annotated[int, Field(ge=1, le=1_000_000)] = 1_000
+
+
 class Workspace(Model):
+    """`version` counts its changes, so that of two at once one is told of the other."""
+
     workspace_id: str
     name: str
+    slug: str = ""
+    limits: Limits = Limits()
     created_at: int
+    version: int = 1
 
 
 class ApiKey(Model):
-    """A key without its secret, of which only the SHA-256 is kept."""
+    """A key without its secret, of which only the SHA-256 and the first characters are kept.
+
+    `version` counts its changes, as a workspace's does.
+    """
 
     id: str
     workspace_id: str
     name: str
     client: Client
     scopes: frozenset[Scope]
+    prefix: str = ""
     created_at: int
+    last_used_at: int | None = None
     key_expires_at: int | None = None
     active: bool = True
+    version: int = 1
 
     def is_usable(self, at_ms: int) -> bool:
         return self.active and (self.key_expires_at is None or at_ms < self.key_expires_at)
+
+
+class Caller(Model):
+    """Who calls: a key that is usable, and the workspace that it acts for."""
+
+    key: ApiKey
+    workspace: Workspace
+
+    @property
+    def workspace_id(self) -> str:
+        return self.workspace.workspace_id

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from functions.configs import parts
+from functions.configs import webhook_configs
 from shared import aws
 from shared.configs.store import ConfigStore
 from shared.delivery.guard import Policy
@@ -41,7 +41,8 @@ class TestCreating:
         reply = save(world)
 
         assert reply.status == 201
-        assert reply.body.keys() == {"idWebhookConfig", "secret"}
+        assert reply.body.keys() == {"idWebhookConfig", "secret", "warnings"}
+        assert reply.body["idWebhookConfig"] == "crm"
         assert reply.body["secret"].startswith("whsec_")
         assert reply.body["secret"] not in json.dumps(find(world).body)
 
@@ -112,7 +113,7 @@ class TestOnAws:
     def test_a_private_or_plain_url_is_refused_with_the_reason(
         self, world: World, monkeypatch: pytest.MonkeyPatch, url: str, hint: str
     ) -> None:
-        monkeypatch.setattr(parts, "policy", Policy)
+        monkeypatch.setattr(webhook_configs, "policy", Policy)
         reply = save(world, url=url)
 
         assert reply.status == 400
@@ -147,6 +148,13 @@ class TestReading:
             "triggers": [{"eventType": "on_action", "actionNumber": 2}],
             "retrySchedule": [1, 2],
             "timeoutSeconds": 10,
+            "awsIamAuth": False,
+            "warnings": [
+                "Zapier's webhook URLs start with https://hooks.zapier.com/; copy yours from the "
+                "trigger “Webhooks by Zapier”.",
+                "Zapier's “Catch Hook” does not show headers to the Zap; choose “Catch Raw Hook” "
+                "if it needs them, the signature included.",
+            ],
             "createdAt": "2026-04-29T18:04:15.000Z",
             "updatedAt": "2026-04-29T18:04:15.000Z",
         }
@@ -165,6 +173,8 @@ class TestReading:
 class TestListing:
     @pytest.fixture(autouse=True)
     def _configs(self, world: World) -> None:
+        category = {"idCategory": "sales", "categoryName": "Sales"}
+        assert world.call("POST", "/v1/category/save", category).status == 204
         save(world, idWebhookConfig="on", idCategory="sales")
         save(world, idWebhookConfig="off", enabled=False)
         save(world, idWebhookConfig="old", status="archived", idCategory="sales")
@@ -205,7 +215,7 @@ class TestListing:
             "targetType": "custom",
             "enabled": True,
             "idCategory": "sales",
-            "categoryName": "",
+            "categoryName": "Sales",
         }
 
 

@@ -23,6 +23,7 @@ from shared.ids import event_key, request_id
 from tests import factories
 from tests.fakes import FakeClock, FakeContext
 from tests.integration.account import Account
+from tests.integration.documented import assert_documented
 from tests.integration.invocations import (
     came_back,
     consumer_of,
@@ -109,7 +110,9 @@ class World:
         text = answer.get("body") or ""
         is_json = answer["headers"].get("Content-Type") == "application/json"
         parsed = json.loads(text) if is_json else text
-        return Reply(answer["statusCode"], parsed, answer["headers"])
+        reply = Reply(answer["statusCode"], parsed, answer["headers"])
+        assert_documented(method, path, reply.status, reply.body)
+        return reply
 
     def get(self, path: str, **query: str) -> Reply:
         return self.call("GET", path, query=query)

@@ -3,7 +3,7 @@
 import json
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import requests
@@ -15,8 +15,9 @@ PATIENCE_S = 60
 
 
 class Client:
-    def __init__(self, stack: Stack, scopes: Sequence[str] | None = None) -> None:
-        made = _bootstrap(stack, scopes)
+    def __init__(self, stack: Stack, **settings: Any) -> None:
+        """`settings` are those of the workspace and its key, such as `scopes` and `limits`."""
+        made = _bootstrap(stack, settings)
         self.api_url = stack.api_url
         self.workspace_id: str = made["workspace_id"]
         self.api_key: str = made["api_key"]
@@ -71,10 +72,8 @@ def until(is_so: Callable[[], bool], what: str, timeout_s: float = PATIENCE_S) -
         time.sleep(0.1)
 
 
-def _bootstrap(stack: Stack, scopes: Sequence[str] | None) -> dict[str, str]:
-    command: dict[str, Any] = {"operation": "bootstrap", "name": "Test"}
-    if scopes is not None:
-        command["scopes"] = list(scopes)
+def _bootstrap(stack: Stack, settings: dict[str, Any]) -> dict[str, str]:
+    command = {"operation": "bootstrap", "name": "Test"} | settings
     answer = stack.client("lambda").invoke(
         FunctionName=stack.outputs["ConfigsFunctionName"], Payload=json.dumps(command)
     )

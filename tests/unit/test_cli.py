@@ -1,7 +1,6 @@
 import io
 import json
 import sys
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,101 +8,118 @@ from botocore.exceptions import ClientError
 
 from shared import cli
 
-OUTPUTS = {"ConfigsFunctionName": "hooks-configs", "ApiUrl": "https://api.example.com"}
-MADE = {"workspace_id": "w1", "api_key": "fh_1"}
+MADE = {"workspace_id": "w-1", "api_key": "fh_secret"}
 
 
 class FakeAws:
-    """A deployed stack, as CloudFormation and Lambda tell of it."""
+    """CloudFormation and Lambda as far as the commands use them."""
 
     def __init__(self) -> None:
-        self.outputs = dict(OUTPUTS)
-        self.answer: dict[str, Any] = {}
-        self.made: Any = MADE
-        self.invoked: list[tuple[str, Any]] = []
+        self.sent: list[dict[str, Any]] = []
+        self.answer: dict[str, Any] = MADE
+        self.failed = False
+        self.outputs = {"ConfigsFunctionName": "configs", "ApiUrl": "https://api.example.com"}
         self.refusal: Exception | None = None
 
-    def client(self, _name: str) -> "FakeAws":
+    def client(self, _: str) -> "FakeAws":
         return self
 
     def describe_stacks(self, **_: str) -> dict[str, Any]:
         if self.refusal:
             raise self.refusal
-        listed = [{"OutputKey": key, "OutputValue": text} for key, text in self.outputs.items()]
-        return {"Stacks": [{"Outputs": listed}]}
+        outputs = [{"OutputKey": key, "OutputValue": value} for key, value in self.outputs.items()]
+        return {"Stacks": [{"Outputs": outputs}]}
 
     def invoke(self, **request: str) -> dict[str, Any]:
-        self.invoked.append((request["FunctionName"], json.loads(request["Payload"])))
-        return {"Payload": io.BytesIO(json.dumps(self.made).encode())} | self.answer
+        self.sent.append(json.loads(request["Payload"]))
+        answer: dict[str, Any] = {"Payload": io.BytesIO(json.dumps(self.answer).encode())}
+        return answer | ({"FunctionError": "Unhandled"} if self.failed else {})
 
 
 @pytest.fixture
-def deployed(monkeypatch: pytest.MonkeyPatch) -> FakeAws:
-    fake = FakeAws()
-    monkeypatch.setattr(cli, "boto3", fake)
-    return fake
+def aws(monkeypatch: pytest.MonkeyPatch) -> FakeAws:
+    aws = FakeAws()
+    monkeypatch.setattr("shared.cli.boto3", aws)
+    return aws
 
 
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
-    def with_arguments(*arguments: str) -> int:
-        monkeypatch.setattr(sys, "argv", ["cli", *arguments])
-        return cli.main()
-
-    return with_arguments
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["cli", *arguments])
+    return cli.main()
 
 
-def test_the_first_key_is_made_and_shown(
-    deployed: FakeAws, run: Callable[..., int], capsys: pytest.CaptureFixture[str]
+def test_bootstrap_prints_the_key(
+    aws: FakeAws, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    status = run("bootstrap", "--stack", "hooks", "--name", "Shop")
+    assert run(monkeypatch, "bootstrap", "--stack", "s", "--slug", "acme") == 0
 
-    shown = capsys.readouterr().out
-    assert status == 0
-    assert deployed.invoked == [("hooks-configs", {"operation": "bootstrap", "name": "Shop"})]
-    assert "https://api.example.com" in shown
-    assert "fh_1" in shown
-    assert "Keep the key now" in shown
+    assert aws.sent == [{"operation": "bootstrap", "name": "First workspace", "slug": "acme"}]
+    printed = capsys.readouterr().out
+    assert "fh_secret" in printed
+    assert "https://api.example.com" in printed
+    assert "Keep the key now" in printed
+
+
+def test_configure_sends_what_was_given_and_no_more(
+    aws: FakeAws, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    aws.answer = {"name": "Acme", "limits": {"configs": 5}}
+    limits = ["--limit", "configs=5", "--limit", "events_per_second=9"]
+
+    assert run(monkeypatch, "configure", "--stack", "s", "--workspace", "w-1", *limits) == 0
+
+    (sent,) = aws.sent
+    assert sent == {
+        "operation": "configure",
+        "workspace_id": "w-1",
+        "limits": {"configs": 5, "events_per_second": 9},
+    }
+    assert "Keep the key" not in capsys.readouterr().out
+
+
+def test_a_refusal_is_told_in_a_sentence(
+    aws: FakeAws, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    aws.failed, aws.answer = True, {"errorMessage": "slug: is not one", "errorType": "InvalidError"}
+
+    assert run(monkeypatch, "configure", "--stack", "s", "--workspace", "w-1", "--slug", "A") == 1
+
+    assert capsys.readouterr().err == "configs refused: slug: is not one\n"
+
+
+@pytest.mark.parametrize("limit", ["configs", "configs=many"])
+def test_a_limit_is_a_name_and_a_number(
+    aws: FakeAws, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    with pytest.raises(SystemExit):
+        run(monkeypatch, "configure", "--stack", "s", "--workspace", "w-1", "--limit", limit)
 
 
 def test_a_stack_of_another_kind_is_called_that(
-    deployed: FakeAws, run: Callable[..., int], capsys: pytest.CaptureFixture[str]
+    aws: FakeAws, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    deployed.outputs = {}
+    aws.outputs = {}
 
-    status = run("bootstrap", "--stack", "shop")
+    assert run(monkeypatch, "bootstrap", "--stack", "shop") == 1
 
-    assert status == 1
     assert "is it a Funnelhooks stack?" in capsys.readouterr().err
 
 
-def test_a_function_that_fails_is_told(
-    deployed: FakeAws, run: Callable[..., int], capsys: pytest.CaptureFixture[str]
-) -> None:
-    deployed.answer, deployed.made = {"FunctionError": "Unhandled"}, {"errorType": "InvalidError"}
-
-    status = run("bootstrap", "--stack", "hooks")
-
-    assert status == 1
-    assert "hooks-configs failed" in capsys.readouterr().err
-
-
 def test_a_refusal_of_aws_is_told_with_what_to_check(
-    deployed: FakeAws, run: Callable[..., int], capsys: pytest.CaptureFixture[str]
+    aws: FakeAws, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     refusal: Any = {"Error": {"Code": "AccessDenied", "Message": "no"}}
-    deployed.refusal = ClientError(refusal, "DescribeStacks")
+    aws.refusal = ClientError(refusal, "DescribeStacks")
 
-    status = run("bootstrap", "--stack", "hooks")
+    assert run(monkeypatch, "bootstrap", "--stack", "s") == 1
 
-    assert status == 1
     assert "Check the credentials and the region" in capsys.readouterr().err
 
 
 def test_a_command_needs_its_stack(
-    run: Callable[..., int], capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit):
-        run("bootstrap")
+        run(monkeypatch, "bootstrap")
 
     assert "--stack" in capsys.readouterr().err

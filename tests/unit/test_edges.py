@@ -58,7 +58,7 @@ WRITES = [
         lambda c: EventStore(c, "t", 30, 600).add_all([factories.event(), factories.event()]),
         id="add_all",
     ),
-    pytest.param(lambda c: ConfigStore(c, "t").add(factories.config()), id="config"),
+    pytest.param(lambda c: ConfigStore(c, "t").add(factories.config(), 10), id="config"),
     pytest.param(
         lambda c: Ledger(c, "t", 30, 600).claim(factories.pointer(), factories.event(), NOW),
         id="claim",
@@ -91,10 +91,11 @@ def test_a_transaction_that_collides_with_another_is_no_known_event() -> None:
 
 
 def test_a_config_that_somebody_else_saved_is_a_conflict() -> None:
-    client: Any = Refusing("TransactionCanceledException")
+    reasons = [{"Code": "ConditionalCheckFailed"}]
+    client: Any = Refusing("TransactionCanceledException", CancellationReasons=reasons)
 
     with pytest.raises(ConflictError):
-        ConfigStore(client, "t").add(factories.config())
+        ConfigStore(client, "t").add(factories.config(), 10)
 
 
 def test_a_cursor_that_the_database_refuses_is_named() -> None:

@@ -1,3 +1,4 @@
+from datetime import UTC, datetime
 from uuid import RFC_4122, UUID
 
 from hypothesis import given
@@ -7,6 +8,10 @@ from shared import ids
 
 EVENT_KEYS = st.builds(ids.event_key, st.uuids().map(str), st.text(min_size=1, max_size=128))
 CONFIG_IDS = st.from_regex(r"[A-Za-z0-9_-]{1,64}", fullmatch=True)
+# Source: FunnelFlux Pro, "Generating Asset IDs".
+BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+BEGINNING_MS = round(datetime(2019, 7, 23, tzinfo=UTC).timestamp() * 1000)
+MOMENTS = st.integers(min_value=BEGINNING_MS, max_value=BEGINNING_MS + 62**7 - 1)
 
 
 class TestRequestIds:
@@ -55,6 +60,44 @@ class TestEventKeys:
         # \0 is in no workspace id, so it tells where one id ends and the other begins.
         if "\0" not in w1 + w2:
             assert (ids.event_key(w1, e1) == ids.event_key(w2, e2)) is same
+
+
+def moment_of(asset_id: str) -> int:
+    elapsed = 0
+    for character in asset_id[:7]:
+        elapsed = elapsed * 62 + BASE62.index(character)
+    return BEGINNING_MS + elapsed
+
+
+class TestAssetIds:
+    @given(MOMENTS)
+    def test_are_12_characters_of_base_62(self, now: int) -> None:
+        asset_id = ids.new_asset_id(now)
+
+        assert len(asset_id) == 12
+        assert set(asset_id) <= set(BASE62)
+
+    @given(MOMENTS)
+    def test_hold_the_millisecond_of_their_making(self, now: int) -> None:
+        assert moment_of(ids.new_asset_id(now)) == now
+
+    @given(MOMENTS, MOMENTS)
+    def test_sort_by_the_time_of_their_making(self, one: int, other: int) -> None:
+        earlier, later = sorted([one, other])
+
+        if earlier != later:
+            assert ids.new_asset_id(earlier) < ids.new_asset_id(later)
+
+    def test_are_funnelfluxs_at_the_ends_of_their_time(self) -> None:
+        assert ids.new_asset_id(BEGINNING_MS).startswith("0000000")
+        assert ids.new_asset_id(BEGINNING_MS + 61).startswith("000000z")
+        assert ids.new_asset_id(BEGINNING_MS + 62).startswith("0000010")
+        assert ids.new_asset_id(BEGINNING_MS + 62**7 - 1).startswith("zzzzzzz")
+
+    def test_of_one_millisecond_differ(self) -> None:
+        made = {ids.new_asset_id(BEGINNING_MS) for _ in range(1_000)}
+
+        assert len(made) > 990
 
 
 class TestNewIds:

@@ -19,6 +19,7 @@ GROUND = {
     "model",
     "observability",
     "settings",
+    "transaction",
     "update",
     "version",
 }
@@ -27,8 +28,8 @@ PROGRAMS = {"cli"}
 # Each room, and what it may use beside itself and the ground: other rooms, or modules of them.
 ROOMS = {
     "events": {"api.paging", "api.validation"},
-    "configs": {"events.models"},
-    "workspaces": {"configs.keys"},
+    "configs": {"api.validation", "events.models"},
+    "workspaces": {"api.validation", "configs.keys"},
     "api": {"workspaces"},
     "dialects": {"events.models"},
     "delivery": {"configs", "dialects", "events"},

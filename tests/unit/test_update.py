@@ -52,3 +52,29 @@ def test_a_condition_may_name_the_reserved_word_state() -> None:
     request = Update().set({"attempt": 1}).when("#state = :when_old", {"old": "sending"}).request()
 
     assert request["ExpressionAttributeNames"] == {"#attempt": "attempt", "#state": "state"}
+
+
+def test_a_number_is_counted_up_from_wherever_it_is() -> None:
+    request = Update().set({"status": "archived"}).add("version", 1).add("count", -1).request()
+
+    assert request["UpdateExpression"] == (
+        "SET #status = :status ADD #version :version, #count :count"
+    )
+    assert request["ExpressionAttributeValues"] == {
+        ":status": {"S": "archived"},
+        ":version": {"N": "1"},
+        ":count": {"N": "-1"},
+    }
+
+
+def test_a_condition_may_compare_with_what_is_set() -> None:
+    update = Update().set({"status": "archived"})
+    update.when("attribute_exists(pk) AND #status <> :when_status", {"status": "deleted"})
+
+    request = update.request()
+
+    assert request["ExpressionAttributeNames"] == {"#status": "status"}
+    assert request["ExpressionAttributeValues"] == {
+        ":status": {"S": "archived"},
+        ":when_status": {"S": "deleted"},
+    }

@@ -2,10 +2,11 @@ import base64
 from typing import cast
 
 import pytest
+from botocore.exceptions import ClientError, ConnectTimeoutError
 
 from shared.api.auth import MAX_REMEMBERED, Keyring
-from shared.errors import ForbiddenError, UnauthenticatedError
-from shared.workspaces.models import ApiKey, Scope
+from shared.errors import ForbiddenError, RateLimitedError, UnauthenticatedError
+from shared.workspaces.models import ApiKey, Caller, Limits, Scope
 from shared.workspaces.store import WorkspaceStore
 from tests import factories
 from tests.factories import WORKSPACE
@@ -29,11 +30,11 @@ def keyring(store: FakeKeyStore, clock: FakeClock) -> Keyring:
     return Keyring(cast(WorkspaceStore, store), clock)
 
 
-def bearer(keyring: Keyring, authorization: str, scope: Scope = Scope.EVENTS_WRITE) -> ApiKey:
+def bearer(keyring: Keyring, authorization: str, scope: Scope = Scope.EVENTS_WRITE) -> Caller:
     return keyring.bearer({"authorization": authorization}, scope)
 
 
-def funnelytics(keyring: Keyring, api_key: str, project: str = WORKSPACE) -> ApiKey:
+def funnelytics(keyring: Keyring, api_key: str, project: str = WORKSPACE) -> Caller:
     headers = {"x-api-key": api_key, "x-project-id": project}
     return keyring.funnelytics(headers, Scope.EVENTS_WRITE)
 
@@ -75,6 +76,31 @@ class TestABearerKey:
             bearer(keyring, "Bearer " + "x" * 513)
 
         assert store.reads == 0
+
+
+class TestAManagementCall:
+    def test_says_who_calls_and_how_often_it_may(self, keyring: Keyring) -> None:
+        admission = keyring.admit({"authorization": f"Bearer {SECRET}"}, Scope.CONFIGS_READ)
+
+        assert admission.caller.key.id == "key_1"
+        assert admission.caller.workspace.name == "Acme"
+        assert admission.headers == {"X-RateLimit-Limit": "1000", "X-RateLimit-Remaining": "999"}
+
+    def test_over_the_limit_is_refused(self, clock: FakeClock) -> None:
+        store = FakeKeyStore({SECRET: factories.api_key()}, Limits(requests_per_minute=1))
+        keyring = Keyring(cast(WorkspaceStore, store), clock)
+        keyring.admit({"authorization": f"Bearer {SECRET}"}, Scope.CONFIGS_READ)
+
+        with pytest.raises(RateLimitedError, match="More than 1 requests a minute"):
+            keyring.admit({"authorization": f"Bearer {SECRET}"}, Scope.CONFIGS_READ)
+
+    def test_that_is_refused_for_its_key_does_not_count(
+        self, keyring: Keyring, store: FakeKeyStore
+    ) -> None:
+        with pytest.raises(UnauthenticatedError):
+            keyring.admit({"authorization": "Bearer fh_other"}, Scope.CONFIGS_READ)
+
+        assert store.calls == {}
 
 
 class TestAFunnelyticsKey:
@@ -160,3 +186,83 @@ class TestAKeyring:
         bearer(keyring, f"Bearer {SECRET}")
 
         assert store.reads == MAX_REMEMBERED + 2
+
+    def test_asks_every_time_for_a_key_that_hands_out_keys(
+        self, keyring: Keyring, store: FakeKeyStore
+    ) -> None:
+        bearer(keyring, f"Bearer {SECRET}", Scope.KEYS_MANAGE)
+        store.keys[SECRET] = factories.api_key(active=False)
+
+        with pytest.raises(UnauthenticatedError):
+            bearer(keyring, f"Bearer {SECRET}", Scope.KEYS_MANAGE)
+
+    def test_forgets_a_key_that_it_has_found_revoked(
+        self, keyring: Keyring, store: FakeKeyStore
+    ) -> None:
+        bearer(keyring, f"Bearer {SECRET}")
+        store.keys = {}
+        with pytest.raises(UnauthenticatedError):
+            bearer(keyring, f"Bearer {SECRET}", Scope.KEYS_MANAGE)
+
+        with pytest.raises(UnauthenticatedError):
+            bearer(keyring, f"Bearer {SECRET}")
+
+    def test_knows_no_key_of_a_workspace_that_is_gone(
+        self, keyring: Keyring, store: FakeKeyStore
+    ) -> None:
+        store.keys[SECRET] = factories.api_key(workspace_id="gone")
+
+        with pytest.raises(UnauthenticatedError):
+            bearer(keyring, f"Bearer {SECRET}")
+
+
+class TestTheLastUse:
+    def test_is_recorded_once_a_minute(
+        self, keyring: Keyring, store: FakeKeyStore, clock: FakeClock
+    ) -> None:
+        started = clock()
+
+        for _ in range(121):
+            bearer(keyring, f"Bearer {SECRET}")
+            clock.advance(1)
+
+        assert store.uses == [started, started + 60_000, started + 120_000]
+
+    def test_that_another_worker_recorded_is_enough(
+        self, keyring: Keyring, store: FakeKeyStore, clock: FakeClock
+    ) -> None:
+        store.keys[SECRET] = factories.api_key(last_used_at=clock() - 59_999)
+        bearer(keyring, f"Bearer {SECRET}")
+        assert store.uses == []
+
+        clock.advance(0.001)
+        bearer(keyring, f"Bearer {SECRET}")
+
+        assert store.uses == [clock()]
+
+    @pytest.mark.parametrize(
+        "fault",
+        [
+            ClientError(
+                {"Error": {"Code": "ProvisionedThroughputExceededException"}}, "UpdateItem"
+            ),
+            ConnectTimeoutError(endpoint_url="https://dynamodb"),
+        ],
+    )
+    def test_that_cannot_be_recorded_refuses_nobody(
+        self, keyring: Keyring, store: FakeKeyStore, fault: Exception
+    ) -> None:
+        store.fault = fault
+
+        bearer(keyring, f"Bearer {SECRET}")
+        bearer(keyring, f"Bearer {SECRET}")
+
+        assert len(store.uses) == 1
+
+    def test_is_none_for_a_key_that_is_refused(self, keyring: Keyring, store: FakeKeyStore) -> None:
+        store.keys[SECRET] = factories.api_key(active=False)
+
+        with pytest.raises(UnauthenticatedError):
+            bearer(keyring, f"Bearer {SECRET}")
+
+        assert store.uses == []

@@ -1,0 +1,59 @@
+"""What anybody may read: health, the OpenAPI document, and a page that shows it."""
+
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from aws_lambda_powertools.event_handler import Response
+
+from functions.configs.parts import api
+from shared.api.resolver import Answer
+from shared.model import Model
+from shared.version import VERSION
+
+OPENAPI = Path(__file__).parents[2] / "shared" / "api" / "openapi.json"
+# The page's own script and style, and nothing from elsewhere.
+_PAGE_HEADERS: dict[str, str | list[str]] = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:;"
+    " script-src 'unsafe-inline'; connect-src 'self'; base-uri 'none'; form-action 'none'",
+    "Cache-Control": "public, max-age=300",
+}
+
+
+class Health(Model):
+    status: Literal["ok"]
+    version: str
+
+
+@api.get("/health")
+def health() -> Health:
+    """Whether the API answers, and in which version."""
+    return Health(status="ok", version=VERSION)
+
+
+@api.get("/openapi.json")
+def openapi() -> Answer:
+    """This document."""
+    return Response(status_code=200, content_type="application/json", body=OPENAPI.read_text())
+
+
+@api.get("/docs")
+def docs() -> Answer:
+    """This document, as a page that can also send requests."""
+    return Response(200, content_type="text/html", body=_page(), headers=_PAGE_HEADERS)
+
+
+@cache
+def _page() -> str:
+    """Powertools carries Swagger UI; it is read when the page is first asked for, not before."""
+    from aws_lambda_powertools.event_handler.openapi import swagger_ui
+
+    folder = Path(swagger_ui.__file__).parent
+    return swagger_ui.generate_swagger_html(
+        spec=OPENAPI.read_text(),
+        swagger_js=(folder / "swagger-ui-bundle.min.js").read_text(),
+        swagger_css=(folder / "swagger-ui.min.css").read_text(),
+        swagger_base_url="",
+        oauth2_config=None,
+        persist_authorization=False,
+    )

@@ -1,0 +1,106 @@
+"""The HTTPS addresses of `deliveries`: what came in, what went out."""
+
+from functools import cache
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from shared import aws, settings
+from shared.api.auth import Keyring
+from shared.api.operations import Api
+from shared.api.paging import Window
+from shared.clock import now_ms
+from shared.delivery import views
+from shared.delivery.archive import DeliveryStore
+from shared.delivery.models import State
+from shared.errors import InvalidError
+from shared.events import log
+from shared.events import views as event_views
+from shared.events.log import LogReader
+from shared.events.store import EventStore
+from shared.workspaces.models import Caller, Scope
+from shared.workspaces.store import WorkspaceStore
+
+Text = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+
+
+class EventQuery(Window):
+    event_type: Text | None = None
+
+
+class DeliveryQuery(Window):
+    """Deliveries of one config or of one event."""
+
+    config_id: Text | None = None
+    event_id: Annotated[Text | None, Field(validate_default=True)] = None
+    state: State | None = None
+    event_type: Text | None = None
+
+
+@cache
+def _keyring() -> Keyring:
+    return Keyring(WorkspaceStore(aws.dynamodb(), settings.load().config_table), now_ms)
+
+
+api = Api(bearer=_keyring)
+
+
+@api.get("/v1/events", Scope.EVENTS_READ)
+def list_events(caller: Caller, query: EventQuery) -> event_views.EventPage:
+    """Events of the workspace, newest first."""
+    page = _logs().page(log.events_of(caller.workspace_id, query.event_type), query)
+    data = tuple(event_views.summary(item) for item in page.items)
+    return event_views.EventPage(data=data, next_cursor=page.cursor)
+
+
+@api.get("/v1/events/<event_id>", Scope.EVENTS_READ, errors=(404,))
+def get_event(caller: Caller, event_id: str) -> views.EventRead:
+    """One event with its deliveries and their attempts."""
+    event = _events().get(caller.workspace_id, event_id)
+    deliveries = tuple(views.full(delivery) for delivery in _deliveries().of_event(event))
+    return views.event_with(event, deliveries)
+
+
+@api.get("/v1/deliveries", Scope.DELIVERIES_READ, errors=(404,))
+def list_deliveries(caller: Caller, query: DeliveryQuery) -> views.DeliveryPage:
+    """Deliveries of one config, newest first; or those of one event, on one page."""
+    if query.event_id is not None and query.config_id is None:
+        return _of_event(caller, query.event_id, query.state)
+    if query.config_id is None or query.event_id is not None:
+        raise InvalidError("Ask for the deliveries of one config_id or of one event_id.")
+    wanted = log.deliveries_of(caller.workspace_id, query.config_id, query.state, query.event_type)
+    page = _logs().page(wanted, query)
+    data = tuple(views.summary(item) for item in page.items)
+    return views.DeliveryPage(data=data, next_cursor=page.cursor)
+
+
+@api.get("/v1/deliveries/<request_id>", Scope.DELIVERIES_READ, errors=(404,))
+def get_delivery(caller: Caller, request_id: str) -> views.DeliveryRead:
+    """One delivery by the request id that its receiver saw, with its attempts."""
+    return views.full(_deliveries().get(caller.workspace_id, request_id))
+
+
+def _of_event(caller: Caller, event_id: str, state: State | None) -> views.DeliveryPage:
+    found = _deliveries().of_event(_events().get(caller.workspace_id, event_id))
+    data = tuple(
+        views.summary(delivery.model_dump(mode="json"))
+        for delivery in found
+        if state in (None, delivery.state)
+    )
+    return views.DeliveryPage(data=data, next_cursor=None)
+
+
+@cache
+def _logs() -> LogReader:
+    return LogReader(aws.dynamodb(), settings.load().event_table)
+
+
+@cache
+def _deliveries() -> DeliveryStore:
+    return DeliveryStore(aws.dynamodb(), settings.load().event_table)
+
+
+@cache
+def _events() -> EventStore:
+    env = settings.load()
+    return EventStore(aws.dynamodb(), env.event_table, env.retention_days, env.repair_after_s)

@@ -1,0 +1,193 @@
+"""The OpenAPI 3.1 document, made from the declared operations. Never imported by a function."""
+
+import re
+from collections.abc import Iterable, Sequence
+from http import HTTPStatus
+from inspect import getdoc
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from shared.api.operations import JSON, Operation, RawBody
+from shared.api.resolver import Answer, ErrorBody
+from shared.version import VERSION
+
+REFERENCE = "#/components/schemas/{model}"
+DESCRIPTION = (
+    "Events of a marketing funnel come in, signed webhooks go out. Every path answers with and "
+    "without a trailing slash."
+)
+# In the order in which a reader wants them.
+TAGS = {
+    "/v1/events": "Events",
+    "/v1/deliveries": "Deliveries",
+    "/v1/webhookconfig": "Webhook configs",
+    "/v1/category": "Categories",
+    "/v1/integration": "API keys",
+    "/api/v1/webhook": "Funnelytics",
+    "/": "About",
+}
+SECURITY: dict[str, dict[str, list[str]]] = {
+    "bearer": {"bearer": []},
+    "funnelytics": {"funnelyticsProject": [], "funnelyticsKey": []},
+}
+SCHEMES = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "An API key."},
+    "funnelyticsProject": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-PROJECT-ID",
+        "description": "The id of the workspace.",
+    },
+    "funnelyticsKey": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-API-KEY",
+        "description": "An API key, raw or as `Basic base64(project:key)`.",
+    },
+}
+_RATE_HEADERS = ("X-RateLimit-Limit", "X-RateLimit-Remaining")
+
+
+def document(operations: Sequence[Operation]) -> dict[str, Any]:
+    schemas = _Schemas(operations)
+    paths: dict[str, dict[str, Any]] = {}
+    for operation in operations:
+        path = re.sub(r"<(\w+)>", r"{\1}", operation.path)
+        paths.setdefault(path, {})[operation.method.lower()] = _described(operation, schemas)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Funnelhooks",
+            "version": VERSION,
+            "description": DESCRIPTION,
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "servers": [{"url": "/"}],
+        "tags": [{"name": tag} for tag in TAGS.values()],
+        "paths": dict(sorted(paths.items())),
+        "components": {"schemas": schemas.components, "securitySchemes": SCHEMES},
+    }
+
+
+class _Schemas:
+    """The schema of every body, answer and query, with one component for each model."""
+
+    def __init__(self, operations: Iterable[Operation]) -> None:
+        wanted: list[tuple[Any, Any, TypeAdapter[Any]]] = [
+            ("error", "serialization", TypeAdapter(ErrorBody))
+        ]
+        for operation in operations:
+            wanted += [
+                ((operation.method, operation.path, part), mode, TypeAdapter(kind))
+                for part, mode, kind in _parts(operation)
+            ]
+        found, definitions = TypeAdapter.json_schemas(wanted, ref_template=REFERENCE)
+        self._found = {key: schema for (key, _), schema in found.items()}
+        self.components: dict[str, Any] = dict(sorted(definitions.get("$defs", {}).items()))
+
+    def of(self, operation: Operation, part: str) -> dict[str, Any] | None:
+        return self._found.get((operation.method, operation.path, part))
+
+    @property
+    def error(self) -> dict[str, Any]:
+        return self._found["error"]
+
+    def resolved(self, schema: dict[str, Any]) -> dict[str, Any]:
+        name = schema.get("$ref", "").rpartition("/")[2]
+        resolved: dict[str, Any] = self.components.get(name, schema)
+        return resolved
+
+
+def _parts(operation: Operation) -> Iterable[tuple[str, str, Any]]:
+    body = operation.accepts or operation.hints.get("body")
+    if body is not None and body is not RawBody:
+        yield "body", "validation", body
+    if "query" in operation.hints:
+        yield "query", "validation", operation.hints["query"]
+    returns = operation.hints["return"]
+    if returns not in (type(None), Answer):
+        yield "answer", "serialization", returns
+
+
+def _described(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
+    summary, _, rest = (getdoc(operation.serve) or "").partition("\n\n")
+    described: dict[str, Any] = {
+        "operationId": operation.serve.__name__,
+        "summary": " ".join(summary.split()),
+        "tags": [_tag(operation.path)],
+        "responses": _responses(operation, schemas),
+    }
+    if operation.scope is not None:
+        scope = f"Needs the scope `{operation.scope}`."
+        described["description"] = f"{rest}\n\n{scope}".strip()
+        described["security"] = [SECURITY[operation.security]]
+    if parameters := [*_path_parameters(operation), *_query_parameters(operation, schemas)]:
+        described["parameters"] = parameters
+    if (body := schemas.of(operation, "body")) is not None:
+        described["requestBody"] = {"required": True, "content": {JSON: {"schema": body}}}
+    return described
+
+
+def _path_parameters(operation: Operation) -> list[dict[str, Any]]:
+    names = re.findall(r"<(\w+)>", operation.path)
+    schema = {"type": "string", "minLength": 1}
+    return [{"name": name, "in": "path", "required": True, "schema": schema} for name in names]
+
+
+def _query_parameters(operation: Operation, schemas: _Schemas) -> list[dict[str, Any]]:
+    query = schemas.of(operation, "query")
+    if query is None:
+        return []
+    model = schemas.resolved(query)
+    required = model.get("required", [])
+    return [
+        {"name": name, "in": "query", "required": name in required, "schema": _unnamed(schema)}
+        for name, schema in model["properties"].items()
+    ]
+
+
+def _unnamed(schema: dict[str, Any]) -> dict[str, Any]:
+    """A query cannot say null: what may be left out is left out."""
+    options = [option for option in schema.get("anyOf", []) if option != {"type": "null"}]
+    plain = {
+        key: value for key, value in schema.items() if key not in ("anyOf", "default", "title")
+    }
+    if not options:
+        return plain | ({"default": schema["default"]} if schema.get("default") is not None else {})
+    return plain | (options[0] if len(options) == 1 else {"anyOf": options})
+
+
+def _responses(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
+    responses = {str(operation.status): _success(operation, schemas)}
+    for status in sorted({*_usual_errors(operation), *operation.errors}):
+        content = {JSON: {"schema": schemas.error}}
+        responses[str(status)] = {"description": HTTPStatus(status).phrase, "content": content}
+    return responses
+
+
+def _success(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
+    success: dict[str, Any] = {"description": HTTPStatus(operation.status).phrase}
+    schema = schemas.of(operation, "answer")
+    if schema is not None:
+        success["content"] = {JSON: {"schema": schema}}
+    if operation.scope is not None:
+        success["headers"] = {name: {"schema": {"type": "string"}} for name in _RATE_HEADERS}
+    return success
+
+
+def _usual_errors(operation: Operation) -> set[int]:
+    usual = set()
+    if operation.scope is not None:
+        usual |= {401, 403, 429}
+    if "query" in operation.hints or "body" in operation.hints:
+        usual.add(400)
+    if "body" in operation.hints:
+        usual |= {413, 415}
+    if "<" in operation.path:
+        usual.add(404)
+    return usual
+
+
+def _tag(path: str) -> str:
+    return next(tag for prefix, tag in TAGS.items() if path.startswith(prefix))

@@ -1,0 +1,206 @@
+"""HTTPS operations, declared by the signatures of the functions that serve them.
+
+    api = Api(bearer=keyring)
+
+    @api.put("/v1/webhookconfig/archive", Scope.CONFIGS_WRITE, status=204, errors=(404,))
+    def archive(caller: Caller, body: Entries) -> None: ...
+
+`query` and `body` are read into the models that they are annotated with, `caller` is who calls,
+every other parameter comes from the path, and what is returned is written as its annotation says.
+The same declarations make the OpenAPI document, which so costs nothing at run time
+(docs/decisions/0009-openapi.md).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from http import HTTPStatus
+from typing import Any, Protocol, get_type_hints
+from urllib.parse import unquote
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import TypeAdapter, ValidationError
+
+from shared.api import resolver
+from shared.api.body import parse_json
+from shared.api.resolver import Answer, Headers
+from shared.api.validation import invalid
+from shared.errors import FunnelhooksError, UnsupportedMediaTypeError
+from shared.model import Model
+from shared.workspaces.models import Caller, Scope
+
+MAX_BODY_BYTES = 256 * 1024
+
+Serve = Callable[..., Any]
+
+
+class Admission(Model):
+    """A caller that may go on, and what the answer says about its rate limit."""
+
+    caller: Caller
+    headers: dict[str, str]
+
+
+class Gate(Protocol):
+    def admit(self, headers: Mapping[str, str], scope: Scope) -> Admission:
+        """Raises what the caller is refused for: no key, no scope, too many requests."""
+        ...
+
+
+class RawBody(Model):
+    """For an operation that reads its body itself. Header names are in lower case."""
+
+    content: bytes
+    headers: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What a client must know of a call.
+
+    `security` names the gate that its caller must pass. `errors` are the statuses beside those that
+    every operation of its kind may answer. `accepts` describes a body that is taken raw.
+    """
+
+    method: str
+    path: str
+    scope: Scope | None
+    security: str
+    status: int
+    errors: tuple[int, ...]
+    omit_none: bool
+    accepts: Any
+    serve: Serve
+
+    @cached_property
+    def hints(self) -> dict[str, Any]:
+        return get_type_hints(self.serve, include_extras=True)
+
+    @cached_property
+    def writer(self) -> TypeAdapter[Any]:
+        return TypeAdapter(self.hints["return"])
+
+    @cached_property
+    def reader(self) -> TypeAdapter[Any]:
+        return TypeAdapter(self.hints["body"])
+
+
+class Api:
+    """The operations of a function, and the resolver that routes to them.
+
+    Gates are made when the first caller comes, not at import.
+    """
+
+    def __init__(self, **gates: Callable[[], Gate]) -> None:
+        self._gates = gates
+        self._app = resolver.new_app()
+        self.operations: list[Operation] = []
+
+    def handle(self, event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+        return resolver.resolve(self._app, event, context)
+
+    def get(self, path: str, scope: Scope | None = None, **about: Any) -> Callable[[Serve], Serve]:
+        return self._route("GET", path, scope, **about)
+
+    def post(self, path: str, scope: Scope | None = None, **about: Any) -> Callable[[Serve], Serve]:
+        return self._route("POST", path, scope, **about)
+
+    def put(self, path: str, scope: Scope | None = None, **about: Any) -> Callable[[Serve], Serve]:
+        return self._route("PUT", path, scope, **about)
+
+    def delete(
+        self, path: str, scope: Scope | None = None, **about: Any
+    ) -> Callable[[Serve], Serve]:
+        return self._route("DELETE", path, scope, **about)
+
+    def _route(
+        self,
+        method: str,
+        path: str,
+        scope: Scope | None,
+        security: str = "bearer",
+        status: int = 200,
+        errors: tuple[int, ...] = (),
+        omit_none: bool = False,
+        accepts: Any = None,
+    ) -> Callable[[Serve], Serve]:
+        def declare(serve: Serve) -> Serve:
+            operation = Operation(
+                method, path, scope, security, status, errors, omit_none, accepts, serve
+            )
+            self.operations.append(operation)
+            self._app.route(path, method)(self._served(operation))
+            return serve
+
+        return declare
+
+    def _served(self, operation: Operation) -> Callable[..., Answer]:
+        def serve(**parts: str) -> Answer:
+            path = {name: unquote(part) for name, part in parts.items()}
+            admission = self._admit(operation)
+            headers: Headers = {} if admission is None else {**admission.headers}
+            try:
+                arguments = path | self._arguments(operation, admission)
+                return _answer(operation, operation.serve(**arguments), headers)
+            except FunnelhooksError as error:
+                return _with(resolver.refused(error), headers)
+
+        return serve
+
+    def _arguments(self, operation: Operation, admission: Admission | None) -> dict[str, Any]:
+        arguments: dict[str, Any] = {}
+        if "caller" in operation.hints and admission is not None:
+            arguments["caller"] = admission.caller
+        if "query" in operation.hints:
+            arguments["query"] = self._query(operation.hints["query"])
+        if "body" in operation.hints:
+            arguments["body"] = self._body(operation)
+        return arguments
+
+    def _admit(self, operation: Operation) -> Admission | None:
+        if operation.scope is None:
+            return None
+        gate = self._gates[operation.security]()
+        return gate.admit(resolver.headers_of(self._app), operation.scope)
+
+    def _query(self, model: type[Model]) -> Model:
+        try:
+            return model.model_validate(dict(self._app.current_event.query_string_parameters))
+        except ValidationError as error:
+            raise invalid(error) from None
+
+    def _body(self, operation: Operation) -> Any:
+        headers, content = resolver.headers_of(self._app), resolver.body_of(self._app)
+        if operation.hints["body"] is RawBody:
+            return RawBody(content=content, headers=headers)
+        require_json(headers.get("content-type", JSON))
+        try:
+            return operation.reader.validate_python(parse_json(content, MAX_BODY_BYTES))
+        except ValidationError as error:
+            raise invalid(error) from None
+
+
+JSON = "application/json"
+
+
+def require_json(content_type: str) -> None:
+    if content_type.partition(";")[0].strip().lower() != JSON:
+        raise UnsupportedMediaTypeError("Send Content-Type: application/json.")
+
+
+def _answer(operation: Operation, result: Any, headers: Headers) -> Answer:
+    if isinstance(result, Response):
+        return _with(result, headers)
+    if result is None:
+        return Response(status_code=HTTPStatus.NO_CONTENT, body="", headers=headers)
+    text = operation.writer.dump_json(result, by_alias=True, exclude_none=operation.omit_none)
+    return Response(
+        status_code=operation.status, content_type=JSON, body=text.decode(), headers=headers
+    )
+
+
+def _with(answer: Answer, headers: Headers) -> Answer:
+    """What an answer says for itself goes before what is said of every answer."""
+    answer.headers = {**headers, **answer.headers}
+    return answer

@@ -1,0 +1,207 @@
+"""From what a FunnelFlux client saves to the stored config, and back to what it reads."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from shared import ids
+from shared.api.validation import invalid
+from shared.clock import MS_PER_S
+from shared.configs import funnelflux as wire
+from shared.configs.funnelflux import MASK
+from shared.configs.models import BasicAuth, ConfigName, OldSecret, Status, Trigger, WebhookConfig
+from shared.errors import InvalidError
+
+# Secrets that still sign beside the new one; an older one falls out early.
+MAX_OLD_SECRETS = 5
+MS_PER_HOUR = 3_600 * MS_PER_S
+
+_SECRET_NAME = re.compile(r"auth|token|secret|key|password|cookie|signature|credential", re.I)
+# What a duplicate never takes from its request.
+_PROTECTED = ("idWebhookConfig", "status", "webhookConfigName", "idCategory", "owner", "idOwner")
+
+_TRIGGER_FIELDS = {
+    "event_type": "eventType",
+    "funnel_id": "idFunnel",
+    "node_id": "idNode",
+    "traffic_source_id": "idTrafficSource",
+    "action_number": "actionNumber",
+}
+
+
+def created(
+    new: wire.WebhookConfig, workspace_id: str, now: int, like: WebhookConfig | None = None
+) -> WebhookConfig:
+    """What comes masked is taken from `like`, if there is such a config."""
+    return WebhookConfig(
+        **_saved(new) | {"headers": _unmasked(new.headers, like.headers if like else {})},
+        basic_auth=_basic_auth(new.basicAuth, like.basic_auth if like else None),
+        workspace_id=workspace_id,
+        secret=ids.new_signing_secret(),
+        created_at=now,
+        updated_at=now,
+        deleted_at=now if new.status is Status.DELETED else None,
+    )
+
+
+def replaced(old: WebhookConfig, new: wire.WebhookConfig, now: int) -> WebhookConfig:
+    """A full replace, but a secret that is left out or comes back masked stays."""
+    return _changed(
+        old,
+        now,
+        **_saved(new)
+        | {
+            "headers": _unmasked(new.headers, old.headers),
+            "basic_auth": _basic_auth(new.basicAuth, old.basic_auth),
+            "deleted_at": now if new.status is Status.DELETED else None,
+        },
+    )
+
+
+def deleted(old: WebhookConfig, now: int) -> WebhookConfig:
+    return _changed(old, now, status=Status.DELETED, deleted_at=now)
+
+
+def rotated(old: WebhookConfig, overlap_hours: int, now: int) -> WebhookConfig:
+    """A new secret; the old ones sign beside it until their time is over."""
+    until = now + overlap_hours * MS_PER_HOUR
+    signing = [known for known in old.old_secrets if known.signs_until > now]
+    if overlap_hours:
+        signing.insert(0, OldSecret(secret=old.secret, signs_until=until))
+    return _changed(
+        old, now, secret=ids.new_signing_secret(), old_secrets=tuple(signing[:MAX_OLD_SECRETS])
+    )
+
+
+def duplicated(
+    source: WebhookConfig, request: wire.DuplicateRequest, now: int
+) -> tuple[wire.WebhookConfig, WebhookConfig]:
+    """As if the source's own fields, with `bodyUpdates` over them, were saved under a new id."""
+    updates = {k: v for k, v in request.bodyUpdates.items() if k not in _PROTECTED}
+    own = _read_back(source)
+    merged = own | updates
+    merged |= {
+        "idWebhookConfig": ids.new_asset_id(now),
+        "webhookConfigName": request.name,
+        "idCategory": request.parentId or source.category_id,
+        "status": Status.ACTIVE,
+    }
+    try:
+        new = wire.WebhookConfig.model_validate(merged)
+    except ValidationError as error:
+        raise invalid(error) from None
+    return new, created(new, source.workspace_id, now, like=source)
+
+
+def short(config: ConfigName, category_names: Mapping[str, str]) -> wire.WebhookConfigInfo:
+    return wire.WebhookConfigInfo(
+        idWebhookConfig=config.id,
+        webhookConfigName=config.name,
+        status=config.status,
+        targetType=config.target_type,
+        enabled=config.enabled,
+        idCategory=config.category_id,
+        categoryName=category_names.get(config.category_id, ""),
+    )
+
+
+def full(config: WebhookConfig, warnings: Sequence[str]) -> wire.WebhookConfigRead:
+    basic = config.basic_auth
+    return wire.WebhookConfigRead(
+        **_shown(config),
+        status=config.status,
+        headers={name: _masked(name, value) for name, value in config.headers.items()},
+        basicAuth=basic and wire.WebhookBasicAuthRead(username=basic.username),
+        warnings=tuple(warnings),
+        createdAt=config.created_at,
+        updatedAt=config.updated_at,
+    )
+
+
+def _changed(old: WebhookConfig, now: int, **changes: Any) -> WebhookConfig:
+    return old.model_copy(update={**changes, "updated_at": now, "version": old.version + 1})
+
+
+def _saved(new: wire.WebhookConfig) -> dict[str, Any]:
+    """The fields that are taken as they come."""
+    return {
+        "id": new.idWebhookConfig,
+        "name": new.webhookConfigName,
+        "description": new.description,
+        "category_id": new.idCategory,
+        "status": new.status,
+        "enabled": new.enabled,
+        "target_type": new.targetType,
+        "url": new.url,
+        "headers": new.headers,
+        "triggers": tuple(_trigger(trigger) for trigger in new.triggers),
+        "retry_schedule": None if new.retrySchedule is None else tuple(new.retrySchedule),
+        "rate_limit_per_second": new.rateLimitPerSecond,
+        "timeout_s": new.timeoutSeconds,
+        "aws_iam_auth": new.awsIamAuth,
+    }
+
+
+def _shown(config: WebhookConfig) -> dict[str, Any]:
+    """The fields that are shown as they were saved."""
+    return {
+        "idWebhookConfig": config.id,
+        "webhookConfigName": config.name,
+        "description": config.description,
+        "idCategory": config.category_id,
+        "enabled": config.enabled,
+        "targetType": config.target_type,
+        "url": config.url,
+        "triggers": tuple(_wire_trigger(trigger) for trigger in config.triggers),
+        "retrySchedule": config.retry_schedule,
+        "rateLimitPerSecond": config.rate_limit_per_second,
+        "timeoutSeconds": config.timeout_s,
+        "awsIamAuth": config.aws_iam_auth,
+    }
+
+
+def _read_back(config: WebhookConfig) -> dict[str, Any]:
+    """What a client that knew the secrets would save to make the same config."""
+    basic = config.basic_auth
+    return _shown(config) | {
+        "headers": config.headers,
+        "basicAuth": basic and wire.WebhookBasicAuth(**basic.model_dump()),
+    }
+
+
+def _trigger(trigger: wire.WebhookTrigger) -> Trigger:
+    values = {ours: getattr(trigger, theirs) for ours, theirs in _TRIGGER_FIELDS.items()}
+    return Trigger(**values | {"event_type": trigger.eventType.value})
+
+
+def _wire_trigger(trigger: Trigger) -> wire.WebhookTrigger:
+    values = {theirs: getattr(trigger, ours) for ours, theirs in _TRIGGER_FIELDS.items()}
+    return wire.WebhookTrigger.model_validate(values)
+
+
+def _masked(name: str, value: str) -> str:
+    return MASK if _SECRET_NAME.search(name) else value
+
+
+def _unmasked(new: Mapping[str, str], old: Mapping[str, str]) -> dict[str, str]:
+    stored = {name.lower(): value for name, value in old.items()}
+    unmasked = {}
+    for name, value in new.items():
+        if value == MASK and name.lower() not in stored:
+            raise InvalidError.at(
+                f"headers.{name}", f"{MASK} stands for a stored value, and none is stored"
+            )
+        unmasked[name] = stored[name.lower()] if value == MASK else value
+    return unmasked
+
+
+def _basic_auth(new: wire.WebhookBasicAuth | None, old: BasicAuth | None) -> BasicAuth | None:
+    if new is None:
+        return None
+    if new.password is not None and new.password != MASK:
+        return BasicAuth(username=new.username, password=new.password)
+    if old is None:
+        raise InvalidError.at("basicAuth.password", "is required, because none is stored")
+    return BasicAuth(username=new.username, password=old.password)

@@ -1,0 +1,102 @@
+"""Deliveries, and events with theirs, as the API shows them."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from shared.clock import Timestamp
+from shared.delivery.models import Attempt, Delivery, Origin, Reason, State
+from shared.delivery.sender import Cause, Timings
+from shared.events.models import Event
+from shared.events.views import EventSummary
+from shared.model import Model
+
+
+class DeliverySummary(Model):
+    """`attempt` is the number of the latest attempt that was begun."""
+
+    request_id: str
+    event_id: str
+    event_type: str
+    config_id: str
+    state: State
+    reason: Reason | None = None
+    attempt: int
+    status_code: int | None = None
+    created_at: Timestamp
+    next_attempt_at: Timestamp | None = None
+    settled_at: Timestamp | None = None
+
+
+class DeliveryPage(Model):
+    data: tuple[DeliverySummary, ...]
+    next_cursor: str | None
+
+
+class AttemptRead(Model):
+    number: int
+    trigger: Origin
+    started_at: Timestamp
+    succeeded: bool
+    status_code: int | None
+    cause: Cause | None
+    detail: str | None
+    address: str | None
+    timings_ms: Timings
+    response_excerpt: str | None
+    next_wait_ms: int | None
+
+
+class DeliveryRead(DeliverySummary):
+    attempts: tuple[AttemptRead, ...]
+
+
+class EventRead(EventSummary):
+    """`payload` is what happened, as it came in."""
+
+    occurred_at: Timestamp
+    webhook_config_ids: tuple[str, ...]
+    payload: dict[str, Any]
+    deliveries: tuple[DeliveryRead, ...]
+
+
+def full(delivery: Delivery) -> DeliveryRead:
+    attempts = tuple(_attempt(attempt) for attempt in delivery.attempts)
+    return DeliveryRead(**_shown(delivery.model_dump(mode="json")), attempts=attempts)
+
+
+def summary(values: Mapping[str, Any]) -> DeliverySummary:
+    """From the attributes that the indexes hold, or those of a delivery."""
+    return DeliverySummary(**_shown(values))
+
+
+def event_with(event: Event, deliveries: tuple[DeliveryRead, ...]) -> EventRead:
+    return EventRead(
+        event_id=event.event_id,
+        event_type=event.event_type,
+        accepted_at=event.accepted_at,
+        occurred_at=event.occurred_at,
+        webhook_config_ids=event.config_ids,
+        payload=json.loads(event.payload),
+        deliveries=deliveries,
+    )
+
+
+def _shown(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: values[name] for name in DeliverySummary.model_fields if name in values}
+
+
+def _attempt(attempt: Attempt) -> AttemptRead:
+    return AttemptRead(
+        number=attempt.number,
+        trigger=attempt.trigger,
+        started_at=attempt.started_at,
+        succeeded=attempt.succeeded,
+        status_code=attempt.status_code,
+        cause=attempt.cause,
+        detail=attempt.detail or None,
+        address=attempt.address,
+        timings_ms=attempt.timings,
+        response_excerpt=attempt.excerpt or None,
+        next_wait_ms=attempt.next_wait_ms,
+    )
