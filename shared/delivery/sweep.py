@@ -70,7 +70,7 @@ class Sweep:
                 last -= 1  # the next page may begin within the same millisecond
                 break
             begun += sum(self._begin_lost(event) for event in self._wake.events(page))
-            last = page[-1].wake_at if page else last
+            last = page[-1].wake_at
         if last > start:
             self._wake.save_read_to(shard, last)
         return begun

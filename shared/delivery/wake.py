@@ -58,7 +58,8 @@ class WakeIndex:
             PaginationConfig={"PageSize": 100},
         )
         for page in found:
-            yield [_entry(from_item(item)) for item in page["Items"]]
+            if page["Items"]:
+                yield [_entry(from_item(item)) for item in page["Items"]]
 
     def push_back(self, entry: Entry, now: int) -> Delivery | None:
         """The delivery, if it still waits; the index holds it on, in case it is lost again."""

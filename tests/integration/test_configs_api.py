@@ -76,6 +76,12 @@ class TestCreating:
         assert reply.status == 400
         assert reply.body["error"]["fields"][0]["path"] == "url"
 
+    def test_may_begin_with_a_draft_that_has_no_url_yet(self, world: World) -> None:
+        reply = save(world, url="", enabled=False)
+
+        assert reply.status == 201
+        assert find(world).body["url"] == ""
+
     @pytest.mark.parametrize("body", ["", "{", "[]", "null"])
     def test_from_no_object_is_a_400(self, world: World, body: str) -> None:
         assert world.call("POST", "/v1/webhookconfig/save", body).status == 400
