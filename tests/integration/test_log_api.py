@@ -121,6 +121,14 @@ class TestTheListOfEvents:
 
         assert found == wanted[::-1]
 
+    def test_fills_a_page_past_those_of_other_types(self, world: World) -> None:
+        wanted = send(world, 2, "action", event_type="on_action")
+        send(world, 5)
+
+        page = world.get("/v1/events", event_type="on_action", limit="2").body
+
+        assert ids(page["data"]) == wanted[::-1]
+
     def test_gives_up_a_page_after_some_rounds_and_goes_on_from_there(self, world: World) -> None:
         wanted = send(world, 1, "action", event_type="on_action")
         send(world, 12)
