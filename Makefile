@@ -101,6 +101,7 @@ check: setup ## Lint, format, types, template
 	@$(RUN) ruff check .
 	@$(RUN) ruff format --check .
 	@$(RUN) mypy
+	@$(RUN) mypy --python-version 3.13 functions shared
 	@$(TOOLS)/sam/bin/python $(TOOLS)/sam/bin/cfn-lint template.yaml
 	@AWS_DEFAULT_REGION=us-east-1 $(SAM) validate --lint
 
