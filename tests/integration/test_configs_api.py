@@ -385,3 +385,16 @@ class TestAnAddress:
         reply = world.call("GET", "/health", headers={"authorization": ""})
 
         assert reply.body == {"status": "ok", "version": VERSION}
+
+    def test_of_the_document_is_public(self, world: World) -> None:
+        reply = world.call("GET", "/openapi.json", headers={"authorization": ""})
+
+        assert reply.status == 200
+        assert reply.body["info"]["version"] == VERSION
+
+    def test_of_its_page_is_public_and_loads_nothing_from_elsewhere(self, world: World) -> None:
+        reply = world.call("GET", "/docs/", headers={"authorization": ""})
+
+        assert (reply.status, reply.headers["Content-Type"]) == (200, "text/html")
+        assert reply.headers["Content-Security-Policy"].startswith("default-src 'none'")
+        assert "/v1/webhookconfig/find/byIds" in reply.body
