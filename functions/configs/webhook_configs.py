@@ -153,9 +153,12 @@ def _check(caller: Caller, new: wire.WebhookConfig) -> None:
         if new.url:
             placeholders.check(new.url)
             check_url(placeholders.without(new.url), policy())
-        targets.check(new.targetType, new.url, new.awsIamAuth)
     except ValueError as error:
         raise InvalidError.at("url", str(error)) from None
+    try:
+        targets.check(new.targetType, new.url, new.awsIamAuth)
+    except ValueError as error:
+        raise InvalidError.at("awsIamAuth", str(error)) from None
 
 
 def _check_category(caller: Caller, category_id: str) -> None:

@@ -49,6 +49,7 @@ class ActionAccepted(Model):
     errors=(409,),
     omit_none=True,
     accepts=TrackingEvent | ResourceEvent | Batch,
+    reads=("Idempotency-Key",),
 )
 def accept_events(caller: Caller, body: RawBody) -> Accepted | Results:
     """Accept one event, or up to 100, each answered by itself.

@@ -47,6 +47,7 @@ SCHEMES = {
     },
 }
 _RATE_HEADERS = ("X-RateLimit-Limit", "X-RateLimit-Remaining")
+_ERROR_HEADERS = {401: "WWW-Authenticate", 429: "Retry-After"}
 
 
 def document(operations: Sequence[Operation]) -> dict[str, Any]:
@@ -122,10 +123,18 @@ def _described(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
         scope = f"Needs the scope `{operation.scope}`."
         described["description"] = f"{rest}\n\n{scope}".strip()
         described["security"] = [SECURITY[operation.security]]
-    if parameters := [*_path_parameters(operation), *_query_parameters(operation, schemas)]:
+    parameters = [
+        *_path_parameters(operation),
+        *_query_parameters(operation, schemas),
+        *_header_parameters(operation),
+    ]
+    if parameters:
         described["parameters"] = parameters
     if (body := schemas.of(operation, "body")) is not None:
-        described["requestBody"] = {"required": True, "content": {JSON: {"schema": body}}}
+        described["requestBody"] = {
+            "required": operation.needs_body,
+            "content": {JSON: {"schema": body}},
+        }
     return described
 
 
@@ -147,6 +156,12 @@ def _query_parameters(operation: Operation, schemas: _Schemas) -> list[dict[str,
     ]
 
 
+def _header_parameters(operation: Operation) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "in": "header", "schema": {"type": "string"}} for name in operation.reads
+    ]
+
+
 def _unnamed(schema: dict[str, Any]) -> dict[str, Any]:
     """A query cannot say null: what may be left out is left out."""
     options = [option for option in schema.get("anyOf", []) if option != {"type": "null"}]
@@ -163,6 +178,9 @@ def _responses(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
     for status in sorted({*_usual_errors(operation), *operation.errors}):
         content = {JSON: {"schema": schemas.error}}
         responses[str(status)] = {"description": HTTPStatus(status).phrase, "content": content}
+        if status in _ERROR_HEADERS:
+            header = {_ERROR_HEADERS[status]: {"schema": {"type": "string"}}}
+            responses[str(status)]["headers"] = header
     return responses
 
 

@@ -60,7 +60,8 @@ class Operation:
     """What a client must know of a call.
 
     `security` names the gate that its caller must pass. `errors` are the statuses beside those that
-    every operation of its kind may answer. `accepts` describes a body that is taken raw.
+    every operation of its kind may answer. `accepts` describes a body that is taken raw, `reads`
+    are headers of the request that it heeds.
     """
 
     method: str
@@ -71,6 +72,7 @@ class Operation:
     errors: tuple[int, ...]
     omit_none: bool
     accepts: Any
+    reads: tuple[str, ...]
     serve: Serve
 
     @cached_property
@@ -80,6 +82,12 @@ class Operation:
     @cached_property
     def writer(self) -> TypeAdapter[Any]:
         return TypeAdapter(self.hints["return"])
+
+    @cached_property
+    def needs_body(self) -> bool:
+        """A body of which everything may be left out may itself be left out."""
+        fields = getattr(self.hints["body"], "model_fields", None)
+        return not fields or any(field.is_required() for field in fields.values())
 
     @cached_property
     def reader(self) -> TypeAdapter[Any]:
@@ -124,10 +132,11 @@ class Api:
         errors: tuple[int, ...] = (),
         omit_none: bool = False,
         accepts: Any = None,
+        reads: tuple[str, ...] = (),
     ) -> Callable[[Serve], Serve]:
         def declare(serve: Serve) -> Serve:
             operation = Operation(
-                method, path, scope, security, status, errors, omit_none, accepts, serve
+                method, path, scope, security, status, errors, omit_none, accepts, reads, serve
             )
             self.operations.append(operation)
             self._app.route(path, method)(self._served(operation))
@@ -174,6 +183,8 @@ class Api:
         headers, content = resolver.headers_of(self._app), resolver.body_of(self._app)
         if operation.hints["body"] is RawBody:
             return RawBody(content=content, headers=headers)
+        if not content and not operation.needs_body:
+            content = b"{}"
         require_json(headers.get("content-type", JSON))
         try:
             return operation.reader.validate_python(parse_json(content, MAX_BODY_BYTES))

@@ -366,6 +366,11 @@ class TestARotatedSecret:
         assert config.secret.startswith("whsec_")
         assert (old.secret, old.signs_until) == (crm, world.clock() + 24 * HOUR_MS)
 
+    def test_needs_no_body(self, world: World, crm: str) -> None:
+        path = f"{PATH}/rotate-secret"
+
+        assert world.call("POST", path, "", query={"idWebhookConfig": "crm"}).status == 200
+
     @pytest.mark.parametrize("hours", [1, 168])
     def test_overlaps_for_as_long_as_is_asked(self, world: World, crm: str, hours: int) -> None:
         rotate(world, overlapHours=hours)

@@ -303,3 +303,11 @@ class TestADeclaration:
 
         assert look["responses"].keys() == {"200"}
         assert not {"security", "parameters", "requestBody", "description"} & look.keys()
+
+
+def test_headers_that_a_client_may_send_or_will_get_are_described() -> None:
+    operation = the_document()["paths"]["/v1/events"]["post"]
+
+    assert [parameter["name"] for parameter in operation["parameters"]] == ["Idempotency-Key"]
+    assert "Retry-After" in operation["responses"]["429"]["headers"]
+    assert "WWW-Authenticate" in operation["responses"]["401"]["headers"]

@@ -96,6 +96,11 @@ def either(body: Body | list[Body]) -> int:
     return len(body) if isinstance(body, list) else 1
 
 
+@api.post("/optional", Scope.EVENTS_WRITE)
+def optional(body: Query) -> int:
+    return body.size
+
+
 @api.get("/own", Scope.CONFIGS_READ, status=200)
 def own() -> Answer:
     return answer(202, Body(name="own"))
@@ -246,6 +251,10 @@ class TestABody:
 
         assert (reply.status, reply.code) == (400, "invalid")
         assert served == []
+
+    @pytest.mark.parametrize("body", ["", "{}"])
+    def test_of_which_everything_may_be_left_out_may_be_left_out(self, body: str) -> None:
+        assert call("POST", "/optional", body).body == Query().size
 
     def test_names_every_wrong_field(self) -> None:
         reply = call("PUT", "/nothing", {"colour": "red"})
