@@ -19,6 +19,7 @@ MAX_OLD_SECRETS = 5
 MS_PER_HOUR = 3_600 * MS_PER_S
 
 _SECRET_NAME = re.compile(r"auth|token|secret|key|password|cookie|signature|credential", re.I)
+_SECRET_VALUE = re.compile(r"(bearer|basic|token)\s|eyJ[\w-]+\.|(sk|pk|whsec|fh)_", re.I)
 # What a duplicate never takes from its request.
 _PROTECTED = ("idWebhookConfig", "status", "webhookConfigName", "idCategory", "owner", "idOwner")
 
@@ -182,7 +183,7 @@ def _wire_trigger(trigger: Trigger) -> wire.WebhookTrigger:
 
 
 def _masked(name: str, value: str) -> str:
-    return MASK if _SECRET_NAME.search(name) else value
+    return MASK if _SECRET_NAME.search(name) or _SECRET_VALUE.match(value) else value
 
 
 def _unmasked(new: Mapping[str, str], old: Mapping[str, str]) -> dict[str, str]:

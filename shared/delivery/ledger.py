@@ -62,12 +62,12 @@ class Ledger:
 
         `event` is needed for the first attempt, which makes the delivery.
         """
-        until = now + LEASE_MS
+        until, lease = now + LEASE_MS, ids.new_lease()
         update = Update().set(
             {
                 "state": State.SENDING,
                 "attempt": pointer.attempt,
-                "lease": ids.new_lease(),
+                "lease": lease,
                 "lease_until": until,
             }
         )
@@ -78,7 +78,7 @@ class Ledger:
         try:
             return self._update(pointer.workspace_id, pointer.request_id, update)
         except ClientError as error:
-            return _why_not(error, pointer.attempt, now)
+            return _why_not(error, pointer.attempt, lease, now)
 
     def set_aside(
         self, pointer: Pointer, event: Event | None, state: State, reason: Reason, now: int
@@ -141,7 +141,11 @@ class Ledger:
             .append("attempts", _compact(attempt))
             .when(_HOLDER, {"sending": State.SENDING, "lease": delivery.lease})
         )
-        return self._try(delivery.workspace_id, delivery.request_id, update)
+        try:
+            self._update(delivery.workspace_id, delivery.request_id, update)
+        except ClientError as error:
+            return _is_recorded(error, attempt)
+        return True
 
     def _born(self, update: Update, pointer: Pointer, event: Event | None, now: int) -> Update:
         update.set({"expires_at": self._expires_at(now)})
@@ -224,12 +228,27 @@ def _claimable(attempt: int, now: int) -> tuple[str, dict[str, Any]]:
     return _LATER, values | waiting
 
 
-def _why_not(error: ClientError, attempt: int, now: int) -> NotDue | None:
+def _why_not(error: ClientError, attempt: int, lease: str, now: int) -> Delivery | NotDue | None:
+    """Our own lease stands there if the answer to the write was lost and the write repeated."""
     _expect_condition(error)
-    old = delivery_from(from_item(error.response["Item"])) if "Item" in error.response else None  # type: ignore[typeddict-item]
+    old = _old(error)
+    if old is not None and old.lease == lease:
+        return old
     if old is None or old.state is not State.WAITING or old.attempt != attempt - 1:
         return None
     return NotDue(wait_ms=(old.next_attempt_at or now) - now)
+
+
+def _is_recorded(error: ClientError, attempt: Attempt) -> bool:
+    """Whether the refused write had been made before, and only its answer was lost."""
+    _expect_condition(error)
+    known = _old(error)
+    return known is not None and attempt in known.attempts
+
+
+def _old(error: ClientError) -> Delivery | None:
+    item = error.response.get("Item")
+    return None if item is None else delivery_from(from_item(item))  # type: ignore[arg-type]
 
 
 def _expect_condition(error: ClientError) -> None:

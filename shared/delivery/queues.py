@@ -59,5 +59,5 @@ def _entry(number: int, pointer: Pointer, delay_ms: int) -> "SendMessageBatchReq
         "Id": str(number),
         "MessageBody": pointer.model_dump_json(),
         "DelaySeconds": delay_s(delay_ms),
-        "MessageGroupId": pointer.config_id,
+        "MessageGroupId": f"{pointer.workspace_id}.{pointer.config_id}",
     }

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
+# Events of a page are held in memory, for every shard at a time; each may have 256 KiB.
+PAGE = 10
+
+
 class Entry(Model):
     pk: str
     sk: str
@@ -48,6 +52,8 @@ class WakeIndex:
 
     def pages(self, shard: str, after: int, until: int) -> Iterator[list[Entry]]:
         """What should have moved after `after` and up to `until`, oldest first."""
+        if until <= after:  # the clock was set back
+            return
         found = self._dynamodb.get_paginator("query").paginate(
             TableName=self._events,
             IndexName="wake",
@@ -55,7 +61,7 @@ class WakeIndex:
             ExpressionAttributeValues=to_item(
                 {":shard": shard, ":from": after + 1, ":until": until}
             ),
-            PaginationConfig={"PageSize": 100},
+            PaginationConfig={"PageSize": PAGE},
         )
         for page in found:
             if page["Items"]:

@@ -60,6 +60,8 @@ class LogReader:
         self._table = table
 
     def page(self, log: Log, window: Window) -> Page:
+        if window.until < window.since:  # DynamoDB refuses such bounds
+            return Page(items=(), cursor=None)
         request = self._request(log, window)
         if window.cursor is not None:
             request["ExclusiveStartKey"] = to_item(_start(log, read_cursor(window.cursor)))

@@ -208,6 +208,42 @@ class TestALease:
         assert world.delivery_item(event_id) == before
 
 
+class TestAWriteWhoseAnswerIsLost:
+    """botocore makes it again, and the second one meets what the first one wrote."""
+
+    def test_still_claims(
+        self, world: World, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        event_id = world.send()
+        twice(monkeypatch)
+
+        claimed = claim(world, ledger, event_id)
+
+        assert claimed.state is State.SENDING
+        assert ledger.delivered(claimed, attempt(), world.clock())
+
+    @pytest.mark.parametrize("settle", ["delivered", "failed", "waiting"])
+    def test_still_settles(
+        self, world: World, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, settle: str
+    ) -> None:
+        claimed = claim(world, ledger, world.send())
+        twice(monkeypatch)
+
+        late = (Reason.ATTEMPT_FAILED, 0) if settle == "waiting" else ()
+
+        assert getattr(ledger, settle)(claimed, attempt(), *late, world.clock()) is True
+
+
+def twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    once = Ledger._update
+
+    def again(ledger: Ledger, *request: Any) -> Delivery:
+        once(ledger, *request)
+        return once(ledger, *request)
+
+    monkeypatch.setattr(Ledger, "_update", again)
+
+
 class TestAWorkerThatTakesOver:
     @pytest.mark.parametrize("status", [200, 500])
     def test_sends_the_same_ids_and_the_same_bytes(

@@ -7,7 +7,7 @@ import pytest
 
 from shared.delivery.sender import Sender
 from shared.delivery.sweep import Sweep
-from shared.delivery.wake import Entry, WakeIndex
+from shared.delivery.wake import PAGE, Entry, WakeIndex
 from shared.events import keys
 from shared.events.models import Event
 from shared.ids import event_key
@@ -299,7 +299,7 @@ def send_to_one_shard(world: World, count: int) -> str:
 
 
 class TestASweepOfMoreThanAPage:
-    COUNT = 101
+    COUNT = PAGE + 1
 
     def test_begins_every_event(self, world: World) -> None:
         world.make_config("http://127.0.0.1:9/in")
@@ -330,9 +330,9 @@ class TestASweepOfMoreThanAPage:
         world.context.remaining_ms = 30_000
         world.sweep()
 
-        # The hundredth is looked at again: others may have been accepted in its millisecond.
-        assert looked == [100, 2]
-        assert stopped_at == NOW + 100 - 1 + REPAIR_S * 1000
+        # The last of a page is looked at again: others may have been accepted in its millisecond.
+        assert looked == [PAGE, 2]
+        assert stopped_at == NOW + PAGE - 1 + REPAIR_S * 1000
         assert world.sweep_cursors()[shard] == NOW + self.COUNT + REPAIR_S * 1000
 
 

@@ -270,7 +270,7 @@ class TestEventSources:
         bounds = {name: s.get("ScalingConfig") for name, s in template.events("SQS")}
 
         assert bounds["RetryFunction"] == {"MaximumConcurrency": {"Ref": "RetryConcurrency"}}
-        assert bounds["DispatchFunction"] is None
+        assert bounds["DispatchFunction"] == {"MaximumConcurrency": {"Ref": "DispatchConcurrency"}}
 
     def test_of_the_stream_ends_for_every_record(self, template: Template) -> None:
         ((name, stream),) = template.events("DynamoDB")

@@ -46,12 +46,14 @@ class TestAMessage:
         }
         assert entry["DelaySeconds"] == 2
 
-    def test_is_grouped_by_its_config(self) -> None:
+    def test_is_grouped_by_its_workspace_and_config(self) -> None:
         sqs = FakeSqs()
 
         queue(sqs).send([factories.pointer("crm"), factories.pointer("mail")])
 
-        assert [entry["MessageGroupId"] for entry in sqs.batches[0]] == ["crm", "mail"]
+        workspace_id = factories.pointer().workspace_id
+        groups = [entry["MessageGroupId"] for entry in sqs.batches[0]]
+        assert groups == [f"{workspace_id}.crm", f"{workspace_id}.mail"]
 
     def test_is_read_back_as_it_was_sent(self) -> None:
         sqs, pointer = FakeSqs(), factories.pointer()
