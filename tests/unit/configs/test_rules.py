@@ -214,3 +214,10 @@ class TestARead:
 
     def test_has_no_schedule_or_auth_unless_the_config_has_one(self) -> None:
         assert not {"retrySchedule", "basicAuth"} & shown(created()).keys()
+
+
+@pytest.mark.parametrize("value", ["Bearer abc", "basic dXNlcg==", "eyJhbGciOi.e30.x", "sk_live_1"])
+def test_a_value_that_looks_like_a_credential_is_masked_under_any_name(value: str) -> None:
+    config = factories.config(headers={"X-Access": value, "X-Source": "basically public"})
+
+    assert rules.full(config, ()).headers == {"X-Access": MASK, "X-Source": "basically public"}
