@@ -127,7 +127,7 @@ class Courier:
         else:
             settled = self._ledger.waiting(delivery, attempt, reason, now + wait_ms, now)
             if settled and not is_parked(now + wait_ms, now):
-                self._retries.send([_next(delivery)], wait_ms)
+                self._retries.send([delivery.pointer(delivery.attempt + 1)], wait_ms)
         _log(delivery, attempt, settled)
 
     def _wait(
@@ -182,15 +182,6 @@ def _attempt_of(
 def _detail(answer: Answer) -> str:
     redirected = answer.status_code is not None and 300 <= answer.status_code <= 399
     return answer.detail or ("Redirects are not followed" if redirected else "")
-
-
-def _next(delivery: Delivery) -> Pointer:
-    return Pointer(
-        workspace_id=delivery.workspace_id,
-        config_id=delivery.config_id,
-        request_id=delivery.request_id,
-        attempt=delivery.attempt + 1,
-    )
 
 
 def _ids(pointer: Pointer) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from enum import StrEnum
 from uuid import UUID
 
+from shared.delivery.queues import Pointer
 from shared.delivery.sender import Cause, Timings
 from shared.model import Model
 
@@ -72,3 +73,11 @@ class Delivery(Model):
     settled_at: int | None = None
     lease: str | None = None
     lease_until: int | None = None
+
+    def pointer(self, attempt: int) -> Pointer:
+        return Pointer(
+            workspace_id=self.workspace_id,
+            config_id=self.config_id,
+            request_id=self.request_id,
+            attempt=attempt,
+        )

@@ -89,10 +89,6 @@ class Sweep:
 
 
 def _next(delivery: Delivery) -> Pointer:
-    sending = delivery.state is State.SENDING
-    return Pointer(
-        workspace_id=delivery.workspace_id,
-        config_id=delivery.config_id,
-        request_id=delivery.request_id,
-        attempt=delivery.attempt if sending else delivery.attempt + 1,
-    )
+    """An attempt that was begun and has no outcome is made again."""
+    was_begun = delivery.state is State.SENDING
+    return delivery.pointer(delivery.attempt if was_begun else delivery.attempt + 1)
