@@ -21,7 +21,7 @@ export UV_PYTHON_DOWNLOADS := never
 FUNCTION_PYTHON ?= 3.13
 FUNCTION_PLATFORM ?= aarch64-manylinux_2_28
 
-.PHONY: help setup lock up down status logs demo test openapi check format build deploy bootstrap clean \
+.PHONY: help setup lock up down status logs demo test openapi schema check format build deploy bootstrap clean \
 	dependencies
 
 help: ## List the targets
@@ -114,6 +114,9 @@ TESTS = $(filter-out tests/__pycache__/ tests/local/ tests/stack/,$(wildcard tes
 
 openapi: .venv/.stamp ## Write shared/api/openapi.json from the declared operations
 	@$(RUN) tests.local.openapi
+
+schema: .venv/.stamp ## Write the JSON Schema of the payload contract from its models
+	@$(RUN) tests.local.schema
 
 test: check ## All checks and all tests; a local stack of their own serves the stack tests
 	@FUNNELHOOKS_STATE=.local/test $(RUN) pytest $(TESTS)

@@ -6,6 +6,7 @@ receiver quotes, and no index is paid for (docs/decisions/0003-request-ids.md).
 
 import base64
 import hashlib
+import json
 import secrets
 import string
 import uuid
@@ -37,6 +38,11 @@ def new_asset_id(now_ms: int) -> str:
 
 def new_event_id() -> str:
     return str(uuid.uuid4())
+
+
+def natural_event_id(*parts: str) -> str:
+    """The same for the same parts; it shows none of them, for they may be personal."""
+    return sha256_hex(json.dumps(parts))[:32]
 
 
 def new_workspace_id() -> str:

@@ -1,4 +1,4 @@
-"""What anybody may read: health, the OpenAPI document, and a page that shows it."""
+"""What anybody may read: health, the OpenAPI document and its page, the schema of payloads."""
 
 from functools import cache
 from pathlib import Path
@@ -11,12 +11,14 @@ from shared.api.resolver import Answer
 from shared.model import Model
 from shared.version import VERSION
 
-OPENAPI = Path(__file__).parents[2] / "shared" / "api" / "openapi.json"
+SHARED = Path(__file__).parents[2] / "shared"
+OPENAPI = SHARED / "api" / "openapi.json"
+PAYLOAD_SCHEMA = SHARED / "dialects" / "webhook-outbound-payload-v1.schema.json"
+_CACHED: dict[str, str | list[str]] = {"Cache-Control": "public, max-age=300"}
 # The page's own script and style, and nothing from elsewhere.
-_PAGE_HEADERS: dict[str, str | list[str]] = {
+_PAGE_HEADERS: dict[str, str | list[str]] = _CACHED | {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:;"
     " script-src 'unsafe-inline'; connect-src 'self'; base-uri 'none'; form-action 'none'",
-    "Cache-Control": "public, max-age=300",
 }
 
 
@@ -41,6 +43,13 @@ def openapi() -> Answer:
 def docs() -> Answer:
     """This document, as a page that can also send requests."""
     return Response(200, content_type="text/html", body=_page(), headers=_PAGE_HEADERS)
+
+
+@api.get("/schemas/webhook-outbound-payload-v1.schema.json")
+def payload_schema() -> Answer:
+    """The JSON Schema (2020-12) of what webhooks in FunnelFlux's dialect carry."""
+    schema = PAYLOAD_SCHEMA.read_text()
+    return Response(200, content_type="application/schema+json", body=schema, headers=_CACHED)
 
 
 @cache

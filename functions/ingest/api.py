@@ -54,7 +54,9 @@ class ActionAccepted(Model):
 def accept_events(caller: Caller, body: RawBody) -> Accepted | Results:
     """Accept one event, or up to 100, each answered by itself.
 
-    The header Idempotency-Key is another way to give one event its event_id.
+    The header Idempotency-Key is another way to give one event its event_id. Without either, a
+    conversion is known by its conversion_id, a custom event by its custom_event_id, and what
+    happens in the flow by its hit and node.
     """
     require_json(body.headers.get("content-type", "application/json"))
     idempotency_key = body.headers.get("idempotency-key")

@@ -66,8 +66,9 @@ def accept(values: Any, workspace_id: str, event_id: str | None = None) -> str:
         raise TooLargeError(f"The event has {size} bytes, the limit is {intake.MAX_EVENT_BYTES}.")
     if store().add(event) not in (None, event.fingerprint):
         raise ConflictError(
-            f"The event id {event.event_id} is taken by an event with another body. "
-            "Send the same body to repeat it, or another id."
+            f"The event id {event.event_id} is taken by an event with another body. Send the same "
+            "body to repeat it, or another id; an event that carries none is known by its "
+            "conversion_id, its custom_event_id, or its hit and node."
         )
     return event.event_id
 

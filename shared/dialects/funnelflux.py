@@ -4,7 +4,6 @@ Source: FunnelFlux Pro, "Webhook Payloads" (schema_version 1.0).
 """
 
 import json
-from typing import Any
 from uuid import UUID
 
 from shared.dialects.dialect import CLICKFUNNELS_SCHEDULE
@@ -23,13 +22,18 @@ class FunnelFlux:
         return event.event_type in TRACKING_TYPES
 
     def body(self, event: Event, request_id: UUID, built_at_ms: int) -> bytes:
-        payload = {
-            "schema_version": SCHEMA_VERSION,
-            "event_type": event.event_type,
-            "request_id": str(request_id),
-            "timestamp": built_at_ms,
-        } | _available(json.loads(event.payload))
-        return json.dumps(payload, separators=(",", ":"), ensure_ascii=False).encode()
+        """The stored payload is one of the contract: it is neither read nor written again."""
+        head = json.dumps(
+            {
+                "schema_version": SCHEMA_VERSION,
+                "event_type": event.event_type,
+                "request_id": str(request_id),
+                "timestamp": built_at_ms,
+            },
+            separators=(",", ":"),
+        )
+        context = event.payload
+        return (head if context == "{}" else f"{head[:-1]},{context[1:]}").encode()
 
     def headers(self, event_type: str, request_id: UUID) -> dict[str, str]:
         return {
@@ -40,15 +44,3 @@ class FunnelFlux:
 
     def is_success(self, status_code: int) -> bool:
         return 200 <= status_code <= 299
-
-
-def _available(context: dict[str, Any]) -> dict[str, Any]:
-    """An empty object says that its context was not available, so it is left out.
-
-    `action_data` alone is said to be empty when an action carried nothing.
-    """
-    return {
-        key: value
-        for key, value in context.items()
-        if key == "action_data" or value not in ({}, [])
-    }

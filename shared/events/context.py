@@ -6,14 +6,18 @@ Source: FunnelFlux Pro, "Webhook Payloads" (schema_version 1.0), Object Fields.
 from typing import Annotated, Any
 
 from pydantic import (
+    AllowInfNan,
+    Field,
     Strict,
     StringConstraints,
     ValidationError,
     ValidatorFunctionWrapHandler,
+    WithJsonSchema,
     WrapValidator,
     model_validator,
 )
 
+from shared.clock import LAST_MS
 from shared.model import Model
 
 
@@ -30,18 +34,27 @@ def one_of(kinds: str) -> WrapValidator:
 
 
 Text = Annotated[str, Strict()]
+Identifier = Annotated[Text, StringConstraints(min_length=1)]
 Integer = Annotated[int, Strict()]
-Number = Annotated[Integer | Annotated[float, Strict()], one_of("a number")]
+Millis = Annotated[Integer, Field(ge=0, le=LAST_MS, description="Unix time in milliseconds, UTC.")]
+# JSON has no infinity, and no NaN.
+Real = Annotated[float, Strict(), AllowInfNan(False)]
+Number = Annotated[Integer | Real, one_of("a number"), WithJsonSchema({"type": "number"})]
 Flag = Annotated[bool, Strict()]
 TextOrInteger = Annotated[Text | Integer, one_of("a string or an integer")]
 Scalar = Annotated[
-    Text | Flag | Integer | Annotated[float, Strict()] | None,
+    Text | Flag | Integer | Real | None,
     one_of("a string, a number, true, false or null"),
+    WithJsonSchema({"type": ["string", "number", "boolean", "null"]}),
 ]
 Scalars = dict[str, Scalar]
 ScalarsOrText = Annotated[Scalars | Text, one_of("a string or a flat object")]
 # Money stays the string that came in; it is never read as a float.
-Money = Annotated[str, Strict(), StringConstraints(pattern=r"^-?\d{1,18}(\.\d{1,18})?$")]
+Money = Annotated[
+    Text,
+    StringConstraints(pattern=r"^-?[0-9]{1,18}(\.[0-9]{1,18})?$"),
+    Field(description="A decimal number as text, as it was reported: read it as no float."),
+]
 
 
 class Context(Model):
@@ -56,6 +69,8 @@ class Context(Model):
 
 
 class Visitor(Context):
+    """Who it was: the visitor's request, place and device."""
+
     visitor_id: Text | None = None
     ip: Text | None = None
     user_agent: Text | None = None
@@ -72,6 +87,8 @@ class Visitor(Context):
 
 
 class Funnel(Context):
+    """The funnel, and the node at which it happened."""
+
     funnel_id: Text | None = None
     funnel_name: Text | None = None
     node_id: Text | None = None
@@ -79,16 +96,20 @@ class Funnel(Context):
 
 
 class TrafficSource(Context):
+    """Where the visitor came from."""
+
     traffic_source_id: Text | None = None
     name: Text | None = None
 
 
 class Hit(Context):
+    """The tracked hit that the event belongs to."""
+
     hit_id: Text | None = None
-    hit_timestamp: Integer | None = None
+    hit_timestamp: Millis | None = None
     tracking_domain: Text | None = None
     entrance_id: Text | None = None
-    entrance_timestamp: Integer | None = None
+    entrance_timestamp: Millis | None = None
     is_new_visitor: Flag | None = None
     is_entrance: Flag | None = None
     is_unique_node_view: Flag | None = None
@@ -109,23 +130,27 @@ class Hit(Context):
 
 
 class Session(Context):
+    """The live session and its current hit; `most_recent_page_id` is no webhook node."""
+
     visitor_id: Text | None = None
     hit_id: Text | None = None
     entrance_id: Text | None = None
-    entrance_timestamp: Integer | None = None
-    hit_timestamp: Integer | None = None
+    entrance_timestamp: Millis | None = None
+    hit_timestamp: Millis | None = None
     reference_hit_id: Text | None = None
     most_recent_page_id: Text | None = None
     referrer: Text | None = None
 
 
 class Conversion(Context):
-    conversion_id: Text
+    """The conversion that was processed."""
+
+    conversion_id: Identifier
     hit_id: Text | None = None
     transaction: Text | None = None
     revenue: Money | None = None
-    conversion_timestamp: Integer | None = None
-    conversion_time: TextOrInteger | None = None
+    conversion_timestamp: Millis | None = None
+    conversion_time: Millis | None = None
     event_data1: Text | None = None
     event_data2: Text | None = None
     pii_email: Text | None = None
@@ -134,12 +159,14 @@ class Conversion(Context):
 
 
 class CustomEvent(Context):
-    custom_event_id: Text
+    """The custom event that was processed."""
+
+    custom_event_id: Identifier
     event_number: Integer | None = None
     hit_id: Text | None = None
     revenue: Money | None = None
-    timestamp: Integer | None = None
-    conversion_time: TextOrInteger | None = None
+    timestamp: Millis | None = None
+    conversion_time: Millis | None = None
     event_data1: Text | None = None
     event_data2: Text | None = None
     pii_email: Text | None = None

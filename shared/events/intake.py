@@ -8,6 +8,8 @@ from pydantic import ValidationError
 from shared import ids
 from shared.api.validation import invalid
 from shared.errors import InvalidError
+from shared.events import legacy
+from shared.events.identity import natural_id
 from shared.events.models import TRACKING_TYPES, Event, NewEvent, ResourceEvent, TrackingEvent
 
 MAX_EVENT_BYTES = 256 * 1024
@@ -19,16 +21,18 @@ def read(values: Any) -> NewEvent:
         raise InvalidError("An event is a JSON object.")
     if not isinstance(values.get("event_type"), str):
         raise InvalidError.at("event_type", "is required, a string such as node_execution")
-    tracking = values["event_type"] in TRACKING_TYPES
     try:
-        return (TrackingEvent if tracking else ResourceEvent).model_validate(values)
+        if values["event_type"] in TRACKING_TYPES:
+            return TrackingEvent.model_validate(legacy.normalized(values))
+        return ResourceEvent.model_validate(values)
     except ValidationError as error:
         raise invalid(error) from None
 
 
 def accept(new: NewEvent, workspace_id: str, at_ms: int, event_id: str | None = None) -> Event:
-    """`event_id` stands in for one that the event does not carry itself."""
-    identity = new.event_id or event_id or ids.new_event_id()
+    """`event_id` stands in for one that the event does not carry, by name or by nature."""
+    natural = natural_id(new)
+    identity = new.event_id or natural or event_id or ids.new_event_id()
     payload = compact(new.payload())
     config_ids = tuple(dict.fromkeys(new.webhook_config_ids or ()))
     return Event(
@@ -39,7 +43,13 @@ def accept(new: NewEvent, workspace_id: str, at_ms: int, event_id: str | None = 
         accepted_at=at_ms,
         occurred_at=at_ms if new.occurred_at is None else new.occurred_at,
         payload=payload,
-        fingerprint=_fingerprint(new, payload, config_ids),
+        fingerprint=_fingerprint(
+            new.event_type,
+            # Told twice, one conversion may have two times: EventBridge gives each telling its own.
+            None if identity == natural else new.occurred_at,
+            config_ids,
+            payload,
+        ),
         config_ids=config_ids,
     )
 
@@ -48,8 +58,9 @@ def compact(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
-def _fingerprint(new: NewEvent, payload: str, config_ids: tuple[str, ...]) -> str:
+def _fingerprint(
+    event_type: str, occurred_at: int | None, config_ids: tuple[str, ...], payload: str
+) -> str:
     """Equal for bodies that mean the same, whatever the order of their keys."""
     canonical = json.dumps(json.loads(payload), sort_keys=True, separators=(",", ":"))
-    parts = [str(new.event_type), str(new.occurred_at), *config_ids, canonical]
-    return ids.sha256_hex("\n".join(parts))
+    return ids.sha256_hex("\n".join([event_type, str(occurred_at), *config_ids, canonical]))

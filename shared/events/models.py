@@ -82,21 +82,33 @@ class NewEvent(Context):
         return self.model_dump(exclude=set(CONTROL_FIELDS), exclude_unset=True)
 
 
-class TrackingEvent(NewEvent):
-    """A FunnelFlux trigger with the context in which it fired."""
+class TrackingContext(Context):
+    """What the payload contract tells of a trigger, as it comes in and as it goes out."""
 
     event_type: TriggerType
     visitor: Visitor | None = None
     funnel: Funnel | None = None
     traffic_source: TrafficSource | None = None
     hit: Hit | None = None
-    tracking_fields: Scalars | None = None
-    visitor_tags: list[Text] | None = None
+    tracking_fields: Annotated[
+        Scalars | None, Field(description="What the URL of the entrance said, by tracking field.")
+    ] = None
+    visitor_tags: Annotated[
+        list[Text] | None, Field(description="Ids of the visitor's tags when it happened.")
+    ] = None
     session: Session | None = None
-    url_buffer: Scalars | None = None
-    is_action: Flag | None = None
-    action_number: Integer | None = None
-    action_data: Scalars | None = None
+    url_buffer: Annotated[
+        Scalars | None, Field(description="The URL parameters that tokens can be replaced by.")
+    ] = None
+    is_action: Annotated[
+        Flag | None, Field(description="Whether an action link or form brought it about.")
+    ] = None
+    action_number: Annotated[
+        Integer | None, Field(validate_default=True, description="Which action of the node.")
+    ] = None
+    action_data: Annotated[
+        Scalars | None, Field(description="What the action carried, and where it came from.")
+    ] = None
     conversion: Annotated[Conversion | None, Field(validate_default=True)] = None
     custom_event: Annotated[CustomEvent | None, Field(validate_default=True)] = None
 
@@ -114,6 +126,21 @@ class TrackingEvent(NewEvent):
         if value is not None and info.data.get("event_type") not in IN_FLOW_TYPES:
             raise ValueError("is allowed for node_execution and on_action only")
         return value
+
+    @field_validator("action_number")
+    @classmethod
+    def _action_has_its_number(cls, number: Any, info: ValidationInfo) -> Any:
+        if number is None and info.data.get("is_action"):
+            raise ValueError("is required when is_action is true")
+        return number
+
+
+class TrackingEvent(TrackingContext, NewEvent):
+    """A FunnelFlux trigger with the context in which it fired."""
+
+    def payload(self) -> dict[str, Any]:
+        """What happened, without the objects and arrays that say nothing."""
+        return _told(super().payload())
 
 
 class ResourceEvent(NewEvent):
@@ -139,3 +166,16 @@ class Event(Model):
     payload: str
     fingerprint: str
     config_ids: tuple[str, ...] = ()
+
+
+def _told(context: dict[str, Any]) -> dict[str, Any]:
+    """An empty object says that its context was not available, so it is left out.
+
+    `action_data` alone is said to be empty when an action carried nothing.
+    """
+    inner = {key: _told(value) if type(value) is dict else value for key, value in context.items()}
+    return {
+        key: value
+        for key, value in inner.items()
+        if key == "action_data" or (value != {} and value != [])
+    }

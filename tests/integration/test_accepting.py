@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from shared.events.intake import MAX_EVENT_BYTES
+from shared.events.models import TriggerType
 from tests import factories
 from tests.integration.invocations import http_event
 from tests.integration.world import Reply, World
@@ -31,7 +32,7 @@ class TestAnEvent:
         assert (reply.status, reply.body) == (202, {"event_id": "order-1"})
 
     def test_without_an_id_is_given_one(self, world: World) -> None:
-        one, other = (post(world, factories.event_json()).body["event_id"] for _ in range(2))
+        one, other = (post(world, factories.resource_json()).body["event_id"] for _ in range(2))
 
         assert one != other
         assert world.get(f"/v1/events/{one}").status == 200
@@ -108,6 +109,73 @@ class TestAnIdThatComesTwice:
         reply = world.call("POST", "/v1/events", values, key=other["api_key"])
 
         assert reply.status == 202
+
+
+class TestAnEventThatIsKnownByNature:
+    @pytest.mark.parametrize("event_type", list(TriggerType))
+    def test_is_one_event_however_often_it_comes(self, world: World, event_type: str) -> None:
+        values = factories.event_json(event_type, action_number=None, is_action=None)
+        first = post(world, values)
+
+        world.clock.advance(3600)
+        second = post(world, dict(reversed(values.items())))
+
+        assert second[:2] == first[:2]
+        assert first.status == 202
+        assert len(world.get("/v1/events").body["data"]) == 1
+
+    def test_with_another_body_is_a_conflict(self, world: World) -> None:
+        post(world, factories.event_json("conversion_triggered"))
+
+        reply = post(world, factories.event_json("conversion_triggered", visitor_tags=["other"]))
+
+        assert (reply.status, code(reply)) == (409, "conflict")
+        assert "known by its conversion_id" in reply.body["error"]["message"]
+
+    def test_is_another_one_in_another_workspace(self, world: World) -> None:
+        other = world.invoke("configs", {"operation": "bootstrap", "name": "Other"})
+        values = factories.event_json("conversion_triggered")
+        mine = post(world, values)
+
+        theirs = world.call(
+            "POST", "/v1/events", values | {"visitor_tags": ["x"]}, key=other["api_key"]
+        )
+
+        assert (mine.status, theirs.status) == (202, 202)
+
+    def test_is_another_one_under_an_id_that_it_is_given(self, world: World) -> None:
+        values = factories.event_json("conversion_triggered")
+
+        replies = [post(world, values), post(world, values, Idempotency_Key="again")]
+
+        assert [reply.status for reply in replies] == [202, 202]
+        assert len(world.get("/v1/events").body["data"]) == 2
+
+    def test_is_the_same_by_its_legacy_names(self, world: World) -> None:
+        conversion = {"event_type": "conversion_triggered", "conversion": {"conversion_id": "c"}}
+        legacy = {"event_type": "conversion_triggered", "ConversionID": "c"}
+
+        assert post(world, legacy).body == post(world, conversion).body
+
+    def test_is_the_same_whenever_it_is_said_to_have_happened(self, world: World) -> None:
+        values = factories.event_json("conversion_triggered")
+
+        first = post(world, values | {"occurred_at": "2026-04-01T00:00:00Z"})
+        second = post(world, values | {"occurred_at": "2026-04-02T00:00:00Z"})
+
+        assert second[:2] == first[:2]
+
+    def test_for_other_configs_is_a_conflict_and_not_silently_dropped(self, world: World) -> None:
+        values = factories.event_json("conversion_triggered")
+        post(world, values)
+
+        assert post(world, values | {"webhook_config_ids": ["ads"]}).status == 409
+
+    def test_is_one_event_within_a_batch(self, world: World) -> None:
+        reply = post(world, {"events": [factories.event_json("conversion_triggered")] * 3})
+
+        assert len({result["event_id"] for result in reply.body["results"]}) == 1
+        assert len(world.items("EventTable")) == 1
 
 
 class TestABatch:
@@ -197,6 +265,12 @@ class TestARefusal:
 
     def test_of_a_missing_body_is_a_400(self, world: World) -> None:
         assert post(world).status == 400
+
+    def test_of_two_names_that_disagree_names_both(self, world: World) -> None:
+        reply = post(world, factories.event_json(hit={"hit_id": "a", "HitID": "b"}))
+
+        assert (reply.status, fields(reply)) == (400, ["hit.HitID"])
+        assert "differs from hit.hit_id" in reply.body["error"]["message"]
 
     def test_names_every_wrong_field(self, world: World) -> None:
         values = factories.event_json(visitor={"ip": 5}, occurred_at="soon", colour="red")

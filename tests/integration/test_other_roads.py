@@ -127,6 +127,17 @@ class TestAnEventOfEventBridge:
 
         assert listed(world) == [records[0]["messageId"]]
 
+    def test_that_is_told_twice_is_one_event_if_it_is_known_by_nature(self, world: World) -> None:
+        detail = factories.event_json("conversion_triggered") | {"workspace_id": world.workspace_id}
+        for number, time in (("1", "2026-04-29T18:00:00Z"), ("2", "2026-04-29T18:00:01Z")):
+            told = envelope(world, detail, id=number, time=time)
+            world.put_message("IntakeQueue", told | {"detail-type": "conversion_triggered"})
+
+        came_back = world.work("IntakeQueue")
+
+        assert came_back == []
+        assert len(listed(world)) == 1
+
 
 class TestAMessage:
     def test_is_an_event(self, world: World) -> None:
@@ -138,7 +149,7 @@ class TestAMessage:
         assert world.depth("IntakeQueue") == 0
 
     def test_that_comes_twice_is_one_event(self, world: World) -> None:
-        world.put_message("IntakeQueue", addressed(world))
+        world.put_message("IntakeQueue", addressed(world, funnel=None, hit=None))
         records = world.receive("IntakeQueue")
 
         world.work_on("IntakeQueue", records)
@@ -146,6 +157,15 @@ class TestAMessage:
 
         assert came_back == []
         assert listed(world) == [records[0]["messageId"]]
+
+    def test_is_known_by_nature_before_it_is_by_its_own_id(self, world: World) -> None:
+        for _ in range(2):
+            world.put_message("IntakeQueue", addressed(world))
+
+        came_back = world.work("IntakeQueue")
+
+        assert came_back == []
+        assert len(listed(world)) == 1
 
     @pytest.mark.parametrize(
         "poison", ["{", "[]", "5", '{"event_type": "on_action"}', '{"workspace_id": "unknown"}']

@@ -19,7 +19,7 @@ from shared.configs import keys as config_keys
 from shared.delivery.ledger import delivery_key
 from shared.delivery.queues import Pointer
 from shared.events import keys
-from shared.ids import event_key, request_id
+from shared.ids import event_key, new_event_id, request_id
 from tests import factories
 from tests.fakes import FakeClock, FakeContext
 from tests.integration.account import Account
@@ -133,8 +133,9 @@ class World:
         assert reply.status == 204, reply
 
     def send(self, event_type: str = "node_execution", **changes: Any) -> str:
-        """The id of an event that was accepted."""
-        reply = self.call("POST", "/v1/events", factories.event_json(event_type, **changes))
+        """The id of an event that was accepted; without one of its own, it is like no other."""
+        values = factories.event_json(event_type, **{"event_id": new_event_id()} | changes)
+        reply = self.call("POST", "/v1/events", values)
         assert reply.status == 202, reply
         event_id: str = reply.body["event_id"]
         return event_id

@@ -75,6 +75,8 @@ SAMPLES = (
         action=COMMERCE,
     ),
 )
+# The payloads that FunnelFlux publishes.
+PUBLISHED = SAMPLES[:3]
 
 
 def webhook_config() -> Json:

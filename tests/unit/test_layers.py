@@ -31,7 +31,7 @@ ROOMS = {
     "configs": {"api.validation", "events.models"},
     "workspaces": {"api.validation", "configs.keys"},
     "api": {"workspaces"},
-    "dialects": {"events.models"},
+    "dialects": {"events.context", "events.models"},
     "delivery": {"configs", "dialects", "events"},
 }
 

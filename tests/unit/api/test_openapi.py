@@ -18,7 +18,7 @@ from shared.workspaces.models import Scope
 from tests.local.openapi import text
 
 METHODS = {"get", "post", "put", "delete"}
-PUBLIC = {"health", "openapi", "docs"}
+PUBLIC = {"health", "openapi", "docs", "payload_schema"}
 # What every call may answer that names a caller, and what its body adds.
 OF_EVERY_CALLER = {"401", "403", "429"}
 OF_EVERY_BODY = {"400", "413", "415"}
@@ -47,6 +47,7 @@ OURS = [
     ("get", "/health"),
     ("get", "/docs"),
     ("get", "/openapi.json"),
+    ("get", "/schemas/webhook-outbound-payload-v1.schema.json"),
     ("post", "/v1/webhookconfig/rotate-secret"),
     ("get", "/v1/integration/apikeys"),
     ("post", "/v1/integration/apikeys"),

@@ -67,12 +67,18 @@ class TestAnEvent:
         assert event.key == ids.event_key(WORKSPACE, "order-1")
 
     def test_without_an_id_gets_one(self) -> None:
-        values = factories.event_json()
+        values = factories.resource_json()
 
         assert accept(values).event_id != accept(values).event_id
 
     def test_without_an_id_takes_the_one_of_its_message(self) -> None:
-        assert accept(factories.event_json(), "message-1").event_id == "message-1"
+        assert accept(factories.resource_json(), "message-1").event_id == "message-1"
+        assert accept(factories.resource_json(event_id="own"), "message-1").event_id == "own"
+
+    def test_that_is_known_by_nature_takes_no_other_id_than_its_own(self) -> None:
+        natural = accept(factories.event_json()).event_id
+
+        assert accept(factories.event_json(), "message-1").event_id == natural
         assert accept(factories.event_json(event_id="own"), "message-1").event_id == "own"
 
     def test_happened_when_it_says_or_else_now(self) -> None:
@@ -97,6 +103,17 @@ class TestANull:
 
         assert accept(with_nulls).payload == accept(without).payload
         assert "null" not in accept(with_nulls).payload
+
+    @pytest.mark.parametrize("nothing", [{}, {"ip": None}])
+    def test_or_an_object_that_says_nothing_is_not_kept(self, nothing: dict[str, Any]) -> None:
+        hit = {"hit_id": "h", "tracking_fields": {}, "nodes_path": []}
+        values = factories.event_json(visitor=nothing, hit=hit, visitor_tags=[], action_data={})
+
+        kept = json.loads(accept(values).payload)
+
+        assert not {"visitor", "visitor_tags"} & kept.keys()
+        assert kept["hit"] == {"hit_id": "h"}
+        assert kept["action_data"] == {}
 
     def test_among_free_values_stays(self) -> None:
         event = accept(factories.event_json("on_action", action_data={"email": None}))
@@ -128,6 +145,14 @@ class TestAConversion:
 
         assert f"{extension}.{extension}_id" in wrong(values)
 
+    @pytest.mark.parametrize("extension", ["conversion", "custom_event"])
+    def test_has_an_id_that_says_something(self, extension: str) -> None:
+        told = {f"{extension}_id": ""}
+
+        values = factories.event_json(f"{extension}_triggered", **{extension: told})
+
+        assert f"{extension}.{extension}_id" in wrong(values)
+
     @pytest.mark.parametrize("revenue", ["0", "19.99", "-5.00", "0.000001", "9" * 18])
     def test_has_its_revenue_in_decimal_text(self, revenue: str) -> None:
         conversion = {"conversion_id": "c", "revenue": revenue}
@@ -136,7 +161,9 @@ class TestAConversion:
 
         assert json.loads(event.payload)["conversion"]["revenue"] == revenue
 
-    @pytest.mark.parametrize("revenue", [19.99, 20, "", "1,50", "1e3", "$5", ".5", "5.", "9" * 19])
+    @pytest.mark.parametrize(
+        "revenue", [19.99, 20, "", "1,50", "1e3", "$5", ".5", "5.", "9" * 19, "١٢"]
+    )
     def test_has_no_other_revenue(self, revenue: Any) -> None:
         conversion = {"conversion_id": "c", "revenue": revenue}
         values = factories.event_json("conversion_triggered", conversion=conversion)
@@ -156,6 +183,16 @@ def test_what_happens_in_the_flow_may_have_a_live_session(name: str, value: Any)
     event = accept(factories.event_json("on_action", **{name: value}))
 
     assert json.loads(event.payload)[name] == value
+
+
+@pytest.mark.parametrize("number", [None, "left out"])
+def test_an_action_has_its_number(number: str | None) -> None:
+    numbered = {} if number else {"action_number": None}
+    values = {"event_type": "on_action", "is_action": True} | numbered
+
+    assert wrong(values) == {"action_number": "is required when is_action is true"}
+    assert intake.read(values | {"is_action": False})
+    assert intake.read(values | {"action_number": 0})
 
 
 def test_every_field_of_a_live_session_is_tried() -> None:
@@ -186,6 +223,9 @@ class TestAWrongField:
             ("visitor.colour", {"visitor": {"colour": "red"}}),
             ("visitor.ip", {"visitor": {"ip": 5}}),
             ("hit.hit_timestamp", {"hit": {"hit_timestamp": "now"}}),
+            ("hit.hit_timestamp", {"hit": {"hit_timestamp": 1780062493.202}}),
+            ("hit.hit_timestamp", {"hit": {"hit_timestamp": -1}}),
+            ("session.entrance_timestamp", {"session": {"entrance_timestamp": 10**15}}),
             ("hit.is_entrance", {"hit": {"is_entrance": 1}}),
             ("hit.nodes_path", {"hit": {"nodes_path": 5}}),
             ("hit.time_on_page", {"hit": {"time_on_page": "long"}}),
@@ -268,9 +308,14 @@ class TestTheFingerprint:
         ],
     )
     def test_differs_with_what_happened(self, changes: dict[str, Any]) -> None:
-        changed = accept(factories.event_json(**changes))
+        one = accept(factories.event_json(event_id="a"))
 
-        assert changed.fingerprint != accept(factories.event_json()).fingerprint
+        assert accept(factories.event_json(event_id="a", **changes)).fingerprint != one.fingerprint
+
+    def test_of_what_is_known_by_nature_does_not_heed_the_time(self) -> None:
+        one, other = accept(factories.event_json()), accept(factories.event_json(occurred_at=5))
+
+        assert (one.event_id, one.fingerprint) == (other.event_id, other.fingerprint)
 
     def test_differs_with_the_order_of_a_list(self) -> None:
         one = accept(factories.event_json(visitor_tags=["a", "b"]))
