@@ -14,6 +14,9 @@ from shared.workspaces.link_secrets import LinkSecretStore
 from tests.integration.documented import assert_documented
 from tests.integration.invocations import function_for, http_event
 from tests.integration.world import Reply, World
+from tests.local import demo_invoke
+from tests.local.demo_samples import FOLDER
+from tests.template import template
 
 PATH = "/v1/actions/funnel_1/node_form/2"
 FORM = "application/x-www-form-urlencoded"
@@ -260,10 +263,11 @@ class TestFollowingALink:
     def test_without_link_or_key_is_a_401(self, world: World) -> None:
         assert follow(world, {"a": "1"}).status == 401
 
-    def test_prefetched_by_its_head_does_nothing(self, world: World) -> None:
+    @pytest.mark.parametrize("method", ["HEAD", "OPTIONS"])
+    def test_does_nothing_by_another_method(self, world: World, method: str) -> None:
         link = link_of(world)
 
-        assert world.call("HEAD", PATH, query=link, headers=NOBODY).status == 404
+        assert world.call(method, PATH, query=link, headers=NOBODY).status == 404
         assert stored(world) == []
 
 
@@ -441,6 +445,44 @@ class TestARedirect:
     def test_to_no_host_cannot_be_configured(self, world: World, host: str) -> None:
         with pytest.raises(Exception, match="redirect_hosts"):
             configure(world, redirect_hosts=[host])
+
+
+class TestASampleEvent:
+    def test_follows_a_link(self, world: World) -> None:
+        link = link_of(world, **demo_invoke.ACTION)["flux_link"]
+        event = (FOLDER / "ingest_action_link.json").read_text().replace(demo_invoke.LINK, link)
+
+        assert world.invoke("ingest", json.loads(event))["statusCode"] == 202
+
+        (made,) = stored(world)
+        assert made["payload"]["action_data"] == {
+            "campaign": "spring_sale",
+            "origin_node_id": "node_form",
+        }
+        assert made["payload"]["visitor"]["visitor_id"] == "visitor_123"
+
+    def test_submits_a_form(self, world: World) -> None:
+        text = (FOLDER / "ingest_action_form.json").read_text()
+        event = json.loads(demo_invoke.localised(text, world.workspace_id, world.key))
+
+        assert world.invoke("ingest", event)["statusCode"] == 202
+
+        (made,) = stored(world)
+        assert made["payload"]["action_data"] == {
+            "email": "alice@example.com",
+            "name": "Alice Müller",
+            "interest": "red, blue",
+            "origin_node_id": "node_form",
+            "origin_page_id": "page_123",
+        }
+
+    @pytest.mark.parametrize("name", ["ingest_action_link", "ingest_action_form"])
+    def test_takes_the_route_that_it_says(self, name: str) -> None:
+        event = json.loads((FOLDER / f"{name}.json").read_text())
+        routes = template().of_type("AWS::ApiGatewayV2::Route").values()
+
+        assert event["routeKey"] in {route["RouteKey"] for route in routes}
+        assert function_for(event["requestContext"]["http"]["method"], event["rawPath"]) == "ingest"
 
 
 def test_a_link_costs_one_read_and_then_one_write_for_each_event(world: World) -> None:
