@@ -351,6 +351,21 @@ class TestSubmittingAForm:
         assert submit(world, link_of(world), body).status == 413
         assert stored(world) == []
 
+    def test_twice_at_a_hit_is_one_event(self, world: World) -> None:
+        link = link_of(world) | {"flux_hit": "h1"}
+
+        first, second = submit(world, link, b"a=1"), submit(world, link, b"a=1")
+
+        assert first.body == second.body
+        assert submit(world, link, b"a=2").status == 409
+        assert len(stored(world)) == 1
+
+    def test_may_have_fields_that_are_called_like_keys_of_a_payload(self, world: World) -> None:
+        submit(world, link_of(world), b"HitID=1&ref_hit=2&funnel=3&event_type=4&__proto__=5")
+
+        data = {"HitID": "1", "ref_hit": "2", "funnel": "3", "event_type": "4", "__proto__": "5"}
+        assert stored(world)[0]["payload"]["action_data"] == data | {"origin_node_id": "node_form"}
+
 
 class TestWithAKey:
     def test_an_action_is_accepted_with_the_id_that_it_is_given(self, world: World) -> None:
