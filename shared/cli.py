@@ -37,7 +37,7 @@ def bootstrap(stack: str, **settings: Any) -> dict[str, Any]:
 
 
 def configure(stack: str, workspace_id: str, **settings: Any) -> dict[str, Any]:
-    """Change a workspace's name, slug or limits; what is not given stays."""
+    """Change a workspace's name, slug, limits or hosts; what is not given stays."""
     return _invoke(stack, {"operation": "configure", "workspace_id": workspace_id} | settings)
 
 
@@ -68,8 +68,13 @@ def _configure(options: argparse.Namespace) -> None:
 
 
 def _settings(options: argparse.Namespace) -> dict[str, Any]:
-    given = {"name": options.name, "slug": options.slug, "limits": dict(options.limit)}
-    return {name: value for name, value in given.items() if value}
+    given = {
+        "name": options.name,
+        "slug": options.slug,
+        "limits": dict(options.limit) or None,
+        "redirect_hosts": options.redirect_hosts,
+    }
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def _limit(text: str) -> tuple[str, int]:
@@ -79,7 +84,7 @@ def _limit(text: str) -> tuple[str, int]:
 
 def _print(result: dict[str, Any]) -> None:
     for name, value in result.items():
-        sys.stdout.write(f"{name:<13} {value}\n")
+        sys.stdout.write(f"{name:<14} {value}\n")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -103,6 +108,8 @@ def _add_options(command: argparse.ArgumentParser, name: str | None) -> None:
     command.add_argument(
         "--limit", action="append", default=[], type=_limit, metavar="NAME=N", help=limits
     )
+    hosts = "all hosts that actions may redirect to, such as example.com *.example.com; or none"
+    command.add_argument("--redirect-hosts", nargs="*", metavar="HOST", help=hosts)
 
 
 if __name__ == "__main__":

@@ -67,6 +67,11 @@ def new_signing_secret() -> str:
     return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
+def new_link_secret() -> str:
+    """What a workspace signs its action links with; never shown to anybody."""
+    return f"fhl_{secrets.token_urlsafe(32)}"
+
+
 def new_lease() -> str:
     return secrets.token_hex(8)
 

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from shared import ids
+from shared.api.admission import Request
 from shared.configs.models import Trigger, WebhookConfig
 from shared.delivery.queues import Pointer
 from shared.events.models import Event, TriggerType
@@ -195,3 +196,9 @@ def workspace(**changes: Any) -> Workspace:
 
 def caller(*scopes: Scope, **limits: int) -> Caller:
     return Caller(key=api_key(*scopes), workspace=workspace(limits=limits))
+
+
+def http_request(path: str = "/", query: str = "", **headers: str) -> Request:
+    """Of a header's name, `_` is `-`."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Request(path=path, query=query, headers=named, source_ip="203.0.113.42")

@@ -1,4 +1,4 @@
-"""Webhook configs, categories and keys over HTTPS.
+"""Webhook configs, categories, keys and action links over HTTPS.
 
 Invoked directly, it makes a workspace with its first key, or changes a workspace's settings.
 """
@@ -7,14 +7,22 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from functions.configs import apikeys, categories, public, webhook_configs
+from functions.configs import action_links, apikeys, categories, public, webhook_configs
 from functions.configs.parts import api, workspaces
 from shared.api.resolver import is_http
 from shared.clock import now_ms
 from shared.workspaces.bootstrap import read, run
 
 # Imported for the operations that they declare.
-__all__ = ["api", "apikeys", "categories", "lambda_handler", "public", "webhook_configs"]
+__all__ = [
+    "action_links",
+    "api",
+    "apikeys",
+    "categories",
+    "lambda_handler",
+    "public",
+    "webhook_configs",
+]
 
 
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from shared.clock import now_ms
 from shared.configs.categories import CategoryStore
 from shared.configs.store import ConfigStore
 from shared.delivery.guard import Policy
+from shared.workspaces.link_secrets import LinkSecretStore
 from shared.workspaces.store import WorkspaceStore
 
 
@@ -30,6 +31,11 @@ def categories() -> CategoryStore:
 @cache
 def workspaces() -> WorkspaceStore:
     return WorkspaceStore(aws.dynamodb(), env().config_table)
+
+
+@cache
+def link_secrets() -> LinkSecretStore:
+    return LinkSecretStore(aws.dynamodb(), env().config_table)
 
 
 @cache

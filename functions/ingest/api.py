@@ -18,7 +18,7 @@ MAX_BATCH_BYTES = 4 * 1024 * 1024
 # A transaction takes 4 MB; the rest is for the keys and times of up to 100 events.
 MAX_TOGETHER_BYTES = 3_900_000
 
-api = Api(bearer=parts.gate, funnelytics=parts.funnelytics_gate)
+api = Api(bearer=parts.gate, funnelytics=parts.funnelytics_gate, action=parts.action_gate)
 
 
 class Accepted(Model):

@@ -5,6 +5,7 @@ from functools import cache, partial
 from typing import Any
 
 from shared import aws, settings
+from shared.actions.gate import ActionGate
 from shared.api.auth import Keyring
 from shared.api.limits import EventRate, IngestGate
 from shared.api.resolver import Problem, problem
@@ -56,6 +57,11 @@ def gate() -> IngestGate:
 @cache
 def funnelytics_gate() -> IngestGate:
     return IngestGate(keyring().funnelytics, rate())
+
+
+@cache
+def action_gate() -> ActionGate:
+    return ActionGate(keyring().bearer, workspaces().get, rate(), now_ms)
 
 
 def accept(values: Any, workspace_id: str, event_id: str | None = None) -> str:

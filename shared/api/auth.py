@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from shared.api.admission import Admission, Request
 from shared.api.limits import CallRate
-from shared.api.operations import Admission
 from shared.clock import MS_PER_S, Clock
 from shared.errors import ForbiddenError, NotFoundError, UnauthenticatedError
 from shared.ids import sha256_hex
@@ -37,9 +37,9 @@ class Keyring:
         self._rate = CallRate(store, clock)
         self._known: dict[str, Remembered] = {}
 
-    def admit(self, headers: Mapping[str, str], scope: Scope) -> Admission:
+    def admit(self, request: Request, scope: Scope) -> Admission[Caller]:
         """The caller of a management call, which counts towards the limit of its key."""
-        caller = self.bearer(headers, scope)
+        caller = self.bearer(request.headers, scope)
         return Admission(caller=caller, headers=self._rate.take(caller))
 
     def bearer(self, headers: Mapping[str, str], scope: Scope) -> Caller:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from shared.api.operations import Admission
+from shared.api.admission import Admission, Request
 from shared.clock import MS_PER_MINUTE, MS_PER_S, Clock
 from shared.errors import RateLimitedError
 from shared.workspaces.models import Caller, Scope, Workspace
@@ -106,8 +106,8 @@ class IngestGate:
         self._authenticate = authenticate
         self._rate = rate
 
-    def admit(self, headers: Mapping[str, str], scope: Scope) -> Admission:
-        caller = self._authenticate(headers, scope)
+    def admit(self, request: Request, scope: Scope) -> Admission[Caller]:
+        caller = self._authenticate(request.headers, scope)
         return Admission(caller=caller, headers=self._rate.take(caller.workspace))
 
 

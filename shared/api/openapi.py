@@ -4,11 +4,12 @@ import re
 from collections.abc import Iterable, Sequence
 from http import HTTPStatus
 from inspect import getdoc
-from typing import Any
+from types import UnionType
+from typing import Any, Union, get_args
 
 from pydantic import TypeAdapter
 
-from shared.api.operations import JSON, Operation, RawBody
+from shared.api.operations import JSON, Operation, RawBody, Redirect
 from shared.api.resolver import Answer, ErrorBody
 from shared.version import VERSION
 
@@ -20,6 +21,7 @@ DESCRIPTION = (
 # In the order in which a reader wants them.
 TAGS = {
     "/v1/events": "Events",
+    "/v1/actions": "Actions",
     "/v1/deliveries": "Deliveries",
     "/v1/webhookconfig": "Webhook configs",
     "/v1/category": "Categories",
@@ -27,9 +29,11 @@ TAGS = {
     "/api/v1/webhook": "Funnelytics",
     "/": "About",
 }
-SECURITY: dict[str, dict[str, list[str]]] = {
-    "bearer": {"bearer": []},
-    "funnelytics": {"funnelyticsProject": [], "funnelyticsKey": []},
+# Of those that are listed for a gate, any one is enough.
+SECURITY: dict[str, list[dict[str, list[str]]]] = {
+    "bearer": [{"bearer": []}],
+    "funnelytics": [{"funnelyticsProject": [], "funnelyticsKey": []}],
+    "action": [{"bearer": []}, {"signedLink": []}],
 }
 SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "An API key."},
@@ -45,12 +49,20 @@ SCHEMES = {
         "name": "X-API-KEY",
         "description": "An API key, raw or as `Basic base64(project:key)`.",
     },
+    "signedLink": {
+        "type": "apiKey",
+        "in": "query",
+        "name": "flux_link",
+        "description": "Part of an address that `POST /v1/actions/links` made.",
+    },
 }
 _RATE_HEADERS = ("X-RateLimit-Limit", "X-RateLimit-Remaining")
 _ERROR_HEADERS = {401: "WWW-Authenticate", 429: "Retry-After"}
 
 
-def document(operations: Sequence[Operation]) -> dict[str, Any]:
+def document(declared: Sequence[Operation]) -> dict[str, Any]:
+    # What does nothing but redirect is another spelling of an address.
+    operations = [one for one in declared if one.hints["return"] is not Redirect]
     schemas = _Schemas(operations)
     paths: dict[str, dict[str, Any]] = {}
     for operation in operations:
@@ -106,9 +118,15 @@ def _parts(operation: Operation) -> Iterable[tuple[str, str, Any]]:
         yield "body", "validation", body
     if "query" in operation.hints:
         yield "query", "validation", operation.hints["query"]
+    bodies = [kind for kind in _answers(operation) if kind not in (Answer, Redirect)]
+    if bodies not in ([], [type(None)]):
+        yield "answer", "serialization", Union[tuple(bodies)]  # noqa: UP007 - known at run time only
+
+
+def _answers(operation: Operation) -> tuple[Any, ...]:
+    """What it may return: each member of a union."""
     returns = operation.hints["return"]
-    if returns not in (type(None), Answer):
-        yield "answer", "serialization", returns
+    return get_args(returns) if isinstance(returns, UnionType) else (returns,)
 
 
 def _described(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
@@ -122,7 +140,7 @@ def _described(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
     if operation.scope is not None:
         scope = f"Needs the scope `{operation.scope}`."
         described["description"] = f"{rest}\n\n{scope}".strip()
-        described["security"] = [SECURITY[operation.security]]
+        described["security"] = SECURITY[operation.security]
     parameters = [
         *_path_parameters(operation),
         *_query_parameters(operation, schemas),
@@ -133,7 +151,7 @@ def _described(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
     if (body := schemas.of(operation, "body")) is not None:
         described["requestBody"] = {
             "required": operation.needs_body,
-            "content": {JSON: {"schema": body}},
+            "content": {media_type: {"schema": body} for media_type in operation.media_types},
         }
     return described
 
@@ -175,6 +193,9 @@ def _unnamed(schema: dict[str, Any]) -> dict[str, Any]:
 
 def _responses(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
     responses = {str(operation.status): _success(operation, schemas)}
+    if Redirect in _answers(operation):
+        location = {"Location": {"schema": {"type": "string"}}}
+        responses["302"] = {"description": HTTPStatus.FOUND.phrase, "headers": location}
     for status in sorted({*_usual_errors(operation), *operation.errors}):
         content = {JSON: {"schema": schemas.error}}
         responses[str(status)] = {"description": HTTPStatus(status).phrase, "content": content}

@@ -6,16 +6,17 @@
     def archive(caller: Caller, body: Entries) -> None: ...
 
 `query` and `body` are read into the models that they are annotated with, `caller` is who calls,
-every other parameter comes from the path, and what is returned is written as its annotation says.
+`request` is the request without its body, every other parameter comes from the path, and what is
+returned is written as its annotation says.
 The same declarations make the OpenAPI document, which so costs nothing at run time
 (docs/decisions/0009-openapi.md).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from http import HTTPStatus
-from typing import Any, Protocol, get_type_hints
+from typing import Any, Literal, get_type_hints
 from urllib.parse import unquote
 
 from aws_lambda_powertools.event_handler import Response
@@ -23,36 +24,36 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import TypeAdapter, ValidationError
 
 from shared.api import resolver
+from shared.api.admission import Admission, Gate
 from shared.api.body import parse_json
 from shared.api.resolver import Answer, Headers
 from shared.api.validation import invalid
 from shared.errors import FunnelhooksError, UnsupportedMediaTypeError
 from shared.model import Model
-from shared.workspaces.models import Caller, Scope
+from shared.workspaces.models import Scope
 
+JSON = "application/json"
 MAX_BODY_BYTES = 256 * 1024
 
 Serve = Callable[..., Any]
 
 
-class Admission(Model):
-    """A caller that may go on, and what the answer says about its rate limit."""
-
-    caller: Caller
-    headers: dict[str, str]
-
-
-class Gate(Protocol):
-    def admit(self, headers: Mapping[str, str], scope: Scope) -> Admission:
-        """Raises what the caller is refused for: no key, no scope, too many requests."""
-        ...
-
-
 class RawBody(Model):
-    """For an operation that reads its body itself. Header names are in lower case."""
+    """For an operation that reads its body itself. Header names are in lower case.
+
+    `is_text`: the API has decoded it, so that it is UTF-8 now, whatever its Content-Type says.
+    """
 
     content: bytes
     headers: dict[str, str]
+    is_text: bool = False
+
+
+class Redirect(Model):
+    """An answer that sends a browser elsewhere. `location` holds visible ASCII only."""
+
+    location: str
+    status: Literal[302, 308] = 302
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,8 @@ class Operation:
     """What a client must know of a call.
 
     `security` names the gate that its caller must pass. `errors` are the statuses beside those that
-    every operation of its kind may answer. `accepts` describes a body that is taken raw, `reads`
-    are headers of the request that it heeds.
+    every operation of its kind may answer. `accepts` describes a body that is taken raw, in any of
+    `media_types`; `reads` are headers of the request that it heeds.
     """
 
     method: str
@@ -72,6 +73,7 @@ class Operation:
     errors: tuple[int, ...]
     omit_none: bool
     accepts: Any
+    media_types: tuple[str, ...]
     reads: tuple[str, ...]
     serve: Serve
 
@@ -132,11 +134,22 @@ class Api:
         errors: tuple[int, ...] = (),
         omit_none: bool = False,
         accepts: Any = None,
+        media_types: tuple[str, ...] = (JSON,),
         reads: tuple[str, ...] = (),
     ) -> Callable[[Serve], Serve]:
         def declare(serve: Serve) -> Serve:
             operation = Operation(
-                method, path, scope, security, status, errors, omit_none, accepts, reads, serve
+                method=method,
+                path=path,
+                scope=scope,
+                security=security,
+                status=status,
+                errors=errors,
+                omit_none=omit_none,
+                accepts=accepts,
+                media_types=media_types,
+                reads=reads,
+                serve=serve,
             )
             self.operations.append(operation)
             self._app.route(path, method)(self._served(operation))
@@ -157,8 +170,10 @@ class Api:
 
         return serve
 
-    def _arguments(self, operation: Operation, admission: Admission | None) -> dict[str, Any]:
+    def _arguments(self, operation: Operation, admission: Admission[Any] | None) -> dict[str, Any]:
         arguments: dict[str, Any] = {}
+        if "request" in operation.hints:
+            arguments["request"] = resolver.request_of(self._app)
         if "caller" in operation.hints and admission is not None:
             arguments["caller"] = admission.caller
         if "query" in operation.hints:
@@ -167,11 +182,11 @@ class Api:
             arguments["body"] = self._body(operation)
         return arguments
 
-    def _admit(self, operation: Operation) -> Admission | None:
+    def _admit(self, operation: Operation) -> Admission[Any] | None:
         if operation.scope is None:
             return None
         gate = self._gates[operation.security]()
-        return gate.admit(resolver.headers_of(self._app), operation.scope)
+        return gate.admit(resolver.request_of(self._app), operation.scope)
 
     def _query(self, model: type[Model]) -> Model:
         try:
@@ -182,7 +197,8 @@ class Api:
     def _body(self, operation: Operation) -> Any:
         headers, content = resolver.headers_of(self._app), resolver.body_of(self._app)
         if operation.hints["body"] is RawBody:
-            return RawBody(content=content, headers=headers)
+            is_text = resolver.is_text(self._app)
+            return RawBody(content=content, headers=headers, is_text=is_text)
         if not content and not operation.needs_body:
             content = b"{}"
         require_json(headers.get("content-type", JSON))
@@ -190,9 +206,6 @@ class Api:
             return operation.reader.validate_python(parse_json(content, MAX_BODY_BYTES))
         except ValidationError as error:
             raise invalid(error) from None
-
-
-JSON = "application/json"
 
 
 def require_json(content_type: str) -> None:
@@ -203,12 +216,20 @@ def require_json(content_type: str) -> None:
 def _answer(operation: Operation, result: Any, headers: Headers) -> Answer:
     if isinstance(result, Response):
         return _with(result, headers)
+    if isinstance(result, Redirect):
+        return _with(_sent_to(result), headers)
     if result is None:
         return Response(status_code=HTTPStatus.NO_CONTENT, body="", headers=headers)
     text = operation.writer.dump_json(result, by_alias=True, exclude_none=operation.omit_none)
     return Response(
         status_code=operation.status, content_type=JSON, body=text.decode(), headers=headers
     )
+
+
+def _sent_to(redirect: Redirect) -> Answer:
+    """The address that redirects may hold what is nobody else's business."""
+    headers: Headers = {"Location": redirect.location, "Referrer-Policy": "no-referrer"}
+    return Response(status_code=redirect.status, body="", headers=headers)
 
 
 def _with(answer: Answer, headers: Headers) -> Answer:

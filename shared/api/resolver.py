@@ -9,6 +9,7 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError as NoRo
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from shared import errors
+from shared.api.admission import Request
 from shared.model import Model
 from shared.observability import fault, logger
 
@@ -68,6 +69,21 @@ def body_of(app: APIGatewayHttpResolver) -> bytes:
         return base64.b64decode(body, validate=True)
     except ValueError:
         raise errors.InvalidError("The body cannot be read.") from None
+
+
+def is_text(app: APIGatewayHttpResolver) -> bool:
+    """Whether the API took the body for text, and has decoded it as UTF-8."""
+    return not app.current_event.raw_event.get("isBase64Encoded")
+
+
+def request_of(app: APIGatewayHttpResolver) -> Request:
+    event = app.current_event.raw_event
+    return Request(
+        path=event["rawPath"],
+        query=event.get("rawQueryString", ""),
+        headers=headers_of(app),
+        source_ip=event["requestContext"]["http"].get("sourceIp", ""),
+    )
 
 
 def headers_of(app: APIGatewayHttpResolver) -> dict[str, str]:

@@ -11,7 +11,15 @@ from shared.api.validation import from_problems
 from shared.clock import Clock
 from shared.model import Model
 from shared.workspaces import apikeys
-from shared.workspaces.models import Client, Limits, Name, Scope, Slug, Workspace
+from shared.workspaces.models import (
+    Client,
+    Limits,
+    Name,
+    RedirectHosts,
+    Scope,
+    Slug,
+    Workspace,
+)
 from shared.workspaces.store import WorkspaceStore
 
 _MAX_SLUG = 64
@@ -24,6 +32,7 @@ class Bootstrap(Model):
     name: Name
     slug: Slug | None = None
     limits: Limits = Limits()
+    redirect_hosts: RedirectHosts = ()
     scopes: Annotated[frozenset[Scope], Field(min_length=1)] = frozenset(Scope)
 
 
@@ -33,13 +42,14 @@ class Bootstrapped(Model):
 
 
 class Configure(Model):
-    """What is left out stays, in `limits` too."""
+    """What is left out stays, in `limits` too. `redirect_hosts` replace those that there are."""
 
     operation: Literal["configure"]
     workspace_id: str
     name: Name | None = None
     slug: Slug | None = None
     limits: Limits | None = None
+    redirect_hosts: RedirectHosts | None = None
 
 
 Command = Annotated[Bootstrap | Configure, Field(discriminator="operation")]
@@ -71,6 +81,7 @@ def bootstrap(command: Bootstrap, store: WorkspaceStore, clock: Clock) -> Bootst
         name=command.name,
         slug=command.slug or slug_of(command.name),
         limits=command.limits,
+        redirect_hosts=command.redirect_hosts,
         created_at=clock(),
     )
     key, secret = apikeys.generate(
@@ -84,11 +95,13 @@ def bootstrap(command: Bootstrap, store: WorkspaceStore, clock: Clock) -> Bootst
 def configure(command: Configure, store: WorkspaceStore) -> Workspace:
     old = store.get(command.workspace_id)
     limits = {} if command.limits is None else command.limits.model_dump(exclude_unset=True)
+    hosts = command.redirect_hosts
     changed = old.model_copy(
         update={
             "name": command.name or old.name,
             "slug": command.slug or old.slug,
             "limits": old.limits.model_copy(update=limits),
+            "redirect_hosts": old.redirect_hosts if hosts is None else hosts,
         }
     )
     return store.replace(old, changed)

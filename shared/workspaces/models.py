@@ -41,13 +41,27 @@ class Limits(Model):
     events_per_second: Annotated[int, Field(ge=1, le=1_000_000)] = 1_000
 
 
+_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+# A host, or with `*.` every host under it.
+RedirectHost = Annotated[
+    str, StringConstraints(pattern=rf"^(\*\.)?({_LABEL}\.)+{_LABEL}$", max_length=253)
+]
+RedirectHosts = Annotated[tuple[RedirectHost, ...], Field(max_length=50)]
+
+
 class Workspace(Model):
-    """`version` counts its changes, so that of two at once one is told of the other."""
+    """`version` counts its changes, so that of two at once one is told of the other.
+
+    Actions redirect to `redirect_hosts` and nowhere else. `link_secret` signs action links; it is
+    there once there is one, and is left out wherever a workspace is written.
+    """
 
     workspace_id: str
     name: str
     slug: str = ""
     limits: Limits = Limits()
+    redirect_hosts: RedirectHosts = ()
+    link_secret: Annotated[str | None, Field(exclude=True, repr=False)] = None
     created_at: int
     version: int = 1
 

@@ -62,7 +62,7 @@ class WorkspaceStore:
         """Raises ConflictError if `old` is no longer what is stored."""
         key = _workspace_key(old.workspace_id)
         what = f"workspace {old.workspace_id}"
-        changes = new.model_dump(include={"name", "slug", "limits"})
+        changes = new.model_dump(include={"name", "slug", "limits", "redirect_hosts"})
         return Workspace.model_validate(
             _only(self._change(key, changes, old.version, what), _WORKSPACE_COLUMNS)
         )

@@ -49,9 +49,17 @@ class TestAConfiguredWorkspace:
 
         answer = configure(world, name="New", limits={"subscriptions": 6})
 
-        assert stored(world).model_dump() == answer
+        assert stored(world) == Workspace.model_validate(answer)
         assert (answer["name"], answer["slug"]) == ("New", "kept")
         assert Limits(**answer["limits"]) == Limits(configs=5, subscriptions=6)
+
+    def test_keeps_its_hosts_until_others_replace_them(self, world: World) -> None:
+        configure(world, redirect_hosts=["a.example"])
+        kept = configure(world, name="New")
+        emptied = configure(world, redirect_hosts=[])
+
+        assert kept["redirect_hosts"] == ["a.example"]
+        assert emptied["redirect_hosts"] == []
 
     def test_has_limits_within_bounds(self, world: World) -> None:
         with pytest.raises(InvalidError) as refusal:

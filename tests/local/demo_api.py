@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import requests
 from pydantic import BaseModel, ConfigDict
@@ -80,6 +81,12 @@ class Api:
         """To Funnelytics' address, with its headers in place of the bearer's."""
         path, body = f"/api/v1/webhook/{name}", json.dumps(payload).encode()
         return self._call("POST", path, body=body, credentials=self._funnelytics)
+
+    def make_link(self, action: Mapping[str, Any]) -> str:
+        """What `flux_link` is in the address of a new signed link."""
+        answer = self._call("POST", "/v1/actions/links", body=json.dumps(action).encode())
+        (link,) = parse_qs(urlsplit(answer.values["url"]).query)["flux_link"]
+        return str(link)
 
     def deliveries(self, config_id: str) -> list[Delivery]:
         answer = self._call("GET", "/v1/deliveries", query={"config_id": config_id})

@@ -2,8 +2,8 @@
 
     python -m tests.local.demo_invoke events/ingest_direct.json
 
-The file's name begins with that of the function. The made-up workspace, key and ids of the samples
-become those of the local stack.
+The file's name begins with that of the function. The made-up workspace, key, ids and link of the
+samples become those of the local stack.
 """
 
 import json
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from shared import ids
+from tests.local.demo_api import Api
 from tests.local.errors import LocalStackError
 from tests.local.stack import Stack
 
@@ -20,12 +21,15 @@ WORKSPACE_ID = "00000000-0000-4000-8000-000000000001"
 API_KEY = "fh_made-up-key-of-the-examples"
 EVENT_ID = "example-event-1"
 CONFIG_ID = "webhook-config-id"
+LINK = "made-up-link-of-the-examples"
+ACTION = {"funnel_id": "funnel_123", "node_id": "node_form", "action_number": 2}
 
 
 def main(path: Path) -> int:
     try:
         stack = Stack.load()
-        answer, failed = invoke(stack, path.name.partition("_")[0], path.read_text())
+        event = signed(path.read_text(), stack)
+        answer, failed = invoke(stack, path.name.partition("_")[0], event)
     except (LocalStackError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
@@ -44,6 +48,11 @@ def invoke(stack: Stack, function: str, event: str) -> tuple[Any, bool]:
     except client.exceptions.ResourceNotFoundException:
         raise LocalStackError(f"There is no function {function}.") from None
     return json.load(answer["Payload"]), "FunctionError" in answer
+
+
+def signed(event: str, stack: Stack) -> str:
+    """With a link that the stack has signed, if the sample needs one."""
+    return event.replace(LINK, Api(stack).make_link(ACTION)) if LINK in event else event
 
 
 def localised(event: str, workspace_id: str, api_key: str) -> str:

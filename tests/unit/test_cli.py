@@ -77,6 +77,16 @@ def test_configure_sends_what_was_given_and_no_more(
     assert "Keep the key" not in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("hosts", [[], ["example.com", "*.example.com"]])
+def test_configure_names_all_hosts_or_none(
+    aws: FakeAws, monkeypatch: pytest.MonkeyPatch, hosts: list[str]
+) -> None:
+    run(monkeypatch, "configure", "--stack", "s", "--workspace", "w-1", "--redirect-hosts", *hosts)
+
+    (sent,) = aws.sent
+    assert sent == {"operation": "configure", "workspace_id": "w-1", "redirect_hosts": hosts}
+
+
 def test_a_refusal_is_told_in_a_sentence(
     aws: FakeAws, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

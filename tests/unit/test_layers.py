@@ -27,6 +27,7 @@ GROUND = {
 PROGRAMS = {"cli"}
 # Each room, and what it may use beside itself and the ground: other rooms, or modules of them.
 ROOMS = {
+    "actions": {"api", "events.context", "workspaces.models"},
     "events": {"api.paging", "api.validation"},
     "configs": {"api.validation", "events.models"},
     "workspaces": {"api.validation", "configs.keys"},

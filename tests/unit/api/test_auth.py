@@ -4,6 +4,7 @@ from typing import cast
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
 
+from shared.api.admission import Admission
 from shared.api.auth import MAX_REMEMBERED, Keyring
 from shared.errors import ForbiddenError, RateLimitedError, UnauthenticatedError
 from shared.workspaces.models import ApiKey, Caller, Limits, Scope
@@ -78,9 +79,15 @@ class TestABearerKey:
         assert store.reads == 0
 
 
+def admit(keyring: Keyring, authorization: str) -> Admission[Caller]:
+    return keyring.admit(factories.http_request(authorization=authorization), Scope.CONFIGS_READ)
+
+
 class TestAManagementCall:
     def test_says_who_calls_and_how_often_it_may(self, keyring: Keyring) -> None:
-        admission = keyring.admit({"authorization": f"Bearer {SECRET}"}, Scope.CONFIGS_READ)
+        admission = keyring.admit(
+            factories.http_request(authorization=f"Bearer {SECRET}"), Scope.CONFIGS_READ
+        )
 
         assert admission.caller.key.id == "key_1"
         assert admission.caller.workspace.name == "Acme"
@@ -89,16 +96,20 @@ class TestAManagementCall:
     def test_over_the_limit_is_refused(self, clock: FakeClock) -> None:
         store = FakeKeyStore({SECRET: factories.api_key()}, Limits(requests_per_minute=1))
         keyring = Keyring(cast(WorkspaceStore, store), clock)
-        keyring.admit({"authorization": f"Bearer {SECRET}"}, Scope.CONFIGS_READ)
+        admit(keyring, f"Bearer {SECRET}")
 
         with pytest.raises(RateLimitedError, match="More than 1 requests a minute"):
-            keyring.admit({"authorization": f"Bearer {SECRET}"}, Scope.CONFIGS_READ)
+            keyring.admit(
+                factories.http_request(authorization=f"Bearer {SECRET}"), Scope.CONFIGS_READ
+            )
 
     def test_that_is_refused_for_its_key_does_not_count(
         self, keyring: Keyring, store: FakeKeyStore
     ) -> None:
         with pytest.raises(UnauthenticatedError):
-            keyring.admit({"authorization": "Bearer fh_other"}, Scope.CONFIGS_READ)
+            keyring.admit(
+                factories.http_request(authorization="Bearer fh_other"), Scope.CONFIGS_READ
+            )
 
         assert store.calls == {}
 

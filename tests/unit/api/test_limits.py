@@ -234,7 +234,7 @@ class TestTheGateOfIngest:
         caller = factories.caller(events_per_second=10)
         gate = IngestGate(lambda headers, scope: caller, events)
 
-        admission = gate.admit({}, Scope.EVENTS_WRITE)
+        admission = gate.admit(factories.http_request(), Scope.EVENTS_WRITE)
 
         assert admission.caller == caller
         assert admission.headers == {"X-RateLimit-Limit": "10", "X-RateLimit-Remaining": "19"}
@@ -244,4 +244,4 @@ class TestTheGateOfIngest:
             raise UnauthenticatedError("Who?")
 
         with pytest.raises(UnauthenticatedError):
-            IngestGate(nobody, events).admit({}, Scope.EVENTS_WRITE)
+            IngestGate(nobody, events).admit(factories.http_request(), Scope.EVENTS_WRITE)

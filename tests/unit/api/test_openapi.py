@@ -11,8 +11,9 @@ import schemathesis
 from pydantic import Field
 
 from functions.configs import public
+from shared.api.admission import Admission
 from shared.api.openapi import document
-from shared.api.operations import Admission, Api, RawBody
+from shared.api.operations import Api, RawBody, Redirect
 from shared.model import Model
 from shared.workspaces.models import Scope
 from tests.local.openapi import text
@@ -53,6 +54,10 @@ OURS = [
     ("post", "/v1/integration/apikeys"),
     ("put", "/v1/integration/apikeys"),
     ("delete", "/v1/integration/apikeys"),
+    ("get", "/v1/actions/{funnel_id}/{node_id}/{action_number}"),
+    ("post", "/v1/actions/{funnel_id}/{node_id}/{action_number}"),
+    ("post", "/v1/actions/links"),
+    ("delete", "/v1/actions/links"),
     ("post", "/v1/events"),
     ("get", "/v1/events"),
     ("get", "/v1/events/{event_id}"),
@@ -172,6 +177,7 @@ class TestAGuardedOperation:
         assert operation["security"] in (
             [{"bearer": []}],
             [{"funnelyticsProject": [], "funnelyticsKey": []}],
+            [{"bearer": []}, {"signedLink": []}],
         )
 
     def test_lists_what_it_may_be_refused_for(self, operation: dict[str, Any]) -> None:
@@ -218,7 +224,7 @@ class Body(Model):
 
 
 class NoGate:
-    def admit(self, *_: object) -> Admission:
+    def admit(self, *_: object) -> Admission[Any]:
         raise AssertionError("the document is made without a request")
 
 
@@ -244,6 +250,17 @@ def make_things(body: RawBody) -> list[Body]:
 def look() -> Body | None:
     """Look."""
     return None
+
+
+@api.post("/v1/moved", Scope.EVENTS_WRITE, accepts=Body, media_types=("text/csv", "text/plain"))
+def move(body: RawBody) -> Body | Redirect:
+    """Move."""
+    return Redirect(location="https://a.example/")
+
+
+@api.post("/v1/open")
+def look_elsewhere() -> Redirect:
+    return Redirect(location="/v1/open", status=308)
 
 
 class TestADeclaration:
@@ -304,6 +321,21 @@ class TestADeclaration:
 
         assert look["responses"].keys() == {"200"}
         assert not {"security", "parameters", "requestBody", "description"} & look.keys()
+
+    def test_may_answer_with_a_redirect_beside_its_body(self, paths: dict[str, Any]) -> None:
+        responses = paths["/v1/moved"]["post"]["responses"]
+
+        assert responses["302"]["headers"].keys() == {"Location"}
+        schema = responses["200"]["content"]["application/json"]["schema"]
+        assert schema == {"$ref": "#/components/schemas/Body"}
+
+    def test_may_take_its_body_in_several_types(self, paths: dict[str, Any]) -> None:
+        content = paths["/v1/moved"]["post"]["requestBody"]["content"]
+
+        assert content.keys() == {"text/csv", "text/plain"}
+
+    def test_of_nothing_but_a_redirect_is_no_call_of_its_own(self, paths: dict[str, Any]) -> None:
+        assert paths["/v1/open"].keys() == {"get"}
 
 
 def test_headers_that_a_client_may_send_or_will_get_are_described() -> None:

@@ -1,12 +1,12 @@
 """What every answer says of the rate limit, whatever came of the call."""
 
-from collections.abc import Mapping
 from typing import Any, cast
 
 import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from shared.api.operations import Admission, Api
+from shared.api.admission import Admission, Request
+from shared.api.operations import Api
 from shared.api.resolver import Answer, answer
 from shared.errors import NotFoundError, RateLimitedError
 from shared.model import Model
@@ -18,8 +18,8 @@ LEFT = {"X-RateLimit-Limit": "10", "X-RateLimit-Remaining": "9"}
 
 
 class OpenGate:
-    def admit(self, headers: Mapping[str, str], scope: Scope) -> Admission:
-        if "x-too-many" in headers:
+    def admit(self, request: Request, scope: Scope) -> Admission[Caller]:
+        if "x-too-many" in request.headers:
             raise RateLimitedError(10, 7)
         return Admission(caller=factories.caller(), headers=LEFT)
 

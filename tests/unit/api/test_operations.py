@@ -9,7 +9,8 @@ import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import Field
 
-from shared.api.operations import MAX_BODY_BYTES, Admission, Api, RawBody
+from shared.api.admission import Admission, Request
+from shared.api.operations import MAX_BODY_BYTES, Api, RawBody, Redirect
 from shared.api.resolver import Answer, answer
 from shared.errors import ForbiddenError, RateLimitedError, UnauthenticatedError
 from shared.model import Model
@@ -23,18 +24,18 @@ LEFT = {"X-RateLimit-Limit": "10", "X-RateLimit-Remaining": "9"}
 class OpenGate:
     """As strict as the headers ask it to be, in the order of the real one."""
 
-    def admit(self, headers: Mapping[str, str], scope: Scope) -> Admission:
-        if "x-no-key" in headers:
+    def admit(self, request: Request, scope: Scope) -> Admission[Caller]:
+        if "x-no-key" in request.headers:
             raise UnauthenticatedError("No key.")
-        if "x-no-scope" in headers:
+        if "x-no-scope" in request.headers:
             raise ForbiddenError(f"This key lacks the scope {scope}.")
-        if "x-too-many" in headers:
+        if "x-too-many" in request.headers:
             raise RateLimitedError(10, 7)
         return Admission(caller=factories.caller(scope), headers=LEFT)
 
 
 class OtherGate(OpenGate):
-    def admit(self, headers: Mapping[str, str], scope: Scope) -> Admission:
+    def admit(self, request: Request, scope: Scope) -> Admission[Caller]:
         caller = factories.caller(scope)
         other = caller.workspace.model_copy(update={"workspace_id": "other"})
         return Admission(caller=caller.model_copy(update={"workspace": other}), headers={})
@@ -114,6 +115,19 @@ def broken() -> str:
 @api.get("/other", Scope.CONFIGS_READ, security="other")
 def other(caller: Caller) -> str:
     return caller.workspace_id
+
+
+@api.get("/elsewhere/<item>", Scope.CONFIGS_READ)
+def elsewhere(request: Request, item: str) -> Seen | Redirect:
+    if item == "here":
+        return Seen(name=request.source_ip)
+    team = request.headers["x-team"]
+    return Redirect(location=f"https://a.example{request.path}?{request.query}#{team}")
+
+
+@api.post("/decoded", Scope.EVENTS_WRITE)
+def decoded(body: RawBody) -> bool:
+    return body.is_text
 
 
 @api.get("/scoped", Scope.DELIVERIES_READ)
@@ -201,6 +215,15 @@ class TestASignature:
         reply = call("POST", "/raw", b" {broken", x_team="growth", content_type="text/plain")
 
         assert reply.body == "growth:  {broken"
+
+    @pytest.mark.parametrize(("body", "is_text"), [("{", True), (b"{", False)])
+    def test_may_ask_whether_its_bytes_were_text_on_the_way(self, body: Any, is_text: bool) -> None:
+        assert call("POST", "/decoded", body).body is is_text
+
+    def test_may_take_the_request_as_it_came(self) -> None:
+        reply = handle("GET", "/elsewhere/here", {}, rawQueryString="a=%20")
+
+        assert reply.body["name"] == ""
 
     @pytest.mark.parametrize("path", ["/everything/i1", "/everything/i1/"])
     def test_answers_on_both_spellings_of_its_path(self, path: str) -> None:
@@ -301,6 +324,14 @@ class TestAnAnswer:
         reply = call("GET", "/own")
 
         assert (reply.status, reply.body) == (202, {"name": "own"})
+        assert reply.headers.items() >= LEFT.items()
+
+    def test_may_send_a_browser_elsewhere(self) -> None:
+        reply = handle("GET", "/elsewhere/i1", {"x_team": "growth"}, rawQueryString="a=%20")
+
+        assert (reply.status, reply.text) == (302, "")
+        assert reply.headers["Location"] == "https://a.example/elsewhere/i1?a=%20#growth"
+        assert reply.headers["Referrer-Policy"] == "no-referrer"
         assert reply.headers.items() >= LEFT.items()
 
     def test_to_a_fault_of_ours_tells_nothing_of_it(self) -> None:

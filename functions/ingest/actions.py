@@ -1,0 +1,95 @@
+"""Action links and forms: whoever follows one makes an `on_action` event."""
+
+from pydantic import ValidationError
+
+from functions.ingest import parts
+from functions.ingest.api import Accepted, api
+from shared.actions import forms, redirects
+from shared.actions.event import Submission, on_action
+from shared.actions.models import Action, Follower
+from shared.actions.routing import REDIRECT, text_of
+from shared.api.admission import Request
+from shared.api.operations import RawBody, Redirect
+from shared.api.validation import invalid
+from shared.events.context import Scalars
+from shared.workspaces.models import Scope
+
+PATH = "/v1/actions/<funnel_id>/<node_id>/<action_number>"
+LINKS = "/v1/actions/links"
+
+
+@api.get(PATH, Scope.EVENTS_WRITE, security="action", status=202, errors=(409,))
+def follow_action_link(
+    caller: Follower,
+    request: Request,
+    body: RawBody,
+    funnel_id: str,
+    node_id: str,
+    action_number: str,
+) -> Accepted | Redirect:
+    """Follow an action link: the event has the query as its data. It counts whenever it is fetched.
+
+    Keys that begin with `flux_` say whose action it is. A signed link needs no key.
+    """
+    return _follow(caller, request, body, _action(funnel_id, node_id, action_number))
+
+
+@api.post(
+    PATH,
+    Scope.EVENTS_WRITE,
+    security="action",
+    status=202,
+    errors=(409,),
+    accepts=Scalars,
+    media_types=(forms.URLENCODED, forms.MULTIPART, forms.JSON),
+)
+def submit_action_form(
+    caller: Follower,
+    request: Request,
+    body: RawBody,
+    funnel_id: str,
+    node_id: str,
+    action_number: str,
+) -> Accepted | Redirect:
+    """Submit an action form: the event has query and body as its data.
+
+    The body may also be `text/plain` with a `key=value` or `key: value` on each line. Keys that
+    begin with `flux_` say whose action it is. A signed link needs no key.
+    """
+    return _follow(caller, request, body, _action(funnel_id, node_id, action_number))
+
+
+@api.post(LINKS)
+def move_to_action_links() -> Redirect:
+    """The other spelling of an address of `configs`, which an HTTP API cannot route there."""
+    return Redirect(location=LINKS, status=308)
+
+
+def _follow(
+    caller: Follower, request: Request, body: RawBody, action: Action
+) -> Accepted | Redirect:
+    came = Submission(
+        query=forms.query(request.query),
+        body=forms.body(body.content, body.headers.get("content-type", ""), body.is_text),
+    )
+    event = on_action(action, caller, came, request)
+    location = _location(caller, came)
+    event_id = parts.accept(event, caller.workspace.workspace_id)
+    return Redirect(location=location) if location else Accepted(event_id=event_id)
+
+
+def _location(caller: Follower, came: Submission) -> str:
+    """Empty for none. Raises InvalidError for a place that the workspace does not allow (now)."""
+    given = came.query | came.body
+    wanted = caller.link.redirect if caller.link else text_of(given, REDIRECT, redirects.MAX_URL)
+    if wanted:
+        redirects.check(wanted, caller.workspace.redirect_hosts, REDIRECT)
+    return wanted or ""
+
+
+def _action(funnel_id: str, node_id: str, action_number: str) -> Action:
+    path = {"funnel_id": funnel_id, "node_id": node_id, "action_number": action_number}
+    try:
+        return Action.model_validate(path)
+    except ValidationError as error:
+        raise invalid(error) from None

@@ -1,0 +1,31 @@
+"""The door of an operation: what is shown there, and who is let in."""
+
+from typing import Any, Generic, Protocol, TypeVar
+
+from shared.model import Model
+from shared.workspaces.models import Scope
+
+
+class Request(Model):
+    """A request without its body. Header names are in lower case, `query` is as it was sent."""
+
+    path: str
+    query: str
+    headers: dict[str, str]
+    source_ip: str
+
+
+Who = TypeVar("Who", bound=Model)
+
+
+class Admission(Model, Generic[Who]):
+    """A caller that may go on, and headers for every answer that it gets, such as rate limits."""
+
+    caller: Who
+    headers: dict[str, str]
+
+
+class Gate(Protocol):
+    def admit(self, request: Request, scope: Scope) -> Admission[Any]:
+        """Raises what the caller is refused for: no key, no scope, too many requests."""
+        ...
