@@ -9,6 +9,7 @@ from types import TracebackType
 from urllib3.exceptions import HTTPError
 
 from shared.delivery import guard
+from shared.delivery.lookups import Lookups
 
 CONNECT_S = 3.0
 EXCHANGE_S = 10.0
@@ -58,8 +59,8 @@ class FailedError(Exception):
 class Exchange:
     """The clock and the notebook of one request."""
 
-    def __init__(self, policy: guard.Policy, timeout_s: float) -> None:
-        self.policy = policy
+    def __init__(self, lookups: Lookups, timeout_s: float) -> None:
+        self.lookups = lookups
         self.timeout_s = timeout_s
         self.started = time.monotonic()
         self.deadline = self.started + timeout_s

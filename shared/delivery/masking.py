@@ -1,0 +1,143 @@
+"""The secrets of a request, hidden in the answer of an endpoint that says them back.
+
+Text and secrets are compared in a reduced form: escapes of URLs, JSON and HTML are undone however
+often they were applied, letters are small, and what encodings add, drop or swap is left out. A
+secret is found by any eight characters of it in a row, so a part of one is as good as the whole.
+"""
+
+import base64
+import binascii
+import html
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
+from typing import NamedTuple
+from urllib.parse import unquote
+
+from shared.configs.credentials import is_secret
+
+MASK = "********"
+RUN = 8
+
+# Each stands for one character: of a URL, of JSON (in two halves beyond the first plane), of HTML.
+_ESCAPES = re.compile(
+    r"%[0-7][0-9a-f]|(?:%[89a-f][0-9a-f])+"
+    r"|\\+ud[89ab][0-9a-f]{2}\\+ud[c-f][0-9a-f]{2}|\\+u[0-9a-f]{4}|\\+x[0-9a-f]{2}"
+    r"|&#?\w{1,8};",
+    re.I,
+)
+_UNESCAPED_TIMES = 4
+# Blanks and ends of lines, `+` for a blank, backslashes, and where the two base64 alphabets differ.
+_LEFT_OUT = re.compile(r"[\s\\+/_=-]|[^\w!-~]")
+_SCHEME = re.compile(r"\b(?:(?:bearer|basic|token|aws4-hmac-sha256)\s+|v1,|sha256=)", re.I)
+
+
+class _Reduced(NamedTuple):
+    """For each character of `text`, where it stood in the original."""
+
+    text: str
+    spans: list[tuple[int, int]]
+
+
+def secrets_of(headers: Mapping[str, str]) -> list[str]:
+    """What the headers of a request hold that nobody may read."""
+    return [
+        secret
+        for name, value in headers.items()
+        if is_secret(name, value)
+        for secret in (_SCHEME.sub("", value), _password(value))
+    ]
+
+
+def masked(text: str, secrets: Iterable[str]) -> str:
+    seen = _reduced(text)
+    hidden = {
+        position
+        for start, end in _found(seen, [_reduced(secret).text for secret in secrets])
+        for position in range(seen.spans[start][0], seen.spans[end - 1][1])
+    }
+    runs = groupby(range(len(text)), lambda position: position in hidden)
+    return "".join(
+        MASK if is_hidden else "".join(text[position] for position in positions)
+        for is_hidden, positions in runs
+    )
+
+
+def _password(value: str) -> str:
+    """Of Basic authentication, and of anything else nothing."""
+    scheme, _, pair = value.partition(" ")
+    if scheme.lower() != "basic":
+        return ""
+    try:
+        decoded = base64.b64decode(pair, validate=True)
+    except binascii.Error:
+        return ""
+    return decoded.decode(errors="replace").partition(":")[2]
+
+
+def _reduced(text: str) -> _Reduced:
+    seen = _Reduced(text, [(position, position + 1) for position in range(len(text))])
+    for _ in range(_UNESCAPED_TIMES):
+        if not _ESCAPES.search(seen.text):
+            break
+        seen = _unescaped(seen)
+    kept = [
+        (character.lower(), span)
+        for character, span in zip(seen.text, seen.spans, strict=True)
+        if not _LEFT_OUT.match(character)
+    ]
+    return _Reduced(
+        "".join(characters for characters, _ in kept),
+        [span for characters, span in kept for _ in characters],
+    )
+
+
+def _unescaped(seen: _Reduced) -> _Reduced:
+    text, spans, done = "", list[tuple[int, int]](), 0
+    for escape in _ESCAPES.finditer(seen.text):
+        meant = _meaning(escape[0])
+        whole = (seen.spans[escape.start()][0], seen.spans[escape.end() - 1][1])
+        text += seen.text[done : escape.start()] + meant
+        spans += seen.spans[done : escape.start()] + [whole] * len(meant)
+        done = escape.end()
+    return _Reduced(text + seen.text[done:], spans + seen.spans[done:])
+
+
+def _meaning(escape: str) -> str:
+    match escape[0]:
+        case "%":
+            return unquote(escape)
+        case "&":
+            return html.unescape(escape)
+    units = re.findall(r"[0-9a-f]{2,4}", escape, re.I)
+    in_utf16 = bytes.fromhex("".join(unit.zfill(4) for unit in units))
+    return in_utf16.decode("utf-16-be", errors="replace")
+
+
+def _found(seen: _Reduced, secrets: Iterable[str]) -> Iterator[tuple[int, int]]:
+    runs = set[str]()
+    for secret in secrets:
+        if len(secret) < RUN:
+            yield from _words(seen, secret)
+        runs |= {secret[i : i + RUN] for i in range(len(secret) - RUN + 1)}
+    for start in range(len(seen.text) - RUN + 1):
+        if seen.text[start : start + RUN] in runs:
+            yield start, start + RUN
+
+
+def _words(seen: _Reduced, secret: str) -> Iterator[tuple[int, int]]:
+    """Where a short secret stands by itself: inside of words it would be found by chance."""
+    start = seen.text.find(secret) if secret else -1
+    while start >= 0:
+        end = start + len(secret)
+        if not _continues(seen, start) and not _continues(seen, end):
+            yield start, end
+        start = seen.text.find(secret, start + 1)
+
+
+def _continues(seen: _Reduced, at: int) -> bool:
+    """Whether a word goes on from the character before `at` to the one there."""
+    if not 0 < at < len(seen.text):
+        return False
+    before, after = seen.spans[at - 1], seen.spans[at]
+    return before[1] >= after[0] and (seen.text[at - 1] + seen.text[at]).isalnum()
