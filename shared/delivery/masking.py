@@ -19,16 +19,17 @@ from shared.configs.credentials import is_secret
 MASK = "********"
 RUN = 8
 
-# Each stands for one character: of a URL, of JSON (in two halves beyond the first plane), of HTML.
+# Of URLs, of JSON (in two halves beyond the first plane, and for blanks), of HTML.
 _ESCAPES = re.compile(
     r"%[0-7][0-9a-f]|(?:%[89a-f][0-9a-f])+"
-    r"|\\+ud[89ab][0-9a-f]{2}\\+ud[c-f][0-9a-f]{2}|\\+u[0-9a-f]{4}|\\+x[0-9a-f]{2}"
+    r"|(?<!\\)\\+(?:ud[89ab][0-9a-f]{2}\\+ud[c-f][0-9a-f]{2}|u[0-9a-f]{4}|x[0-9a-f]{2}|[bfnrt])"
     r"|&#?\w{1,8};",
     re.I,
 )
 _UNESCAPED_TIMES = 4
-# Blanks and ends of lines, `+` for a blank, backslashes, and where the two base64 alphabets differ.
-_LEFT_OUT = re.compile(r"[\s\\+/_=-]|[^\w!-~]")
+# Blanks and ends of lines, `+` for a blank, backslashes, where the two base64 alphabets differ, and
+# what stands in an excerpt for what cannot be shown.
+_LEFT_OUT = re.compile(r"[\s\\+/_=\-\u2400-\u2421\ufffd]")
 _SCHEME = re.compile(r"\b(?:(?:bearer|basic|token|aws4-hmac-sha256)\s+|v1,|sha256=)", re.I)
 
 
@@ -109,6 +110,7 @@ def _meaning(escape: str) -> str:
             return unquote(escape)
         case "&":
             return html.unescape(escape)
+    # None for \n and its like, which stand for what is left out anyway.
     units = re.findall(r"[0-9a-f]{2,4}", escape, re.I)
     in_utf16 = bytes.fromhex("".join(unit.zfill(4) for unit in units))
     return in_utf16.decode("utf-16-be", errors="replace")
