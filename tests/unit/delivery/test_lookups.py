@@ -246,7 +246,7 @@ class AnyOrder(RuleBasedStateMachine):
         assert self.names._pending == {}
 
 
-class TestAnyOrder(AnyOrder.TestCase):  # type: ignore[misc]
+class TestAnyOrder(AnyOrder.TestCase):  # type: ignore[misc, valid-type]
     settings = settings(max_examples=30, stateful_step_count=150)
 
     @pytest.fixture(autouse=True)
