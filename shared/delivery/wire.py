@@ -182,7 +182,7 @@ def _connect(address: guard.Address, wait_s: float) -> TimedSocket:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.settimeout(wait_s)
         sock.connect(address.sockaddr)
-    except OSError:
+    except BaseException:
         sock.close()
         raise
     return sock

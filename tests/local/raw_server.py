@@ -17,9 +17,11 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 class RawServer:
     """Runs one function per connection, for everything that a real HTTP server would not do."""
 
-    def __init__(self, talk: Callable[[socket.socket], object], host: str = "127.0.0.1") -> None:
+    def __init__(
+        self, talk: Callable[[socket.socket], object], host: str = "127.0.0.1", port: int = 0
+    ) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._listener = socket.create_server((host, 0), family=family)
+        self._listener = socket.create_server((host, port), family=family)
         self._talk = talk
         self._host = f"[{host}]" if ":" in host else host
         self._open: list[socket.socket] = []
@@ -78,7 +80,7 @@ def take_request(connection: socket.socket) -> bytes:
     return head
 
 
-def says(*parts: bytes) -> RawServer:
+def says(*parts: bytes, host: str = "127.0.0.1", port: int = 0) -> RawServer:
     """Answers each connection's first request with these bytes, and hangs up."""
 
     def talk(connection: socket.socket) -> None:
@@ -86,7 +88,7 @@ def says(*parts: bytes) -> RawServer:
         for part in parts:
             connection.sendall(part)
 
-    return RawServer(talk)
+    return RawServer(talk, host, port)
 
 
 def repeats(head: bytes, part: bytes, pause_s: float = 0.0) -> RawServer:
@@ -103,15 +105,17 @@ def repeats(head: bytes, part: bytes, pause_s: float = 0.0) -> RawServer:
 
 
 @contextmanager
-def deaf_port() -> Iterator[str]:
+def deaf_port(host: str = "127.0.0.1") -> Iterator[str]:
     """A port whose queue of connections is full, so that it answers no further one."""
-    listener = socket.create_server(("127.0.0.1", 0), backlog=0)
-    waiting = [socket.socket() for _ in range(4)]
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.create_server((host, 0), family=family, backlog=0)
+    waiting = [socket.socket(family) for _ in range(4)]
     for one in waiting:
         one.setblocking(False)
         one.connect_ex(listener.getsockname())
     try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        shown = f"[{host}]" if ":" in host else host
+        yield f"http://{shown}:{listener.getsockname()[1]}/"
     finally:
         for one in (*waiting, listener):
             one.close()
@@ -121,3 +125,11 @@ def server_tls(certificate: trustme.LeafCert) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     certificate.configure_cert(context)
     return context
+
+
+def has_ipv6() -> bool:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-_WATCHED = {"socket.connect", "socket.sendto", "socket.sendmsg"}
 _seen: list[Any] | None = None
 _is_forbidden = False
 
@@ -15,7 +14,7 @@ class ForbiddenConnectionError(Exception):
 
 
 def _note(event: str, arguments: tuple[Any, ...]) -> None:
-    if _seen is None or event not in _WATCHED:
+    if _seen is None or event != "socket.connect":
         return
     _seen.append(arguments[1])
     if _is_forbidden:
@@ -28,10 +27,11 @@ sys.addaudithook(_note)
 
 @contextmanager
 def watched(is_forbidden: bool = False) -> Iterator[list[Any]]:
-    """Every address to which a socket connects or sends; forbidden, it fails before it is asked."""
+    """Every address to which a socket connects; forbidden, it fails before anything is sent."""
     global _seen, _is_forbidden
-    _seen, _is_forbidden = [], is_forbidden
+    before, addresses = (_seen, _is_forbidden), list[Any]()
+    _seen, _is_forbidden = addresses, is_forbidden
     try:
-        yield _seen
+        yield addresses
     finally:
-        _seen, _is_forbidden = None, False
+        _seen, _is_forbidden = before
