@@ -153,7 +153,7 @@ class _Server(ThreadingHTTPServer):
     def server_bind(self) -> None:
         """Without the library's look-up of its own name, which may take seconds."""
         TCPServer.server_bind(self)
-        self.server_name, self.server_port = self.server_address[:2]
+        self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
 
     def get_request(self) -> tuple[socket, Any]:
         connection, address = super().get_request()
