@@ -1,23 +1,38 @@
 import gc
 import gzip
+import json
 import socket
+import subprocess
+import sys
 import tracemalloc
 import weakref
 import zlib
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from struct import pack
 from typing import Any
 
 import pytest
+import trustme
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from shared.delivery import wire
+from shared.delivery.guard import Policy
 from shared.delivery.sender import Answer, Cause, Sender
-from tests.local.raw_server import (
-    repeats,
-    says,
-)
+from tests.local.raw_server import OK, RawServer, repeats, says, server_tls, take_request
 from tests.local.receiver import Receiver, Reply
 
+ROOT = Path(__file__).parents[3]
+LOCAL = Policy(allow_private=True)
 MIB = 1024 * 1024
+PIECES = st.sampled_from(
+    [b"HTTP/1.1 ", b"HTTP/1.0 ", b"200 OK", b"100 ", b"103 ", b"204 ", b"301 ", b"\r\n", b"\n",
+     b"\r", b"\r\n\r\n", b"\x00", b": ", b"Content-Length: ", b"2", b"ok", b"0\r\n\r\n", b";",
+     b"Transfer-Encoding: chunked\r\n", b"f" * 20, b" ", b"Content-Encoding: gzip\r\n", b"\xff",
+     b"Connection: close\r\n", b"Set-Cookie: ", b"Location: //\r\n", b"-1\r\n", b"\x1f\x8b\x08",
+     b"Retry-After: "]
+)  # fmt: skip
 
 
 class TestBrokenHttp:
@@ -55,6 +70,19 @@ class TestBrokenHttp:
             pytest.param(b"HTTP/1.1 200 " + b"x" * 70_000 + b"\r\n\r\n", id="huge status line"),
             pytest.param(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 101 + b"\r\n", id="101 headers"),
             pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 5, 6\r\n\r\nabcde", id="two lengths"),
+            pytest.param(
+                b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nabcde",
+                id="two lengths in two headers",
+            ),
+            pytest.param(b"HTTP/1.1 200 OK\r\nX: " + b"y" * 70_000 + b"\r\n\r\n", id="huge header"),
+            pytest.param(b"HTTP/1.1 " + b"9" * 5000 + b" OK\r\n\r\n", id="huge status"),
+            pytest.param(b"HTTP/1.1 -200 OK\r\n\r\n", id="negative status"),
+            pytest.param(b"http/1.1 200 OK\r\n\r\n", id="small letters"),
+            pytest.param(b"\r\n\r\n" + OK, id="empty lines first"),
+            pytest.param(b"hello\n" * 20_000, id="HTTP/0.9 without end"),
+            pytest.param(b"\x00\x00\x12\x04\x00\x00\x00\x00\x00", id="HTTP/2"),
+            pytest.param(b"\x15\x03\x03\x00\x02\x02\x28", id="TLS"),
+            pytest.param(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 50, id="only interim answers"),
         ],
     )
     def test_is_a_protocol_failure(self, sender: Sender, said: bytes) -> None:
@@ -72,6 +100,15 @@ class TestBrokenHttp:
             pytest.param(b"Transfer-Encoding: chunked\r\n\r\n5\r\nab", id="short chunk"),
             pytest.param(b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", id="bad chunk size"),
             pytest.param(b"Transfer-Encoding: chunked\r\n\r\n", id="no chunk"),
+            pytest.param(
+                b"Transfer-Encoding: chunked\r\n\r\n" + b"f" * 16 + b"\r\nab", id="64 bits"
+            ),
+            pytest.param(
+                b"Transfer-Encoding: chunked\r\n\r\n" + b"f" * 60_000 + b"\r\nab", id="huge size"
+            ),
+            pytest.param(b"Transfer-Encoding: chunked\r\n\r\n-1\r\nab", id="negative size"),
+            pytest.param(b"Transfer-Encoding: chunked\r\n\r\n\r\nab", id="empty size"),
+            pytest.param(b"Content-Length: " + b"9" * 30 + b"\r\n\r\nab", id="huge length"),
         ],
     )
     def test_within_a_body_keeps_the_status(self, sender: Sender, body: bytes) -> None:
@@ -79,6 +116,109 @@ class TestBrokenHttp:
             answer = sender.post(server.url(), {}, b"{}")
 
         assert (answer.status_code, answer.cause) == (200, Cause.PROTOCOL)
+
+    @pytest.mark.parametrize(
+        "said",
+        [
+            pytest.param(b"X: a\x00b\r\nContent-Length: 2\r\n\r\nok", id="null in a header"),
+            pytest.param(b"X\x00: a\r\nContent-Length: 2\r\n\r\nok", id="null in a name"),
+            pytest.param(b"X: \xe9\xff\r\nContent-Length: 2\r\n\r\nok", id="bytes in a header"),
+            pytest.param(b"no colon\r\nContent-Length: 2\r\n\r\nok", id="no colon"),
+            pytest.param(b"X: a\r\n b\r\nContent-Length: 2\r\n\r\nok", id="folded header"),
+            pytest.param(b"Content-Length: 2\r\nContent-Length: 2\r\n\r\nok", id="length twice"),
+            pytest.param(b"Content-Length: -5\r\n\r\nok", id="negative length"),
+            pytest.param(b"Content-Length: two\r\n\r\nok", id="length in words"),
+            pytest.param(b"Content-Length: " + b"9" * 5000 + b"\r\n\r\nok", id="5000 digits"),
+            pytest.param(b"Transfer-Encoding: odd\r\n\r\nok", id="unknown coding"),
+            pytest.param(b"Content-Length: 2\r\n\r\nok, and more", id="more than its length"),
+            pytest.param(b"Content-Length: 2\r\n\r\nok" + OK, id="two answers"),
+        ],
+    )
+    def test_that_can_be_read_all_the_same_is_read(self, sender: Sender, said: bytes) -> None:
+        with says(b"HTTP/1.1 200 OK\r\n" + said) as server:
+            answer = sender.post(server.url(), {}, b"{}")
+
+        assert (answer.status_code, answer.cause) == (200, None)
+        assert answer.excerpt.startswith("ok")
+
+    def test_of_one_answer_is_not_read_as_the_next(self, sender: Sender) -> None:
+        def talk(connection: socket.socket) -> None:
+            take_request(connection)
+            connection.sendall(OK + b"HTTP/1.1 500 Stale\r\nContent-Length: 0\r\n\r\n")
+            take_request(connection)
+            connection.sendall(OK)
+
+        with RawServer(talk) as server:
+            answers = [sender.post(server.url(), {}, b"{}") for _ in range(4)]
+
+        assert [answer.status_code for answer in answers] == [200] * 4
+
+    @pytest.mark.parametrize("interim", [b"100 Continue", b"103 Early Hints", b"199 Odd"])
+    def test_of_many_interim_answers_still_ends(self, sender: Sender, interim: bytes) -> None:
+        with says((b"HTTP/1.1 " + interim + b"\r\nLink: </a>\r\n\r\n") * 500, OK) as server:
+            answer = sender.post(server.url(), {}, b"{}")
+
+        assert (answer.status_code, answer.cause, answer.excerpt) == (200, None, "ok")
+
+    @pytest.mark.parametrize("abruptly", [False, True])
+    @pytest.mark.parametrize(
+        "whole",
+        [
+            b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+            b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n"
+            b"Transfer-Encoding: chunked\r\n\r\n1\r\no\r\n1\r\nk\r\n0\r\n\r\n",
+        ],
+    )
+    def test_off_at_any_byte_is_an_answer_or_a_failure(
+        self, sender: Sender, whole: bytes, abruptly: bool
+    ) -> None:
+        ends = iter(range(len(whole) + 1))
+
+        def talk(connection: socket.socket) -> None:
+            take_request(connection)
+            connection.sendall(whole[: next(ends)])
+            if abruptly:
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, pack("ii", 1, 0))
+
+        with RawServer(talk) as server:
+            answers = [sender.post(server.url(), {}, b"{}") for _ in range(len(whole) + 1)]
+
+        assert answers[0].cause is Cause.CONNECT
+        assert {answer.cause for answer in answers} <= {None, Cause.CONNECT, Cause.PROTOCOL}
+        assert {answer.status_code for answer in answers} == {None, 200}
+        if not abruptly:
+            assert (answers[-1].cause, answers[-1].excerpt) == (None, "ok")
+
+    def test_over_tls_without_a_goodbye_is_a_failure(self, ca: trustme.CA, ca_file: str) -> None:
+        context = server_tls(ca.issue_cert("127.0.0.1"))
+
+        def talk(raw: socket.socket) -> None:
+            connection = context.wrap_socket(raw, server_side=True)
+            take_request(connection)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc")
+            connection.close()
+
+        with RawServer(talk) as server, Sender(LOCAL, ca_file=ca_file) as sender:
+            answer = sender.post(server.url().replace("http:", "https:"), {}, b"{}")
+
+        assert (answer.status_code, answer.cause) == (200, Cause.PROTOCOL)
+
+    def test_of_any_bytes_raises_nothing(self, sender: Sender) -> None:
+        said = [b""]
+
+        def talk(connection: socket.socket) -> None:
+            take_request(connection)
+            connection.sendall(said[0])
+
+        @given(st.binary(max_size=200) | st.lists(PIECES, max_size=20).map(b"".join))
+        @settings(max_examples=300)
+        def post(answer: bytes) -> None:
+            said[0] = answer
+            told = sender.post(server.url(), {}, b"{}")
+            assert told.status_code is not None or told.cause in (Cause.CONNECT, Cause.PROTOCOL)
+
+        with RawServer(talk) as server:
+            post()
 
     def test_between_connecting_and_tls_is_a_lost_connection(
         self, sender: Sender, monkeypatch: pytest.MonkeyPatch
@@ -162,6 +302,7 @@ class TestMemory:
                 b"HTTP/1.1 200 OK\r\n", b"X: " + b"y" * 60_000 + b"\r\n", id="large headers"
             ),
             pytest.param(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 99, id="interim answers"),
+            pytest.param(b"", b"HTTP/1.1 103 Hints\r\nX: y\r\n\r\n" * 99, id="early hints"),
             pytest.param(
                 b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
                 b"1;" + b"x" * 5000 + b"\r\na\r\n",
@@ -182,3 +323,58 @@ class TestMemory:
 
         assert answer.cause is Cause.PROTOCOL
         assert peak < 3 * MIB
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the figure where Linux has it")
+class TestMemoryOfTheWorker:
+    """Of a process that makes ten attempts at a time, by what the system counts."""
+
+    LIMIT = 5 * MIB
+
+    def _grown(self, url: str) -> tuple[int, list[Answer]]:
+        with Receiver() as receiver:
+            command = [sys.executable, "-m", "tests.local.sender_process", receiver.url(), url]
+            done = subprocess.run(command, capture_output=True, cwd=ROOT, timeout=60, check=True)
+        told = json.loads(done.stdout)
+        return told["grown_bytes"], [Answer.model_validate(answer) for answer in told["answers"]]
+
+    @pytest.mark.parametrize(
+        ("encoding", "bomb"),
+        [
+            ("gzip", gzip.compress),
+            ("deflate", zlib.compress),
+            ("gzip, gzip", lambda body: gzip.compress(gzip.compress(body))),
+            ("br", lambda body: body),
+        ],
+    )
+    def test_grows_by_less_than_5_mb_with_a_bomb_of_100_mb(
+        self, encoding: str, bomb: Callable[[bytes], bytes]
+    ) -> None:
+        with Receiver() as receiver:
+            reply = Reply(200, {"Content-Encoding": encoding}, bomb(bytes(100 * MIB)))
+            receiver.script("/", [reply], repeat=True)
+
+            grown, answers = self._grown(receiver.url())
+
+        assert {(answer.status_code, answer.cause) for answer in answers} == {(200, None)}
+        assert grown < self.LIMIT, f"grown by {grown} bytes"
+
+    @pytest.mark.parametrize(
+        ("head", "part"),
+        [
+            pytest.param(b"HTTP/1.1 ", b"2" * 9999, id="status line"),
+            pytest.param(b"HTTP/1.1 200 OK\r\n", b"X: y\r\n" * 99, id="headers"),
+            pytest.param(b"", b"HTTP/1.1 103 Early Hints\r\n\r\n" * 99, id="interim answers"),
+            pytest.param(
+                b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+                b"10000\r\n" + b"a" * 65536 + b"\r\n",
+                id="body",
+            ),
+        ],
+    )
+    def test_grows_by_less_than_5_mb_with_what_never_ends(self, head: bytes, part: bytes) -> None:
+        with repeats(head, part) as server:
+            grown, answers = self._grown(server.url())
+
+        assert all(answer.cause in (None, Cause.PROTOCOL) for answer in answers)
+        assert grown < self.LIMIT, f"grown by {grown} bytes"
