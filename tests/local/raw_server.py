@@ -5,7 +5,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Self
 
@@ -102,6 +102,30 @@ def repeats(head: bytes, part: bytes, pause_s: float = 0.0) -> RawServer:
             time.sleep(pause_s)
 
     return RawServer(talk)
+
+
+def drips(port: int, since: threading.Event, pause_s: float = 0.02) -> RawServer:
+    """Passes on what a server on loopback says, one byte at a time once `since` is set."""
+
+    def talk(client: socket.socket) -> None:
+        with socket.create_connection(("127.0.0.1", port)) as server:
+            threading.Thread(target=_pass_on, args=(client, server), daemon=True).start()
+            while part := server.recv(65536):
+                for drop in _drops(part) if since.is_set() else [part]:
+                    client.sendall(drop)
+                    time.sleep(pause_s if since.is_set() else 0)
+
+    return RawServer(talk)
+
+
+def _drops(part: bytes) -> list[bytes]:
+    return [part[i : i + 1] for i in range(len(part))]
+
+
+def _pass_on(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while part := source.recv(65536):
+            target.sendall(part)
 
 
 @contextmanager

@@ -1,4 +1,5 @@
 import socket
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -123,3 +124,38 @@ class TestAConnection:
         assert sorted(one.body.decode() for one in received) == sorted(path for path, _ in sent)
         assert all(one.path == one.body.decode() for one in received)
         assert len({one.client_port for one in received}) <= 10
+
+    def test_of_one_host_there_are_as_many_as_requests_at_a_time(self, sender: Sender) -> None:
+        """Each is answered only once all ten are there, so none may wait for another's end."""
+        together = threading.Barrier(10)
+
+        def talk(connection: socket.socket) -> None:
+            take_request(connection)
+            together.wait(30)
+            connection.sendall(OK)
+
+        with RawServer(talk) as server, ThreadPoolExecutor(10) as threads:
+            posts = [threads.submit(sender.post, server.url(), {}, b"{}") for _ in range(10)]
+
+            assert [post.result().status_code for post in posts] == [200] * 10
+
+    def test_that_is_slow_holds_up_none_of_the_others(
+        self, sender: Sender, receiver: Receiver
+    ) -> None:
+        """One of a batch hangs until the nine others are settled."""
+        done = threading.Semaphore(0)
+
+        def talk(connection: socket.socket) -> None:
+            take_request(connection)
+            for _ in range(9):
+                done.acquire(timeout=30)
+            connection.sendall(OK)
+
+        with RawServer(talk) as slow, ThreadPoolExecutor(10) as threads:
+            hanging = threads.submit(sender.post, slow.url(), {}, b"{}")
+            for post in [threads.submit(sender.post, receiver.url(), {}, b"{}") for _ in range(9)]:
+                assert post.result().status_code == 200
+                assert not hanging.done()
+                done.release()
+
+            assert hanging.result().status_code == 200

@@ -2,6 +2,7 @@ import socket
 import threading
 import time
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import trustme
@@ -10,7 +11,7 @@ from shared.delivery import wire
 from shared.delivery.guard import Policy
 from shared.delivery.sender import Answer, Cause, Sender
 from tests.local.names import Names
-from tests.local.raw_server import RawServer, deaf_port, repeats, server_tls, take_request
+from tests.local.raw_server import RawServer, deaf_port, drips, repeats, server_tls, take_request
 from tests.local.receiver import Receiver, Reply
 
 LOCAL = Policy(allow_private=True)
@@ -84,6 +85,69 @@ class TestTheDeadline:
             answer = self._post(sender, server.url().replace("http:", "https:"))
 
         assert (answer.status_code, answer.cause) == (200, Cause.TIMEOUT)
+
+    def test_ends_a_dripping_tls_handshake(self, ca: trustme.CA, ca_file: str) -> None:
+        dripping = threading.Event()
+        dripping.set()
+        with (
+            Receiver(tls=server_tls(ca.issue_cert("127.0.0.1"))) as receiver,
+            drips(receiver.port, dripping) as proxy,
+            Sender(LOCAL, ca_file=ca_file) as sender,
+        ):
+            answer = self._post(sender, proxy.url().replace("http:", "https:"))
+
+            assert receiver.requests() == []
+
+        assert (answer.status_code, answer.cause) == (None, Cause.TIMEOUT)
+        assert answer.detail == "out of time while in the TLS handshake"
+
+    def test_ends_a_record_of_tls_that_drips(self, ca: trustme.CA, ca_file: str) -> None:
+        context, dripping = server_tls(ca.issue_cert("127.0.0.1")), threading.Event()
+
+        def talk(raw: socket.socket) -> None:
+            with context.wrap_socket(raw, server_side=True) as connection:
+                take_request(connection)
+                dripping.set()
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n" + b"a" * 9999)
+
+        with (
+            RawServer(talk) as server,
+            drips(urlsplit(server.url()).port or 0, dripping) as proxy,
+            Sender(LOCAL, ca_file=ca_file) as sender,
+        ):
+            answer = self._post(sender, proxy.url().replace("http:", "https:"))
+
+        assert (answer.status_code, answer.cause) == (None, Cause.TIMEOUT)
+
+    @pytest.mark.parametrize(
+        "head",
+        [
+            pytest.param(b"", id="status line"),
+            pytest.param(b"HTTP/1.1 100 Continue\r\n\r\n", id="after an interim answer"),
+            pytest.param(
+                b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", id="size of a chunk"
+            ),
+            pytest.param(
+                b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;", id="chunk extension"
+            ),
+            pytest.param(
+                b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX:", id="trailer"
+            ),
+            pytest.param(b"HTTP/1.1 200 OK\r\n\r\n", id="body without end"),
+        ],
+    )
+    def test_ends_what_drips_digit_by_digit(self, sender: Sender, head: bytes) -> None:
+        with repeats(head, b"0", pause_s=0.05) as server:
+            answer = self._post(sender, server.url())
+
+        assert answer.cause is Cause.TIMEOUT
+
+    @pytest.mark.parametrize("interim", [b"100 Continue", b"103 Early Hints"])
+    def test_ends_dripping_interim_answers(self, sender: Sender, interim: bytes) -> None:
+        with repeats(b"", b"HTTP/1.1 " + interim + b"\r\n\r\n", pause_s=0.05) as server:
+            answer = self._post(sender, server.url())
+
+        assert (answer.status_code, answer.cause) == (None, Cause.TIMEOUT)
 
     def test_ends_a_lookup_that_hangs(
         self, sender: Sender, monkeypatch: pytest.MonkeyPatch
