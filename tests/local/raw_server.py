@@ -1,9 +1,11 @@
 """Servers that are no good HTTP servers, and what else tests of the sender listen with."""
 
+import re
 import socket
 import ssl
 import threading
 import time
+from base64 import b64decode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import TracebackType
@@ -100,6 +102,20 @@ def repeats(head: bytes, part: bytes, pause_s: float = 0.0) -> RawServer:
         while True:
             connection.sendall(part)
             time.sleep(pause_s)
+
+    return RawServer(talk)
+
+
+def echoes(spelled: Callable[[str], str], status: bytes = b"500 Echo") -> RawServer:
+    """Answers with the head of the request and its Basic credentials in clear, as `spelled`."""
+
+    def talk(connection: socket.socket) -> None:
+        head = take_request(connection).decode("latin-1")
+        basic = re.search(r"basic (\S+)", head, re.IGNORECASE)
+        said = spelled(head + (b64decode(basic[1]).decode() if basic else "")).encode()
+        connection.sendall(
+            b"HTTP/1.1 %s\r\nContent-Length: %d\r\n\r\n" % (status, len(said)) + said
+        )
 
     return RawServer(talk)
 
