@@ -66,6 +66,9 @@ class TestTheSecretsOfARequest:
             ("X-FlowEstate-Signature", "sha256=0123456789abcdef", "0123456789abcdef"),
             ("Authorization", _basic("u", "pass:word"), "pass:word"),
             ("Authorization", _basic("u", "pässword"), "pässword"),
+            ("Authorization", _basic("u", "password").replace(" ", "   "), "password"),
+            ("Authorization", _basic("us", "password").rstrip("="), "password"),
+            ("Proxy-Authorization", "basic dTpwYXNz", "pass"),
         ],
     )
     def test_are_told_by_name_or_value(self, name: str, value: str, secret: str) -> None:
@@ -93,7 +96,8 @@ class TestMasking:
         assert MASK in masked
         assert len(masked) < len('{"before": 1, "echo": "", "after": 2}') + 2 * len(MASK)
 
-    @given(PRINTABLE, st.sampled_from(SPELLINGS), st.sampled_from(SPELLINGS))
+    # Lines are broken before anything is escaped: within an escape, nobody breaks them.
+    @given(PRINTABLE, st.sampled_from(SPELLINGS), st.sampled_from(SPELLINGS[:-1]))
     def test_leaves_nothing_of_any_secret_under_any_two_spellings(
         self,
         secret: str,
@@ -116,6 +120,10 @@ class TestMasking:
             character in rest for part in masking.masked(text, secrets).split(MASK)
             for character in part
         )  # fmt: skip
+
+    @given(st.text() | PRINTABLE.map(quote) | PRINTABLE.map(_every_sign_escaped))
+    def test_reduces_secrets_as_it_reduces_text(self, text: str) -> None:
+        assert masking._reduced_secret(text) == masking._reduced(text).text
 
     @given(st.text())
     def test_without_secrets_changes_nothing(self, text: str) -> None:
