@@ -6,5 +6,5 @@ configs     webhook configs and their triggers, and the ConfigTable store
 actions     action links and forms: what they submit, who may follow them, the event they become
 events      accepting an event, and the EventTable store of events
 dialects    one module per system: how it is spoken; the payload contract and its schema
-delivery    the story of an attempt: schedule, signing, guard, sender, ledger, queues
+delivery    the story of an attempt: schedule, signing, guard, sender, masking, ledger, queues
 """

@@ -1,6 +1,5 @@
 """From what a FunnelFlux client saves to the stored config, and back to what it reads."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ from shared import ids
 from shared.api.validation import invalid
 from shared.clock import MS_PER_S
 from shared.configs import funnelflux as wire
+from shared.configs.credentials import is_secret
 from shared.configs.funnelflux import MASK
 from shared.configs.models import BasicAuth, ConfigName, OldSecret, Status, Trigger, WebhookConfig
 from shared.errors import InvalidError
@@ -18,8 +18,6 @@ from shared.errors import InvalidError
 MAX_OLD_SECRETS = 5
 MS_PER_HOUR = 3_600 * MS_PER_S
 
-_SECRET_NAME = re.compile(r"auth|token|secret|key|password|cookie|signature|credential", re.I)
-_SECRET_VALUE = re.compile(r"(bearer|basic|token)\s|eyJ[\w-]+\.|(sk|pk|whsec|fh)_", re.I)
 # What a duplicate never takes from its request.
 _PROTECTED = ("idWebhookConfig", "status", "webhookConfigName", "idCategory", "owner", "idOwner")
 
@@ -183,7 +181,7 @@ def _wire_trigger(trigger: Trigger) -> wire.WebhookTrigger:
 
 
 def _masked(name: str, value: str) -> str:
-    return MASK if _SECRET_NAME.search(name) or _SECRET_VALUE.match(value) else value
+    return MASK if is_secret(name, value) else value
 
 
 def _unmasked(new: Mapping[str, str], old: Mapping[str, str]) -> dict[str, str]:

@@ -9,6 +9,7 @@ from types import TracebackType
 from urllib3.exceptions import HTTPError
 
 from shared.delivery import guard
+from shared.delivery.lookups import Lookups
 
 CONNECT_S = 3.0
 EXCHANGE_S = 10.0
@@ -48,6 +49,16 @@ _CAUSES = {
 }
 
 
+# OpenSSL's own words, which say little to whoever runs the server.
+_TLS_HINTS = {
+    "SSLV3_ALERT_HANDSHAKE_FAILURE": "no TLS version from 1.2 on, or no cipher, in common",
+    "TLSV1_ALERT_PROTOCOL_VERSION": "the server wants a TLS version older than 1.2",
+    "UNSUPPORTED_PROTOCOL": "the server wants a TLS version older than 1.2",
+    "TLSV1_UNRECOGNIZED_NAME": "the server does not know this host name",
+    "WRONG_VERSION_NUMBER": "the port does not speak TLS",
+}
+
+
 class FailedError(Exception):
     def __init__(self, cause: Cause, detail: str) -> None:
         super().__init__(detail)
@@ -58,8 +69,8 @@ class FailedError(Exception):
 class Exchange:
     """The clock and the notebook of one request."""
 
-    def __init__(self, policy: guard.Policy, timeout_s: float) -> None:
-        self.policy = policy
+    def __init__(self, lookups: Lookups, timeout_s: float) -> None:
+        self.lookups = lookups
         self.timeout_s = timeout_s
         self.started = time.monotonic()
         self.deadline = self.started + timeout_s
@@ -137,7 +148,8 @@ def _told(error: BaseException) -> str:
         case ssl.SSLCertVerificationError():
             return f"certificate refused: {error.verify_message}"
         case ssl.SSLError():
-            return f"TLS failed: {error.reason}"
+            hint = _TLS_HINTS.get(error.reason)
+            return f"TLS failed: {error.reason}" + (f" ({hint})" if hint else "")
         case http.client.RemoteDisconnected():
             return "connection closed"
         case http.client.BadStatusLine():

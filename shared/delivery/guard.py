@@ -47,7 +47,9 @@ _V6 = {
     IPv6Network("64:ff9b:1::/48"): "local-use NAT64",
     IPv6Network("100::/64"): "discard only",
     IPv6Network("100:0:0:1::/64"): "dummy prefix",
-    IPv6Network("2001::/23"): "protocol assignments, Teredo, benchmarking",
+    IPv6Network("2001::/32"): "Teredo",
+    IPv6Network("2001:2::/48"): "benchmarking",
+    IPv6Network("2001::/23"): "protocol assignments",
     IPv6Network("2001:db8::/32"): "documentation",
     IPv6Network("2002::/16"): "6to4, withdrawn",
     IPv6Network("2620:4f:8000::/48"): "AS112 anycast",
@@ -71,7 +73,7 @@ _LOCAL_NAMES = ("localhost", "local", "internal", "home.arpa")
 _FORBIDDEN = re.compile(r"[\s\\\x00-\x20\x7f-\x9f]")
 _START = re.compile(r"(https?)://([^/?#]+)", re.IGNORECASE)
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
-_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*", re.IGNORECASE)
 
 
 class Policy(Model):

@@ -1,7 +1,7 @@
 """When the next attempt is made: a list of waits, jitter, and what the receiver asks for."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from shared.clock import MS_PER_S
@@ -37,7 +37,7 @@ def asked_wait_ms(status_code: int | None, retry_after: str | None, now_ms: int)
 
 def _asked_ms(text: str, now_ms: int) -> int:
     if text.isascii() and text.isdigit():
-        return int(text[:12]) * MS_PER_S
+        return int(text.lstrip("0")[:12] or "0") * MS_PER_S
     try:
         return round(_http_date(text).timestamp() * MS_PER_S) - now_ms
     except (ValueError, OverflowError, OSError):
@@ -45,7 +45,6 @@ def _asked_ms(text: str, now_ms: int) -> int:
 
 
 def _http_date(text: str) -> datetime:
+    """Any of the three formats of RFC 9110, 5.6.7; those that name no zone mean UTC."""
     moment = parsedate_to_datetime(text)
-    if moment.tzinfo is None:
-        raise ValueError("a date without a zone says no moment")
-    return moment
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

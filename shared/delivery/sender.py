@@ -1,9 +1,7 @@
 """The only way to customers' servers: one POST, and what came of it as a value."""
 
-import codecs
 import logging
-import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http.cookiejar import DefaultCookiePolicy
 from types import TracebackType
 from typing import Self
@@ -12,14 +10,14 @@ import requests
 from certifi import where
 from urllib3 import HTTPResponse
 
-from shared.delivery import guard, wire
+from shared.delivery import excerpt, guard, masking, wire
 from shared.delivery.exchange import EXCHANGE_S, Cause, Exchange, FailedError, Stage, ms_since
+from shared.delivery.lookups import Lookups
 from shared.model import Model
 
 __all__ = ["Answer", "Cause", "Sender", "Timings"]
 
 READ_BYTES = 64 * 1024
-KEPT_BYTES = 1024
 
 # What a caller names itself goes first. No Accept-Encoding: answers are short.
 _HEADERS = {"User-Agent": "Funnelhooks", "Accept": "*/*"}
@@ -59,6 +57,7 @@ class Sender:
         self, policy: guard.Policy, pool_size: int = 10, ca_file: str | None = None
     ) -> None:
         self._policy = policy
+        self._lookups = Lookups(policy)
         self._session = _Session()
         adapter = wire.Adapter(wire.tls_context(ca_file or where()), pool_size)
         self._session.mount("https://", adapter)
@@ -72,7 +71,7 @@ class Sender:
         timeout_s: float = EXCHANGE_S,
     ) -> Answer:
         """Send once; `timeout_s` bounds everything from the look-up to the last byte read."""
-        exchange = Exchange(self._policy, min(timeout_s, EXCHANGE_S))
+        exchange = Exchange(self._lookups, min(timeout_s, EXCHANGE_S))
         token = wire.current.set(exchange)
         try:
             guard.check_url(url, self._policy)
@@ -94,7 +93,7 @@ class Sender:
         with self._session.send(
             request.prepare(), timeout=EXCHANGE_S, allow_redirects=False, stream=True
         ) as response:
-            return _read(exchange, response.raw)
+            return _read(exchange, response.raw, masking.secrets_of(headers))
 
     def close(self) -> None:
         self._session.close()
@@ -123,14 +122,14 @@ class _Session(requests.Session):
         """None, always: even unfollowed, a redirect would have its whole body read."""
 
 
-def _read(exchange: Exchange, response: HTTPResponse) -> Answer:
+def _read(exchange: Exchange, response: HTTPResponse, secrets: Sequence[str]) -> Answer:
     try:
         with exchange.during(Stage.READ):
             body = _body(response)
     except FailedError as failure:
         return _answer(exchange, response, cause=failure.cause, detail=failure.detail)
     encoding = response.headers.get("Content-Encoding", "")
-    return _answer(exchange, response, excerpt=_excerpt(body, encoding))
+    return _answer(exchange, response, said=excerpt.of(body, encoding, secrets))
 
 
 def _body(response: HTTPResponse) -> bytes:
@@ -144,46 +143,12 @@ def _body(response: HTTPResponse) -> bytes:
     return body[:READ_BYTES]
 
 
-def _excerpt(body: bytes, encoding: str) -> str:
-    decoder = codecs.getincrementaldecoder("utf-8")("replace")
-    text = decoder.decode(_plain(body, encoding.strip().lower()))
-    return _clean(text, KEPT_BYTES)
-
-
-def _plain(body: bytes, encoding: str) -> bytes:
-    """Undo the compression that nobody asked for, as far as the excerpt reaches."""
-    if not body or encoding in ("", "identity"):
-        return body[:KEPT_BYTES]
-    if encoding in ("gzip", "x-gzip", "deflate"):
-        try:
-            # 32 added to the window size: zlib tells gzip and zlib headers apart by itself.
-            return zlib.decompressobj(32 + zlib.MAX_WBITS).decompress(body, KEPT_BYTES)
-        except zlib.error:
-            pass
-    return b"(a body in a content encoding that could not be read)"
-
-
-# Kept as pictures: a log is read in terminals. Bidirectional controls reorder what is read.
-_VISIBLE = (
-    {code: 0x2400 + code for code in range(0x20) if chr(code) not in "\n\t"}
-    | {0x7F: 0x2421, ord("\r"): None}
-    | dict.fromkeys(range(0x80, 0xA0), 0xFFFD)
-    | dict.fromkeys(
-        (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)), 0xFFFD
-    )
-)
-
-
-def _clean(text: str, limit: int) -> str:
-    return text.translate(_VISIBLE).encode()[:limit].decode(errors="ignore")
-
-
 def _answer(
     exchange: Exchange,
     response: HTTPResponse | None = None,
     cause: Cause | None = None,
     detail: str = "",
-    excerpt: str = "",
+    said: str = "",
 ) -> Answer:
     return Answer(
         status_code=response.status if response else None,
@@ -191,14 +156,14 @@ def _answer(
         detail=detail,
         address=exchange.address,
         retry_after=_retry_after(response) if response else None,
-        excerpt=excerpt,
+        excerpt=said,
         timings=_timings(exchange),
     )
 
 
 def _retry_after(response: HTTPResponse) -> str | None:
     value = response.headers.get("Retry-After")
-    return None if value is None else _clean(value, 100)
+    return None if value is None else excerpt.visible(value, 100)
 
 
 def _timings(exchange: Exchange) -> Timings:

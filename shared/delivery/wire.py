@@ -7,10 +7,8 @@ that changes afterwards changes nothing. TLS names and checks the host, not the 
 import http.client
 import socket
 import ssl
-import threading
 import time
 from collections.abc import Iterable
-from concurrent.futures import Future
 from contextlib import suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
@@ -93,7 +91,7 @@ class Connection(HTTPConnection):
         exchange = current.get()
         until = min(time.monotonic() + CONNECT_S, exchange.deadline)
         with exchange.during(Stage.LOOKUP):
-            addresses = _look_up(self._dns_host, self.port, exchange.policy, until)
+            addresses = exchange.lookups.addresses(self._dns_host, self.port, until)
         with exchange.during(Stage.CONNECT):
             sock = _connect_any(exchange, addresses, until)
         self._address = exchange.address
@@ -164,20 +162,6 @@ def tls_context(ca_file: str) -> ssl.SSLContext:
     return context
 
 
-def _look_up(host: str, port: int, policy: guard.Policy, until: float) -> list[guard.Address]:
-    """Resolve in a thread: `getaddrinfo` has no timeout, and takes half a minute to give up."""
-    answer: Future[list[guard.Address]] = Future()
-
-    def run() -> None:
-        try:
-            answer.set_result(guard.resolve(host, port, policy))
-        except Exception as error:
-            answer.set_exception(error)
-
-    threading.Thread(target=run, name="lookup", daemon=True).start()
-    return answer.result(until - time.monotonic())
-
-
 def _connect_any(exchange: Exchange, addresses: list[guard.Address], until: float) -> TimedSocket:
     failure = OSError("the host has no address")
     for left, address in zip(range(len(addresses), 0, -1), addresses, strict=True):
@@ -198,7 +182,7 @@ def _connect(address: guard.Address, wait_s: float) -> TimedSocket:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.settimeout(wait_s)
         sock.connect(address.sockaddr)
-    except OSError:
+    except BaseException:
         sock.close()
         raise
     return sock

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import cycle
 from socket import SHUT_RDWR, socket
+from socketserver import TCPServer
 from types import TracebackType
 from typing import Any, Self
 
@@ -148,6 +149,11 @@ class _Server(ThreadingHTTPServer):
         self._tls = tls
         self._open: set[socket] = set()
         super().__init__((host, port), _Handler)
+
+    def server_bind(self) -> None:
+        """Without the library's look-up of its own name, which may take seconds."""
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
 
     def get_request(self) -> tuple[socket, Any]:
         connection, address = super().get_request()
