@@ -45,7 +45,8 @@ class Lookups:
         except TimeoutError:
             self._remember_hung(host)
             raise
-        self._hung.pop(host, None)
+        with self._lock:
+            self._hung.pop(host, None)
         return found
 
     def _begun_or_joined(self, host: str, port: int) -> _Lookup:
