@@ -20,8 +20,8 @@ DESCRIPTION = (
 )
 # In the order in which a reader wants them.
 TAGS = {
-    "/v1/eventtypes": "Event types",
     "/v1/events": "Events",
+    "/v1/eventtypes": "Event types",
     "/v1/actions": "Actions",
     "/v1/deliveries": "Deliveries",
     "/v1/webhookconfig": "Webhook configs",

@@ -13,8 +13,8 @@ from shared.events.schemas import DataSchema
 # So long a worker goes on with a schema that was replaced or deleted, and with there being none.
 REMEMBER_MS = 30 * MS_PER_S
 MAX_REMEMBERED = 1_000
-# Measured: compiled schemas of so much weight take less than 50 MB.
-MAX_WEIGHT = 2_000_000
+# Measured: compiled schemas of so much weight take about 50 MB.
+MAX_WEIGHT = 100_000
 
 # The schema of a workspace's own type; None if it has none, or there is no such type.
 FindSchema = Callable[[str, str], Schema | None]

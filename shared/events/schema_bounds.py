@@ -5,6 +5,7 @@ measure, so neither a circle nor a tower of references hides what a schema costs
 would need more than one pass for, or would look up elsewhere, is refused.
 """
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -17,11 +18,17 @@ MAX_BYTES = 16 * 1024
 # With references written out.
 MAX_DEPTH = 64
 MAX_VALUES = 4_000
-MAX_PATTERNS = 100
-# A string costs one value more for so many characters.
+MAX_SEARCHES = 100
+# A second of one processor, of which the worst comparison takes 60 ns.
+MAX_WORK = 16_000_000
+# Measured, each in comparisons. A number is compared digit by digit, as exactly as it was written.
+_OF_A_NUMBER = 8
+_OF_A_SEARCHED_CHARACTER = 42
+_BITS_A_VALUE = 16
+# A string is a value more for so many characters.
 _CHARACTERS_A_VALUE = 64
-# Measured: to search a text for a pattern costs what it costs to compare it to so many values.
-_VALUES_A_PATTERN = 1_000
+# Measured, in memory: a search takes as much as so many values.
+_WEIGHT_OF_A_SEARCH = 50
 
 _REFERENCE = re.compile(r"#/\$defs/([A-Za-z0-9_.-]+)")
 _REFUSED = (
@@ -40,14 +47,38 @@ Schema = dict[str, Any]
 
 
 class Size(Model):
-    """`values` are the JSON values of a schema, `patterns` its regular expressions."""
+    """What a schema costs, with references written out.
+
+    `values` are its JSON values. Each value of an event may be compared to so many `comparisons`.
+    `searches` go through every character: patterns, and multipleOf, which divides exactly.
+    """
 
     values: int
-    patterns: int
+    comparisons: int
+    searches: int
 
     @property
     def weight(self) -> int:
-        return self.values + _VALUES_A_PATTERN * self.patterns
+        """What it takes of memory."""
+        return self.values + _WEIGHT_OF_A_SEARCH * self.searches
+
+    def work(self, data: Any) -> int:
+        """What it takes to check `data`, in comparisons."""
+        searched = len(json.dumps(data)) * _OF_A_SEARCHED_CHARACTER
+        return count(data) * self.comparisons + searched * self.searches
+
+
+def count(data: Any) -> int:
+    """The values of an event's data; a long integer counts for several."""
+    match data:
+        case dict():
+            return 1 + sum(map(count, data.values()))
+        case list():
+            return 1 + sum(map(count, data))
+        case int():
+            return 1 + data.bit_length() // _BITS_A_VALUE
+        case _:
+            return 1
 
 
 def measured(schema: Schema) -> Size:
@@ -61,11 +92,12 @@ class _Measure:
         definitions = schema.get("$defs")
         self._definitions = definitions if isinstance(definitions, dict) else {}
         self._values = 0
-        self._patterns = 0
+        self._comparisons = 0
+        self._searches = 0
 
     def size(self) -> Size:
         self._walk(self._schema, ())
-        return Size(values=self._values, patterns=self._patterns)
+        return Size(values=self._values, comparisons=self._comparisons, searches=self._searches)
 
     def _walk(self, value: Any, path: tuple[str, ...], depth: int = 0) -> None:
         if depth > MAX_DEPTH:
@@ -79,15 +111,17 @@ class _Measure:
             self._walk(self._referred(value["$ref"], path), path, depth + 1)
 
     def _count(self, value: Any, path: tuple[str, ...]) -> None:
-        self._values += 1
-        if isinstance(value, str):
-            self._values += len(value) // _CHARACTERS_A_VALUE
-        if isinstance(value, dict):
-            self._patterns += _patterns(value)
+        values = 1 + (len(value) // _CHARACTERS_A_VALUE if isinstance(value, str) else 0)
+        self._values += values
+        self._comparisons += _of_number(value) if isinstance(value, int | float) else values
+        self._searches += _searches(value) if isinstance(value, dict) else 0
         if self._values > MAX_VALUES:
             raise refused(path, f"makes it more than {MAX_VALUES} values, each $ref written out")
-        if self._patterns > MAX_PATTERNS:
-            raise refused(path, f"makes it more than {MAX_PATTERNS} patterns, each $ref counted")
+        if self._searches > MAX_SEARCHES:
+            message = (
+                f"makes it more than {MAX_SEARCHES} patterns and multipleOf, each $ref counted"
+            )
+            raise refused(path, message)
 
     def _check(self, value: Schema, path: tuple[str, ...]) -> None:
         for name in _REFUSED:
@@ -115,8 +149,14 @@ def _inner(value: Any) -> Iterator[tuple[str, Any]]:
             yield from ((str(number), inner) for number, inner in enumerate(value))
 
 
-def _patterns(value: Schema) -> int:
+def _of_number(value: float) -> int:
+    return _OF_A_NUMBER * (count(value) if isinstance(value, int) else 1)
+
+
+def _searches(value: Schema) -> int:
     by_name = value.get("patternProperties")
-    return isinstance(value.get("pattern"), str) + (
-        len(by_name) if isinstance(by_name, dict) else 0
+    return (
+        isinstance(value.get("pattern"), str)
+        + isinstance(value.get("multipleOf"), int | float)
+        + (len(by_name) if isinstance(by_name, dict) else 0)
     )

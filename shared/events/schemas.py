@@ -10,20 +10,19 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from shared.errors import Field, InvalidError
-from shared.events.schema_bounds import MAX_BYTES, Schema, measured, refused
+from shared.events.schema_bounds import MAX_BYTES, MAX_WORK, Schema, count, measured, refused
 
 if TYPE_CHECKING:
     from jsonschema_rs import Draft202012Validator, ValidationError
 
 MAX_FIELDS = 20
 MAX_MESSAGE = 256
-# Bytes of an event, times the weight of its schema: about a second of one processor.
-MAX_WORK = 1_000_000_000
 # Values of an event, times those of its schema: so many mistakes may be found at once.
 MAX_SEARCH = 100_000
 # Compiled; a search takes time in proportion to it and to the text, whatever the two are.
 _MAX_PATTERN_BYTES = 64 * 1024
 _MASK = "the value"
+_DATA = ("data",)
 
 
 class DataSchema:
@@ -41,25 +40,25 @@ class DataSchema:
 
     def check(self, data: dict[str, Any]) -> None:
         """Raises InvalidError with up to MAX_FIELDS places where `data` breaks the schema."""
-        if len(json.dumps(data)) * self.weight > MAX_WORK:
-            raise _invalid(Field(path="data", message="is too large for the schema of its type"))
         try:
-            if self._validator.is_valid(data):
-                return
-        except ValueError:
-            raise _invalid(
-                Field(path="data", message="is not JSON as JSON Schema knows it")
-            ) from None
-        raise _invalid(*islice(self._mistakes(data), MAX_FIELDS))
+            mistakes = tuple(islice(self._mistakes(data), MAX_FIELDS))
+        except ValueError:  # half of a surrogate pair, or more levels than any road but one lets in
+            mistakes = (_field(_DATA, "is not JSON as JSON Schema knows it"),)
+        if mistakes:
+            text = "; ".join(f"{field.path}: {field.message}" for field in mistakes)
+            raise InvalidError(text, mistakes)
 
     def _mistakes(self, data: dict[str, Any]) -> Iterator[Field]:
-        # They are found all at once, each with what was expected in its place.
-        if _count(data) * self._size.values > MAX_SEARCH:
-            message = "breaks the schema of its type, and is too large to say where"
-            yield Field(path="data", message=message)
+        if self._size.work(data) > MAX_WORK:
+            yield _field(_DATA, "is too large for the schema of its type")
+        elif self._validator.is_valid(data):
             return
-        for error in self._validator.iter_errors(data):
-            yield from _fields(error)
+        # They are found all at once, each with what was expected in its place.
+        elif count(data) * self._size.values > MAX_SEARCH:
+            yield _field(_DATA, "breaks the schema of its type, and is too large to say where")
+        else:
+            for error in self._validator.iter_errors(data):
+                yield from _fields(error)
 
 
 def _check_bytes(schema: Schema) -> None:
@@ -95,7 +94,7 @@ def _why_no_schema(error: "ValidationError") -> str:
 def _fields(error: "ValidationError") -> Iterator[Field]:
     from jsonschema_rs import ValidationErrorKind as Kind
 
-    path = ("data", *error.instance_path)
+    path = (*_DATA, *error.instance_path)
     match error.kind:
         case Kind.Required(property=name):
             yield _field((*path, name), "is required")
@@ -111,17 +110,3 @@ def _field(path: tuple[str | int, ...], message: str) -> Field:
 
 def _short(text: str) -> str:
     return text if len(text) <= MAX_MESSAGE else text[: MAX_MESSAGE - 1] + "…"
-
-
-def _invalid(*fields: Field) -> InvalidError:
-    return InvalidError("; ".join(f"{field.path}: {field.message}" for field in fields), fields)
-
-
-def _count(value: Any) -> int:
-    match value:
-        case dict():
-            return 1 + sum(map(_count, value.values()))
-        case list():
-            return 1 + sum(map(_count, value))
-        case _:
-            return 1
