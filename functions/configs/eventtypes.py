@@ -61,7 +61,7 @@ class EventTypePage(Model):
 class EventTypeNew(Model):
     name: EventType
     group: Group = ""
-    description: Annotated[str, StringConstraints(max_length=1024)] = ""
+    description: Annotated[str, StringConstraints(max_length=512)] = ""
     definition: Definition = None
 
 

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from threading import Lock
 
 from shared.clock import MS_PER_S, Clock
+from shared.errors import InvalidError
 from shared.events import catalogue
 from shared.events.models import NewEvent, ResourceEvent
 from shared.events.schema_bounds import Schema
 from shared.events.schemas import DataSchema
+from shared.observability import logger
 
 # So long a worker goes on with a schema that was replaced or deleted, and with there being none.
 REMEMBER_MS = 30 * MS_PER_S
@@ -61,7 +63,7 @@ class Checker:
 
     def _read(self, workspace_id: str, event_type: str) -> Remembered:
         found = self._find(workspace_id, event_type)
-        schema = None if found is None else DataSchema(found)
+        schema = None if found is None else _ready(found, workspace_id, event_type)
         return Remembered(self._clock() + REMEMBER_MS, schema)
 
     def _make_room(self) -> None:
@@ -69,3 +71,17 @@ class Checker:
         weight = sum(known.weight for known in self._known.values())
         while len(self._known) > 1 and (len(self._known) > MAX_REMEMBERED or weight > MAX_WEIGHT):
             weight -= self._known.pop(next(iter(self._known))).weight
+
+
+def _ready(schema: Schema, workspace_id: str, event_type: str) -> DataSchema | None:
+    """A schema that was saved and is no longer taken is a fault of ours, and loses no event."""
+    try:
+        return DataSchema(schema)
+    except InvalidError as error:
+        logger.error(
+            "event_type.schema_not_taken",
+            workspace_id=workspace_id,
+            event_type=event_type,
+            paths=[field.path for field in error.fields],
+        )
+        return None

@@ -8,6 +8,7 @@ would need more than one pass for, or would look up elsewhere, is refused.
 import json
 import re
 from collections.abc import Iterator
+from enum import Enum, auto
 from typing import Any
 
 from shared.errors import InvalidError
@@ -44,6 +45,27 @@ _REFUSED = (
 )
 
 Schema = dict[str, Any]
+
+
+class Role(Enum):
+    """What a value within a schema is: a schema, schemas by name, or data that is compared to."""
+
+    SCHEMA = auto()
+    NAMES = auto()
+    DATA = auto()
+
+
+_NAMES = (
+    "$defs",
+    "definitions",
+    "dependencies",
+    "dependentSchemas",
+    "patternProperties",
+    "properties",
+)
+_ROLES = dict.fromkeys(_NAMES, Role.NAMES) | dict.fromkeys(
+    ("const", "default", "enum", "examples"), Role.DATA
+)
 
 
 class Size(Model):
@@ -99,24 +121,30 @@ class _Measure:
         self._walk(self._schema, ())
         return Size(values=self._values, comparisons=self._comparisons, searches=self._searches)
 
-    def _walk(self, value: Any, path: tuple[str, ...], depth: int = 0) -> None:
+    def _walk(
+        self, value: Any, path: tuple[str, ...], depth: int = 0, role: Role = Role.SCHEMA
+    ) -> None:
         if depth > MAX_DEPTH:
             raise refused(path, f"lies deeper than {MAX_DEPTH} levels; a $ref must not lead back")
         self._count(value, path)
-        if isinstance(value, dict):
+        is_schema = isinstance(value, dict) and role is Role.SCHEMA
+        if is_schema:
             self._check(value, path)
+            self._search(value, path)
         for name, inner in _inner(value):
-            self._walk(inner, (*path, name), depth + 1)
-        if isinstance(value, dict) and isinstance(value.get("$ref"), str):
+            self._walk(inner, (*path, name), depth + 1, _role(value, role, name))
+        if is_schema and isinstance(value.get("$ref"), str):
             self._walk(self._referred(value["$ref"], path), path, depth + 1)
 
     def _count(self, value: Any, path: tuple[str, ...]) -> None:
         values = 1 + (len(value) // _CHARACTERS_A_VALUE if isinstance(value, str) else 0)
         self._values += values
         self._comparisons += _of_number(value) if isinstance(value, int | float) else values
-        self._searches += _searches(value) if isinstance(value, dict) else 0
         if self._values > MAX_VALUES:
             raise refused(path, f"makes it more than {MAX_VALUES} values, each $ref written out")
+
+    def _search(self, value: Schema, path: tuple[str, ...]) -> None:
+        self._searches += _searches(value)
         if self._searches > MAX_SEARCHES:
             message = (
                 f"makes it more than {MAX_SEARCHES} patterns and multipleOf, each $ref counted"
@@ -139,6 +167,15 @@ class _Measure:
 
 def refused(path: tuple[str | int, ...], message: str) -> InvalidError:
     return InvalidError.at(".".join(map(str, ("schema", *path))), message)
+
+
+def _role(value: Any, role: Role, name: str) -> Role:
+    """What stands under `name`, or at a place of a list, in a value that plays `role`."""
+    if role is Role.DATA:
+        return Role.DATA
+    if role is Role.NAMES or isinstance(value, list):
+        return Role.SCHEMA
+    return _ROLES.get(name, Role.SCHEMA)
 
 
 def _inner(value: Any) -> Iterator[tuple[str, Any]]:

@@ -172,7 +172,7 @@ class TestOneType:
             ({"name": "Parcel.sent"}, "name"),
             ({"name": "x" * 129}, "name"),
             ({"group": "x" * 65}, "group"),
-            ({"description": "x" * 1025}, "description"),
+            ({"description": "x" * 513}, "description"),
             ({"colour": "red"}, "colour"),
             ({"schema": "object"}, "schema"),
             ({"schema": []}, "schema"),

@@ -114,6 +114,18 @@ def test_what_was_deleted_is_heeded_for_30_seconds_more(
     assert not check.refuses("parcel.sent")
 
 
+def test_a_saved_schema_that_is_no_longer_taken_loses_no_event(
+    clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    check = Check(Checker(Types(parcel_sent={"type": "strin"}).find, clock))
+
+    check("parcel.sent", anything="goes")
+
+    (record,) = caplog.records
+    assert record.message == "event_type.schema_not_taken"
+    assert vars(record)["paths"] == ["schema.type"]
+
+
 def test_a_batch_in_many_threads_costs_one_read(check: Check, types: Types) -> None:
     with ThreadPoolExecutor(10) as pool:
         list(pool.map(lambda _: check("parcel.sent", sku="a"), range(100)))

@@ -286,10 +286,21 @@ class TestASchema:
         assert size.work({"a": 2**160}) > size.work({"a": 2**16})
 
     def test_property_names_are_no_keywords(self) -> None:
-        names = ("pattern", "$ref", "patternProperties", "enum", "type")
+        names = ("pattern", "$ref", "$id", "$schema", "properties", "const", "type")
         schema = {"properties": {name: {"type": "string"} for name in names}}
 
         DataSchema(schema).check(dict.fromkeys(names, "x"))
+
+    def test_a_property_named_like_a_keyword_holds_a_schema_all_the_same(self) -> None:
+        for name in ("const", "enum", "default", "properties"):
+            schema = {"properties": {name: {"$ref": "#/$defs/unknown"}}}
+
+            assert why_refused(schema).path == f"schema.properties.{name}.$ref"
+
+    def test_data_to_compare_with_is_no_schema(self) -> None:
+        data = {"$id": 1, "$ref": "https://example.com", "pattern": "(", "properties": {"a": 5}}
+
+        DataSchema({"const": data, "examples": [data], "default": data}).check(data)
 
     def test_keywords_that_it_does_not_know_say_nothing(self) -> None:
         DataSchema({"x-owner": "shop", "discriminator": {"propertyName": "kind"}}).check({})
