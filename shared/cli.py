@@ -104,7 +104,10 @@ def _add_options(command: argparse.ArgumentParser, name: str | None) -> None:
     command.add_argument("--stack", required=True, help="name of the CloudFormation stack")
     command.add_argument("--name", default=name, help="name of the workspace")
     command.add_argument("--slug", help="its short name: lower case, digits, hyphens")
-    limits = "configs, subscriptions, requests_per_minute or events_per_second, with a number"
+    limits = (
+        "configs, event_types, subscriptions, requests_per_minute or events_per_second, "
+        "with a number"
+    )
     command.add_argument(
         "--limit", action="append", default=[], type=_limit, metavar="NAME=N", help=limits
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from functions.configs import action_links, apikeys, categories, public, webhook_configs
+from functions.configs import action_links, apikeys, categories, eventtypes, public, webhook_configs
 from functions.configs.parts import api, workspaces
 from shared.api.resolver import is_http
 from shared.clock import now_ms
@@ -19,6 +19,7 @@ __all__ = [
     "api",
     "apikeys",
     "categories",
+    "eventtypes",
     "lambda_handler",
     "public",
     "webhook_configs",

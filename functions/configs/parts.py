@@ -7,6 +7,7 @@ from shared.api.auth import Keyring
 from shared.api.operations import Api
 from shared.clock import now_ms
 from shared.configs.categories import CategoryStore
+from shared.configs.eventtypes import EventTypeStore
 from shared.configs.store import ConfigStore
 from shared.delivery.guard import Policy
 from shared.workspaces.link_secrets import LinkSecretStore
@@ -26,6 +27,11 @@ def configs() -> ConfigStore:
 @cache
 def categories() -> CategoryStore:
     return CategoryStore(aws.dynamodb(), env().config_table)
+
+
+@cache
+def event_types() -> EventTypeStore:
+    return EventTypeStore(aws.dynamodb(), env().config_table)
 
 
 @cache

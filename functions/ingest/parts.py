@@ -10,8 +10,10 @@ from shared.api.auth import Keyring
 from shared.api.limits import EventRate, IngestGate
 from shared.api.resolver import Problem, problem
 from shared.clock import now_ms
+from shared.configs.eventtypes import EventTypeStore
 from shared.errors import ConflictError, FunnelhooksError, InvalidError, TooLargeError
 from shared.events import intake
+from shared.events.checker import Checker
 from shared.events.models import EventId
 from shared.events.store import EventStore
 from shared.model import Model
@@ -37,6 +39,12 @@ def store() -> EventStore:
 @cache
 def workspaces() -> WorkspaceStore:
     return WorkspaceStore(aws.dynamodb(), settings.load().config_table)
+
+
+@cache
+def checker() -> Checker:
+    types = EventTypeStore(aws.dynamodb(), settings.load().config_table)
+    return Checker(types.find_schema, now_ms)
 
 
 @cache
@@ -66,7 +74,9 @@ def action_gate() -> ActionGate:
 
 def accept(values: Any, workspace_id: str, event_id: str | None = None) -> str:
     """The id of the event, which is stored now, or was before with the same body."""
-    event = intake.accept(intake.read(values), workspace_id, now_ms(), event_id)
+    new = intake.read(values)
+    checker().check(workspace_id, new)
+    event = intake.accept(new, workspace_id, now_ms(), event_id)
     size = len(event.payload.encode())
     if size > intake.MAX_EVENT_BYTES:
         raise TooLargeError(f"The event has {size} bytes, the limit is {intake.MAX_EVENT_BYTES}.")

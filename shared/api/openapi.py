@@ -21,6 +21,7 @@ DESCRIPTION = (
 # In the order in which a reader wants them.
 TAGS = {
     "/v1/events": "Events",
+    "/v1/eventtypes": "Event types",
     "/v1/actions": "Actions",
     "/v1/deliveries": "Deliveries",
     "/v1/webhookconfig": "Webhook configs",
@@ -125,7 +126,7 @@ def _parts(operation: Operation) -> Iterable[tuple[str, str, Any]]:
 
 def _answers(operation: Operation) -> tuple[Any, ...]:
     """What it may return: each member of a union."""
-    returns = operation.hints["return"]
+    returns = operation.returns
     return get_args(returns) if isinstance(returns, UnionType) else (returns,)
 
 
@@ -192,7 +193,8 @@ def _unnamed(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _responses(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
-    responses = {str(operation.status): _success(operation, schemas)}
+    successes = sorted((operation.status, *operation.also))
+    responses = {str(status): _success(operation, schemas, status) for status in successes}
     if Redirect in _answers(operation):
         location = {"Location": {"schema": {"type": "string"}}}
         responses["302"] = {"description": HTTPStatus.FOUND.phrase, "headers": location}
@@ -205,8 +207,8 @@ def _responses(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
     return responses
 
 
-def _success(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
-    success: dict[str, Any] = {"description": HTTPStatus(operation.status).phrase}
+def _success(operation: Operation, schemas: _Schemas, status: int) -> dict[str, Any]:
+    success: dict[str, Any] = {"description": HTTPStatus(status).phrase}
     schema = schemas.of(operation, "answer")
     if schema is not None:
         success["content"] = {JSON: {"schema": schema}}

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from http import HTTPStatus
-from typing import Any, Literal, get_type_hints
+from typing import Any, Generic, Literal, TypeVar, get_args, get_origin, get_type_hints
 from urllib.parse import unquote
 
 from aws_lambda_powertools.event_handler import Response
@@ -36,6 +36,7 @@ JSON = "application/json"
 MAX_BODY_BYTES = 256 * 1024
 
 Serve = Callable[..., Any]
+T = TypeVar("T")
 
 
 class RawBody(Model):
@@ -57,12 +58,21 @@ class Redirect(Model):
 
 
 @dataclass(frozen=True)
+class Answered(Generic[T]):
+    """What an operation returns that has more statuses than one: which of them, and the body."""
+
+    status: int
+    body: T
+
+
+@dataclass(frozen=True)
 class Operation:
     """What a client must know of a call.
 
-    `security` names the gate that its caller must pass. `errors` are the statuses beside those that
-    every operation of its kind may answer. `accepts` describes a body that is taken raw, in any of
-    `media_types`; `reads` are headers of the request that it heeds.
+    `security` names the gate that its caller must pass. `also` are other statuses of success, with
+    the same body. `errors` are the statuses beside those that every operation of its kind may
+    answer. `accepts` describes a body that is taken raw, in any of `media_types`; `reads` are
+    headers of the request that it heeds.
     """
 
     method: str
@@ -70,6 +80,7 @@ class Operation:
     scope: Scope | None
     security: str
     status: int
+    also: tuple[int, ...]
     errors: tuple[int, ...]
     omit_none: bool
     accepts: Any
@@ -82,8 +93,13 @@ class Operation:
         return get_type_hints(self.serve, include_extras=True)
 
     @cached_property
+    def returns(self) -> Any:
+        hint = self.hints["return"]
+        return get_args(hint)[0] if get_origin(hint) is Answered else hint
+
+    @cached_property
     def writer(self) -> TypeAdapter[Any]:
-        return TypeAdapter(self.hints["return"])
+        return TypeAdapter(self.returns)
 
     @cached_property
     def needs_body(self) -> bool:
@@ -131,6 +147,7 @@ class Api:
         scope: Scope | None,
         security: str = "bearer",
         status: int = 200,
+        also: tuple[int, ...] = (),
         errors: tuple[int, ...] = (),
         omit_none: bool = False,
         accepts: Any = None,
@@ -144,6 +161,7 @@ class Api:
                 scope=scope,
                 security=security,
                 status=status,
+                also=also,
                 errors=errors,
                 omit_none=omit_none,
                 accepts=accepts,
@@ -220,10 +238,9 @@ def _answer(operation: Operation, result: Any, headers: Headers) -> Answer:
         return _with(_sent_to(result), headers)
     if result is None:
         return Response(status_code=HTTPStatus.NO_CONTENT, body="", headers=headers)
-    text = operation.writer.dump_json(result, by_alias=True, exclude_none=operation.omit_none)
-    return Response(
-        status_code=operation.status, content_type=JSON, body=text.decode(), headers=headers
-    )
+    said = result if isinstance(result, Answered) else Answered(operation.status, result)
+    text = operation.writer.dump_json(said.body, by_alias=True, exclude_none=operation.omit_none)
+    return Response(status_code=said.status, content_type=JSON, body=text.decode(), headers=headers)
 
 
 def _sent_to(redirect: Redirect) -> Answer:

@@ -5,6 +5,7 @@ W#<workspace>               WORKSPACE        a workspace
                             CONFIG#<id>      a webhook config of it
                             APIKEY#<id>      where an API key of it is: the hash
                             CATEGORY#<id>    a category of its configs
+                            EVENTTYPE#<name> an event type of its own
 W#<workspace>#T#<type>      <config id>      the config wants events of that type
 KEY#<sha256 of the secret>  KEY              an API key
 RATE#<key id>               <minute>         how many management calls the key has made in it
@@ -16,6 +17,7 @@ API_KEY_SK = "KEY"
 CONFIG_PREFIX = "CONFIG#"
 API_KEY_PREFIX = "APIKEY#"
 CATEGORY_PREFIX = "CATEGORY#"
+EVENT_TYPE_PREFIX = "EVENTTYPE#"
 SWEEP = "SWEEP"
 
 
@@ -29,6 +31,10 @@ def config_sk(config_id: str) -> str:
 
 def category_sk(category_id: str) -> str:
     return CATEGORY_PREFIX + category_id
+
+
+def event_type_sk(name: str) -> str:
+    return EVENT_TYPE_PREFIX + name
 
 
 def triggers(workspace_id: str, event_type: str) -> str:

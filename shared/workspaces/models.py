@@ -36,6 +36,7 @@ class Limits(Model):
     """What a workspace may have and do. `events_per_second` holds in each worker of `ingest`."""
 
     configs: Annotated[int, Field(ge=0, le=100_000)] = 10_000
+    event_types: Annotated[int, Field(ge=0, le=1_000)] = 500
     subscriptions: Annotated[int, Field(ge=0, le=100_000)] = 1_000
     requests_per_minute: Annotated[int, Field(ge=1, le=1_000_000)] = 1_000
     events_per_second: Annotated[int, Field(ge=1, le=1_000_000)] = 1_000

@@ -47,6 +47,20 @@ def test_a_batch_of_100_costs_100_writes(world: World) -> None:
     assert made(world) == {"PutItem": 100}
 
 
+def test_a_built_in_type_is_not_looked_up_and_another_one_once(world: World) -> None:
+    events = [factories.resource_json("parcel.sent")] * 100
+    world.send()
+    made(world)
+
+    world.call("POST", "/v1/events", factories.resource_json("lead.won"))
+    built_in = made(world)
+    world.call("POST", "/v1/events", {"events": events})
+    other = made(world)
+
+    assert built_in == {"PutItem": 1}
+    assert other == {"GetItem": 1, "PutItem": 100}
+
+
 def test_several_purchases_are_accepted_by_one_transaction(world: World) -> None:
     headers = {"x-api-key": world.key, "x-project-id": world.workspace_id}
     body = factories.commerce_json(factories.purchase_json(), factories.purchase_json())

@@ -12,7 +12,7 @@ from typing import Any
 
 from ministack import app  # type: ignore[import-not-found]
 from ministack.core import concurrency, iam_actions, lambda_runtime  # type: ignore[import-not-found]
-from ministack.services import eventbridge, lambda_svc  # type: ignore[import-not-found]
+from ministack.services import apigateway, eventbridge, lambda_svc  # type: ignore[import-not-found]
 
 # IAM knows no batch actions: the policy that allows the single one allows its batch.
 SINGLE_ACTIONS = {
@@ -50,6 +50,15 @@ def execute(function: dict[str, Any], event: Any) -> dict[str, Any]:
     return result
 
 
+def path_params(route_path: str, request_path: str) -> dict[str, str] | None:
+    """On AWS the route `/things/{proxy+}` takes `/things/` too; MiniStack wants more of a path."""
+    parent, greedy, _ = route_path.partition("{proxy+}")
+    if greedy and parent == request_path:
+        return {"proxy": ""}
+    found: dict[str, str] | None = find_path_params(route_path, request_path)
+    return found
+
+
 def rate_s(expression: str) -> int | None:
     seconds: int | None = find_rate_s(expression)
     return max(1, round(seconds * MINUTE_S / 60)) if seconds else seconds
@@ -78,6 +87,7 @@ replace(app, "_HEALTH_PATHS", ("/_ministack/health",))  # /health is a path of o
 find_iam_action = replace(iam_actions, "extract_iam_action", iam_action)
 find_concurrency = replace(lambda_svc, "_sqs_esm_concurrency", concurrency_of)
 run = replace(lambda_svc, "_execute_function", execute)
+find_path_params = replace(apigateway, "_extract_path_params", path_params)
 find_rate_s = replace(eventbridge, "_parse_rate_seconds", rate_s)
 replace(eventbridge, "_SCHEDULER_TICK_INTERVAL", min(10, MINUTE_S / 5))
 replace(lambda_svc, "_ESM_IDLE_WAKE_GAP_SECONDS", 0.01)

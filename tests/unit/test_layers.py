@@ -29,7 +29,7 @@ PROGRAMS = {"cli"}
 ROOMS = {
     "actions": {"api", "events.context", "workspaces.models"},
     "events": {"api.paging", "api.validation"},
-    "configs": {"api.validation", "events.models"},
+    "configs": {"api.validation", "events.models", "events.schema_bounds"},
     "workspaces": {"api.validation", "configs.keys"},
     "api": {"workspaces"},
     "dialects": {"events.context", "events.models"},

@@ -13,7 +13,7 @@ from pydantic import Field
 from functions.configs import public
 from shared.api.admission import Admission
 from shared.api.openapi import document
-from shared.api.operations import Api, RawBody, Redirect
+from shared.api.operations import Answered, Api, RawBody, Redirect
 from shared.model import Model
 from shared.workspaces.models import Scope
 from tests.local.openapi import text
@@ -61,6 +61,9 @@ OURS = [
     ("post", "/v1/events"),
     ("get", "/v1/events"),
     ("get", "/v1/events/{event_id}"),
+    ("get", "/v1/eventtypes"),
+    ("post", "/v1/eventtypes"),
+    ("delete", "/v1/eventtypes"),
     ("get", "/v1/deliveries"),
     ("get", "/v1/deliveries/{request_id}"),
     ("post", "/api/v1/webhook/{action}"),
@@ -203,11 +206,14 @@ class TestAGuardedOperation:
             assert schema == {"$ref": "#/components/schemas/ErrorBody"}
 
     def test_describes_its_answer(self, operation: dict[str, Any]) -> None:
-        (status,) = [status for status in operation["responses"] if status < "300"]
+        successes = {
+            status: answer for status, answer in operation["responses"].items() if status < "300"
+        }
 
-        answer = operation["responses"][status]
-        assert ("content" in answer) is (status != "204")
-        assert answer["headers"].keys() == {"X-RateLimit-Limit", "X-RateLimit-Remaining"}
+        assert successes
+        for status, answer in successes.items():
+            assert ("content" in answer) is (status != "204")
+            assert answer["headers"].keys() == {"X-RateLimit-Limit", "X-RateLimit-Remaining"}
 
 
 # ── How declarations become a document ────────────────────────────────────────────────────────────
@@ -244,6 +250,12 @@ def make_things(body: RawBody) -> list[Body]:
     """Make things, each as good
     as the next."""
     return []
+
+
+@api.put("/things", Scope.EVENTS_WRITE, status=201, also=(200,))
+def save_thing(body: Body) -> Answered[Body]:
+    """Make a thing, or replace it."""
+    return Answered(200, body)
 
 
 @api.get("/v1/open")
@@ -307,6 +319,15 @@ class TestADeclaration:
         usual = ["400", "401", "403", "413", "415", "429"]
         assert sorted(change["responses"]) == sorted(["204", *usual, "404", "409"])
         assert sorted(make["responses"]) == sorted(["200", *usual])
+
+    def test_describes_every_status_of_success_by_the_same_body(
+        self, paths: dict[str, Any]
+    ) -> None:
+        responses = paths["/things"]["put"]["responses"]
+
+        body = {"application/json": {"schema": {"$ref": "#/components/schemas/Body"}}}
+        assert responses["200"]["content"] == responses["201"]["content"] == body
+        assert responses["201"]["description"] == "Created"
 
     def test_describes_a_body_that_is_taken_raw_by_what_it_accepts(
         self, paths: dict[str, Any]

@@ -1,0 +1,146 @@
+"""The catalogue of event types: those that are built in, and the workspace's own."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints
+
+from functions.configs.parts import api, event_types
+from shared.api.operations import Answered
+from shared.clock import Timestamp, now_ms
+from shared.configs.eventtypes import OwnType
+from shared.errors import ConflictError
+from shared.events import catalogue
+from shared.events.catalogue import Entry, System
+from shared.events.models import EventType
+from shared.events.schema_bounds import Schema
+from shared.events.schemas import DataSchema
+from shared.model import Model
+from shared.workspaces.models import Caller, Scope
+
+PATH = "/v1/eventtypes"
+
+Group = Annotated[str, StringConstraints(max_length=64)]
+Definition = Annotated[
+    Schema | None,
+    Field(
+        alias="schema",
+        description="JSON Schema, draft 2020-12, of the `data` of its events.",
+        examples=[{"type": "object", "required": ["sku"]}],
+    ),
+]
+
+
+class EventTypeRead(Model):
+    """A type that is built in, or the beginning of one of the workspace's own."""
+
+    name: str
+    group: str
+    description: str
+    system: System | Literal["own"]
+
+
+class OwnTypeListed(EventTypeRead):
+    has_schema: bool
+    created_at: Timestamp
+    updated_at: Timestamp
+
+
+class OwnTypeRead(EventTypeRead):
+    definition: Definition
+    created_at: Timestamp
+    updated_at: Timestamp
+
+
+class EventTypePage(Model):
+    """All on one page."""
+
+    data: list[EventTypeRead | OwnTypeListed]
+    next_cursor: None = None
+
+
+class EventTypeNew(Model):
+    name: EventType
+    group: Group = ""
+    description: Annotated[str, StringConstraints(max_length=512)] = ""
+    definition: Definition = None
+
+
+class EventTypesQuery(Model):
+    """`own` false shows what is built in."""
+
+    name: EventType | None = None
+    group: Group | None = None
+    own: bool | None = None
+
+
+class EventTypeQuery(Model):
+    name: EventType
+
+
+@api.get(PATH, Scope.CONFIGS_READ, errors=(404,))
+def list_event_types(
+    caller: Caller, query: EventTypesQuery
+) -> EventTypePage | OwnTypeRead | EventTypeRead:
+    """The event types that are built in, by system, then the workspace's own, by name.
+
+    With `name` it is that one type, with its schema.
+    """
+    if query.name is not None:
+        return _one(caller, query.name)
+    built_in = [] if query.own else catalogue.ENTRIES
+    own = [] if query.own is False else event_types().all(caller.workspace_id)
+    shown = [*map(_built_in, built_in), *map(_listed, own)]
+    return EventTypePage(data=[one for one in shown if query.group in (None, one.group)])
+
+
+@api.post(PATH, Scope.CONFIGS_WRITE, status=201, also=(200,), errors=(409,))
+def save_event_type(caller: Caller, body: EventTypeNew) -> Answered[OwnTypeRead]:
+    """Make an event type of your own (201), or replace it (200): what is left out is emptied.
+
+    The workers that accept events heed it within 30 seconds.
+    """
+    _refuse_built_in(body.name)
+    if body.definition is not None:
+        DataSchema(body.definition)
+    now = now_ms()
+    new = OwnType(
+        workspace_id=caller.workspace_id, **body.model_dump(), created_at=now, updated_at=now
+    )
+    saved, is_new = event_types().save(new, caller.workspace.limits.event_types)
+    return Answered(201 if is_new else 200, _own(saved))
+
+
+@api.delete(PATH, Scope.CONFIGS_WRITE, status=204, errors=(404, 409))
+def delete_event_type(caller: Caller, query: EventTypeQuery) -> None:
+    """Delete an event type of your own.
+
+    Its events are accepted from then on as those of any type that is not registered.
+    """
+    _refuse_built_in(query.name)
+    event_types().delete(caller.workspace_id, query.name)
+
+
+def _one(caller: Caller, name: str) -> OwnTypeRead | EventTypeRead:
+    entry = catalogue.find(name)
+    return _built_in(entry) if entry else _own(event_types().find(caller.workspace_id, name))
+
+
+def _refuse_built_in(name: str) -> None:
+    if entry := catalogue.find(name):
+        raise ConflictError(f"{name} is a built-in type of {entry.system}. Choose another name.")
+
+
+def _built_in(entry: Entry) -> EventTypeRead:
+    return EventTypeRead.model_validate(entry.model_dump())
+
+
+def _listed(own: OwnType) -> OwnTypeListed:
+    return OwnTypeListed.model_validate(_shown(own) | {"has_schema": own.definition is not None})
+
+
+def _own(own: OwnType) -> OwnTypeRead:
+    return OwnTypeRead.model_validate(_shown(own) | {"schema": own.definition})
+
+
+def _shown(own: OwnType) -> dict[str, Any]:
+    return own.model_dump(exclude={"workspace_id", "definition"}) | {"system": "own"}

@@ -1,0 +1,146 @@
+"""A workspace's own event types in ConfigTable, each one item."""
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from shared.aws import from_item, is_condition, to_item
+from shared.configs import keys
+from shared.errors import ConflictError, ForbiddenError, NotFoundError
+from shared.events.schema_bounds import Schema
+from shared.model import Model
+from shared.transaction import CancelledError, transact
+from shared.update import Update
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+class OwnType(Model):
+    """`definition` is the JSON Schema of the data of its events. Times are milliseconds."""
+
+    workspace_id: str
+    name: str
+    group: str
+    description: str
+    definition: Schema | None
+    created_at: int
+    updated_at: int
+
+
+_COLUMNS = frozenset(OwnType.model_fields)
+
+
+class EventTypeStore:
+    def __init__(self, dynamodb: "DynamoDBClient", table: str) -> None:
+        self._dynamodb = dynamodb
+        self._table = table
+
+    def save(self, own: OwnType, limit: int) -> tuple[OwnType, bool]:
+        """The type as it is now, and whether it is new.
+
+        Raises ForbiddenError if it would be more than `limit`.
+        """
+        try:
+            transact(self._dynamodb, [self._new(own), self._count(own.workspace_id, 1, limit)])
+        except CancelledError as error:
+            if 0 in error.failed:
+                return self._replace(own), False
+            raise ForbiddenError(f"The plan limit of {limit} own event types is reached.") from None
+        return own, True
+
+    def delete(self, workspace_id: str, name: str) -> None:
+        key = to_item(_key(workspace_id, name))
+        condition = {"ConditionExpression": "attribute_exists(pk)"}
+        gone = {"Delete": {"TableName": self._table, "Key": key, **condition}}
+        try:
+            transact(self._dynamodb, [gone, self._count(workspace_id, -1, None)])
+        except CancelledError:
+            raise _unknown(name) from None
+
+    def find(self, workspace_id: str, name: str) -> OwnType:
+        found = self._read(workspace_id, name)
+        if found is None:
+            raise _unknown(name)
+        return found
+
+    def find_schema(self, workspace_id: str, name: str) -> Schema | None:
+        """None if the type has none, or there is no such type."""
+        found = self._read(workspace_id, name)
+        return None if found is None else found.definition
+
+    def all(self, workspace_id: str) -> Iterator[OwnType]:
+        """In the order of their names."""
+        pages = self._dynamodb.get_paginator("query").paginate(
+            TableName=self._table,
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
+            ExpressionAttributeValues=to_item(
+                {":pk": keys.workspace(workspace_id), ":prefix": keys.EVENT_TYPE_PREFIX}
+            ),
+            ConsistentRead=True,
+        )
+        for page in pages:
+            yield from (_from(from_item(item)) for item in page["Items"])
+
+    def _read(self, workspace_id: str, name: str) -> OwnType | None:
+        answer = self._dynamodb.get_item(
+            TableName=self._table, Key=to_item(_key(workspace_id, name)), ConsistentRead=True
+        )
+        return _from(from_item(answer["Item"])) if "Item" in answer else None
+
+    def _new(self, own: OwnType) -> Any:
+        condition = {"ConditionExpression": "attribute_not_exists(pk)"}
+        return {"Put": {"TableName": self._table, "Item": _item(own), **condition}}
+
+    def _replace(self, own: OwnType) -> OwnType:
+        changes = _values(own, {"group", "description", "definition", "updated_at"})
+        update = Update().set(changes).when("attribute_exists(pk)", {})
+        key = to_item(_key(own.workspace_id, own.name))
+        try:
+            answer = self._dynamodb.update_item(
+                TableName=self._table, Key=key, ReturnValues="ALL_NEW", **update.request()
+            )
+        except ClientError as error:
+            if not is_condition(error):
+                raise
+            raise ConflictError(f"{own.name} was deleted at the same moment. Save again.") from None
+        return _from(from_item(answer["Attributes"]))
+
+    def _count(self, workspace_id: str, change: int, limit: int | None) -> Any:
+        """The workspace keeps the number of its types, so that no list is read to check it."""
+        update = Update().add("event_type_count", change)
+        if limit is not None:
+            room = "attribute_not_exists(event_type_count) OR event_type_count < :when_limit"
+            update.when(room, {"limit": limit})
+        key = to_item({"pk": keys.workspace(workspace_id), "sk": keys.WORKSPACE_SK})
+        return {"Update": {"TableName": self._table, "Key": key, **update.request()}}
+
+
+def _key(workspace_id: str, name: str) -> dict[str, str]:
+    return {"pk": keys.workspace(workspace_id), "sk": keys.event_type_sk(name)}
+
+
+def _values(own: OwnType, names: set[str] | None = None) -> dict[str, Any]:
+    """The schema is stored as text: DynamoDB would change its numbers."""
+    values = own.model_dump(include=names)
+    if own.definition is not None:
+        values["definition"] = json.dumps(own.definition, separators=(",", ":"))
+    return values
+
+
+def _item(own: OwnType) -> dict[str, Any]:
+    return to_item(_values(own) | _key(own.workspace_id, own.name))
+
+
+def _from(values: dict[str, Any]) -> OwnType:
+    known = {name: values[name] for name in values.keys() & _COLUMNS}
+    text = known.get("definition")
+    return OwnType.model_validate(
+        known | {"definition": None if text is None else json.loads(text)}
+    )
+
+
+def _unknown(name: str) -> NotFoundError:
+    return NotFoundError(f"No event type {name} of your own is known here.")
