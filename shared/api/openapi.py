@@ -21,6 +21,7 @@ DESCRIPTION = (
 TAGS = {
     "/v1/events": "Events",
     "/v1/deliveries": "Deliveries",
+    "/v1/visitors": "Visitors",
     "/v1/webhookconfig": "Webhook configs",
     "/v1/category": "Categories",
     "/v1/integration": "API keys",

@@ -28,6 +28,8 @@ PROGRAMS = {"cli"}
 # Each room, and what it may use beside itself and the ground: other rooms, or modules of them.
 ROOMS = {
     "events": {"api.paging", "api.validation"},
+    "visitors": {"api.paging", "delivery.erasure", "events"},
+    "funnelytics": {"api.validation", "events", "visitors"},
     "configs": {"api.validation", "events.models"},
     "workspaces": {"api.validation", "configs.keys"},
     "api": {"workspaces"},
