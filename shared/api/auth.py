@@ -115,7 +115,7 @@ def _funnelytics_secret(text: str, project: str) -> str:
         named, _, secret = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
     except ValueError:
         return ""
-    if named != project:
+    if named not in (project, ""):
         raise _unknown()
     return secret
 

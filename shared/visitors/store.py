@@ -55,7 +55,7 @@ class VisitorStore:
 
     def changes(self, found: Resolution, now: int) -> list[Change]:
         """What a transaction has to write, so that all of this is known from then on."""
-        if not found.tied and found.absorbed is None:
+        if not found.is_new and not found.tied and found.absorbed is None:
             return []
         versions = _versions(found)
         own = visitor_key(found.visitor.workspace_id, found.visitor.visitor_id)

