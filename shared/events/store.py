@@ -70,11 +70,11 @@ class EventStore:
         self._change(event, Update().set({"visitor_pk": None, "visitor_id": None}))
 
     def _change(self, event: Event, update: Update) -> None:
-        """Nothing is done to an event that has expired meanwhile."""
-        pk = keys.partition(event.workspace_id, event.key)
-        request = update.when("attribute_exists(pk)", {}).request()
+        """Nothing is done to an event that is gone meanwhile, or nobody's."""
+        key = _event_key(keys.partition(event.workspace_id, event.key))
+        update.when("visitor_id = :when_visitor", {"visitor": event.visitor_id})
         try:
-            self._dynamodb.update_item(TableName=self._table, Key=_event_key(pk), **request)
+            self._dynamodb.update_item(TableName=self._table, Key=key, **update.request())
         except ClientError as error:
             if not is_condition(error):
                 raise
