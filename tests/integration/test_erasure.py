@@ -19,9 +19,10 @@ from shared.visitors.erasure import Erasure
 from shared.visitors.forgetting import Forgetting
 from tests import factories
 from tests.integration.actions import COMMERCE, post
-from tests.integration.world import CrashError, Json, World
+from tests.integration.world import CrashError, World
 from tests.local.receiver import Receiver
 from tests.local.receiver import Reply as Answer
+from tests.template import Json
 
 EMAIL = "Alice.Liddell@example.com"
 IP = "203.0.113.99"
