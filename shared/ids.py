@@ -49,6 +49,10 @@ def new_workspace_id() -> str:
     return str(uuid.uuid4())
 
 
+def new_visitor_id() -> str:
+    return f"vis_{secrets.token_hex(10)}"
+
+
 def new_key_id() -> str:
     return f"key_{secrets.token_hex(8)}"
 
@@ -83,6 +87,16 @@ def sha256_hex(text: str) -> str:
 def event_key(workspace_id: str, event_id: str) -> str:
     """20 hex digits that stand for an event within its workspace."""
     return sha256_hex(f"{workspace_id}\0{event_id}")[: _EVENT_BITS // 4]
+
+
+def visitor_key(workspace_id: str, visitor_id: str) -> str:
+    """32 hex digits that stand for a visitor's id, which may have any length and any characters."""
+    return sha256_hex(f"{workspace_id}\0visitor\0{visitor_id}")[:32]
+
+
+def email_key(workspace_id: str, address: str) -> str:
+    """32 hex digits that stand for an address, other ones in every workspace."""
+    return sha256_hex(f"{workspace_id}\0email\0{address}")[:32]
 
 
 def request_id(event: str, config_id: str) -> uuid.UUID:

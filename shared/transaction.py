@@ -2,6 +2,7 @@
 
 import random
 import time
+import uuid
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -25,9 +26,14 @@ class CancelledError(Exception):
 
 
 def transact(dynamodb: "DynamoDBClient", items: Sequence[Any]) -> None:
+    """All of the items, or a CancelledError.
+
+    The token tells DynamoDB a request that botocore repeats, because its answer was lost, from
+    another one: what was written is then not refused for standing there.
+    """
     for number in range(ROUNDS):
         try:
-            dynamodb.transact_write_items(TransactItems=items)
+            dynamodb.transact_write_items(TransactItems=items, ClientRequestToken=str(uuid.uuid4()))
         except ClientError as error:
             reasons = _reasons(error)
             if "ConditionalCheckFailed" in reasons:

@@ -37,6 +37,11 @@ class Update:
         self._adds.append(f"{self._name(name)} {self._value(name, number)}")
         return self
 
+    def remove(self, *paths: str) -> "Update":
+        """`paths` into documents stand as they are: `attempts[0].excerpt`."""
+        self._removes += paths
+        return self
+
     def append(self, name: str, element: Any) -> "Update":
         alias = self._name(name)
         new, empty = self._value(name, [element]), self._value("empty", [])

@@ -7,16 +7,13 @@ from pydantic import Field
 from functions.ingest import parts
 from shared.api.body import parse_json
 from shared.api.operations import Api, RawBody, require_json
-from shared.clock import now_ms
 from shared.errors import InvalidError, TooLargeError
-from shared.events import funnelytics, intake
+from shared.events import intake
 from shared.events.models import EventId, ResourceEvent, TrackingEvent
 from shared.model import Model
 from shared.workspaces.models import Caller, Scope
 
 MAX_BATCH_BYTES = 4 * 1024 * 1024
-# A transaction takes 4 MB; the rest is for the keys and times of up to 100 events.
-MAX_TOGETHER_BYTES = 3_900_000
 
 api = Api(bearer=parts.gate, funnelytics=parts.funnelytics_gate, action=parts.action_gate)
 
@@ -33,13 +30,6 @@ class Results(Model):
 
 class Batch(Model):
     events: Annotated[list[TrackingEvent | ResourceEvent], Field(min_length=1, max_length=100)]
-
-
-class ActionAccepted(Model):
-    """`events` is 1, or the number of purchases."""
-
-    accepted: bool
-    events: int
 
 
 @api.post(
@@ -68,34 +58,6 @@ def accept_events(caller: Caller, body: RawBody) -> Accepted | Results:
         return Results(results=parts.accept_batch(events, caller.workspace_id))
     identified = _identified(values, idempotency_key)
     return Accepted(event_id=parts.accept(identified, caller.workspace_id))
-
-
-@api.post(
-    "/api/v1/webhook/<action>",
-    Scope.EVENTS_WRITE,
-    security="funnelytics",
-    status=202,
-    errors=(409,),
-    accepts=dict[str, Any],
-)
-def accept_action(caller: Caller, action: str, body: RawBody) -> ActionAccepted:
-    """Funnelytics' inbound webhook: a flat action, or purchases for `__commerce_action__`."""
-    require_json(body.headers.get("content-type", ""))
-    values, now = parse_json(body.content, intake.MAX_EVENT_BYTES), now_ms()
-    new = funnelytics.events(caller.workspace_id, action, values, now)
-    events = [intake.accept(one, caller.workspace_id, now) for one in new]
-    _check_size(sum(len(event.payload.encode()) for event in events))
-    if not parts.store().add_all(events):
-        raise funnelytics.duplicate()
-    return ActionAccepted(accepted=True, events=len(events))
-
-
-def _check_size(size: int) -> None:
-    if size > MAX_TOGETHER_BYTES:
-        raise TooLargeError(
-            f"The purchases with their attributes have {size} bytes, the limit is "
-            f"{MAX_TOGETHER_BYTES}. Send them in several requests, or fewer attributes."
-        )
 
 
 def _parse(body: bytes) -> Any:

@@ -4,14 +4,14 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from functions.ingest import actions
+from functions.ingest import actions, funnelytics
 from functions.ingest.api import api
 from functions.ingest.intake import accept_invocation, accept_message
 from shared.api.resolver import is_http
 from shared.batch import each, failures, message_id
 
 # Imported for the operations that they declare.
-__all__ = ["actions", "api", "lambda_handler"]
+__all__ = ["actions", "api", "funnelytics", "lambda_handler"]
 
 
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:

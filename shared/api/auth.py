@@ -52,7 +52,7 @@ class Keyring:
     def funnelytics(self, headers: Mapping[str, str], scope: Scope) -> Caller:
         """Who sends `X-API-KEY`, raw or as `Basic base64(project:secret)`, for `X-PROJECT-ID`."""
         project = headers.get("x-project-id", "").strip()
-        secret = _basic_secret(headers.get("x-api-key", "").strip())
+        secret = _funnelytics_secret(headers.get("x-api-key", "").strip(), project)
         if not project or not secret:
             raise UnauthenticatedError("Send both X-PROJECT-ID and X-API-KEY.")
         caller = self._permit(secret, scope)
@@ -107,14 +107,17 @@ class Keyring:
         self._known[fingerprint] = known
 
 
-def _basic_secret(text: str) -> str:
+def _funnelytics_secret(text: str, project: str) -> str:
     kind, _, encoded = text.partition(" ")
     if kind.lower() != "basic":
         return text
     try:
-        return base64.b64decode(encoded, validate=True).decode().partition(":")[2]
+        named, _, secret = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
     except ValueError:
         return ""
+    if named not in (project, ""):
+        raise _unknown()
+    return secret
 
 
 def _unknown() -> UnauthenticatedError:

@@ -24,6 +24,7 @@ TAGS = {
     "/v1/eventtypes": "Event types",
     "/v1/actions": "Actions",
     "/v1/deliveries": "Deliveries",
+    "/v1/visitors": "Visitors",
     "/v1/webhookconfig": "Webhook configs",
     "/v1/category": "Categories",
     "/v1/integration": "API keys",

@@ -144,6 +144,8 @@ class Courier:
 
 def _aside(config: WebhookConfig | None, event: Event | None) -> tuple[State, Reason] | None:
     """Where a delivery goes that is not to be attempted now, and why."""
+    if event is not None and event.erased_at is not None:
+        return State.CANCELLED, Reason.ERASED
     if config is None:
         return State.CANCELLED, Reason.CONFIG_UNKNOWN
     if config.status is Status.DELETED:

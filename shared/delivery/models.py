@@ -30,6 +30,7 @@ class Reason(StrEnum):
     CONFIG_UNKNOWN = "config_unknown"
     NOT_EXPRESSIBLE = "not_expressible"
     REPAIRED = "repaired"
+    ERASED = "erased"
 
 
 class Origin(StrEnum):

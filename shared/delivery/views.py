@@ -52,9 +52,10 @@ class DeliveryRead(DeliverySummary):
 
 
 class EventRead(EventSummary):
-    """`payload` is what happened, as it came in."""
+    """`payload` is what happened, as it came in; without personal data from `erased_at` on."""
 
     occurred_at: Timestamp
+    erased_at: Timestamp | None
     webhook_config_ids: tuple[str, ...]
     payload: dict[str, Any]
     deliveries: tuple[DeliveryRead, ...]
@@ -76,6 +77,7 @@ def event_with(event: Event, deliveries: tuple[DeliveryRead, ...]) -> EventRead:
         event_type=event.event_type,
         accepted_at=event.accepted_at,
         occurred_at=event.occurred_at,
+        erased_at=event.erased_at,
         webhook_config_ids=event.config_ids,
         payload=json.loads(event.payload),
         deliveries=deliveries,

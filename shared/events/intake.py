@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from shared import ids
 from shared.api.validation import invalid
 from shared.errors import InvalidError
-from shared.events import legacy
+from shared.events import legacy, personal
 from shared.events.identity import natural_id
 from shared.events.models import TRACKING_TYPES, Event, NewEvent, ResourceEvent, TrackingEvent
 
@@ -33,7 +33,8 @@ def accept(new: NewEvent, workspace_id: str, at_ms: int, event_id: str | None = 
     """`event_id` stands in for one that the event does not carry, by name or by nature."""
     natural = natural_id(new)
     identity = new.event_id or natural or event_id or ids.new_event_id()
-    payload = compact(new.payload())
+    context = new.payload()
+    payload = compact(context)
     config_ids = tuple(dict.fromkeys(new.webhook_config_ids or ()))
     return Event(
         workspace_id=workspace_id,
@@ -51,6 +52,7 @@ def accept(new: NewEvent, workspace_id: str, at_ms: int, event_id: str | None = 
             payload,
         ),
         config_ids=config_ids,
+        visitor_id=personal.visitor_of(context),
     )
 
 

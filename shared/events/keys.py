@@ -1,9 +1,14 @@
 """The keys and attribute names of EventTable.
 
-    pk                     sk              what                                 indexes
-    W#<workspace>#E#<key>  EVENT           an event                             log, wake
-                           D#<request id>  a delivery of it, with its attempts  log, state, wake
-                           B#<request id>  the body that the delivery sends
+    pk                      sk              what                                 indexes
+    W#<workspace>#E#<key>   EVENT           an event                             log, wake, visitor
+                            D#<request id>  a delivery of it, with its attempts  log, state, wake
+                            B#<request id>  the body that the delivery sends
+    W#<workspace>#V#<key>   VISITOR         a visitor, or the way to another
+    W#<workspace>#M#<key>   EMAIL           the way from an e-mail address to a visitor
+    W#<workspace>#A#<hash>  ACTION          an action that was accepted a while ago
+
+The keys of visitors and addresses are hashes: no address stands in a key (docs/privacy.md).
 
 An event's entry in `wake` stays until it expires: the sweep reads it once, by a cursor. That of a
 delivery is there only while the delivery waits (docs/decisions/0004-repair.md).
@@ -30,6 +35,23 @@ def delivery_sk(request_id: uuid.UUID) -> str:
 
 def body_sk(request_id: uuid.UUID) -> str:
     return f"B#{request_id}"
+
+
+def visitor(workspace_id: str, key: str) -> dict[str, str]:
+    return {"pk": visitor_partition(workspace_id, key), "sk": "VISITOR"}
+
+
+def visitor_partition(workspace_id: str, key: str) -> str:
+    """Of the visitor's entry, and in the index `visitor` of its events."""
+    return f"W#{workspace_id}#V#{key}"
+
+
+def email(workspace_id: str, key: str) -> dict[str, str]:
+    return {"pk": f"W#{workspace_id}#M#{key}", "sk": "EMAIL"}
+
+
+def action(workspace_id: str, digest: str) -> dict[str, str]:
+    return {"pk": f"W#{workspace_id}#A#{digest}", "sk": "ACTION"}
 
 
 def event_log(workspace_id: str) -> str:

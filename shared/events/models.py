@@ -155,7 +155,10 @@ class ResourceEvent(NewEvent):
 
 
 class Event(Model):
-    """An accepted event. `payload` is the JSON text of what happened; times are milliseconds."""
+    """An accepted event. `payload` is the JSON text of what happened; times are milliseconds.
+
+    `erased_at` is when its personal data was taken out of it.
+    """
 
     workspace_id: str
     key: str
@@ -166,6 +169,8 @@ class Event(Model):
     payload: str
     fingerprint: str
     config_ids: tuple[str, ...] = ()
+    visitor_id: str | None = None
+    erased_at: int | None = None
 
 
 def _told(context: dict[str, Any]) -> dict[str, Any]:

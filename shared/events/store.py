@@ -1,5 +1,6 @@
 """Events in EventTable: accepted by one conditional write, read by id and by time."""
 
+import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -8,10 +9,11 @@ from botocore.exceptions import ClientError
 from shared.aws import from_item, is_condition, to_item
 from shared.clock import MS_PER_DAY, MS_PER_S
 from shared.errors import NotFoundError
-from shared.events import keys
+from shared.events import keys, personal
+from shared.events.intake import compact
 from shared.events.models import Event
-from shared.ids import event_key
-from shared.transaction import CancelledError, transact
+from shared.ids import event_key, visitor_key
+from shared.update import Update
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -40,24 +42,42 @@ class EventStore:
             return str(from_item(error.response["Item"])["fingerprint"])  # type: ignore[typeddict-item]
         return None
 
-    def add_all(self, events: Sequence[Event]) -> bool:
-        """All or none of up to 100 events; False if one of them is known already."""
-        if len(events) == 1:
-            return self.add(events[0]) is None
-        try:
-            transact(self._dynamodb, [{"Put": self._put(event)} for event in events])
-        except CancelledError:
-            return False
-        return True
+    def puts(self, events: Sequence[Event]) -> list[dict[str, Any]]:
+        """The items of a transaction that adds events whose ids are not taken."""
+        return [{"Put": self._put(event)} for event in events]
 
     def get(self, workspace_id: str, event_id: str) -> Event:
         pk = keys.partition(workspace_id, event_key(workspace_id, event_id))
-        answer = self._dynamodb.get_item(
-            TableName=self._table, Key=to_item({"pk": pk, "sk": keys.EVENT_SK})
-        )
+        answer = self._dynamodb.get_item(TableName=self._table, Key=_event_key(pk))
         if "Item" not in answer:
             raise NotFoundError(f"No event {event_id} is known here.")
         return event_from(from_item(answer["Item"]))
+
+    def at(self, pk: str) -> Event | None:
+        """The event of a partition, as it is at this moment."""
+        answer = self._dynamodb.get_item(
+            TableName=self._table, Key=_event_key(pk), ConsistentRead=True
+        )
+        return event_from(from_item(answer["Item"])) if "Item" in answer else None
+
+    def erase(self, event: Event, now: int) -> None:
+        """Leave what is nobody's personal data. The event stays in the index of its visitor."""
+        payload = compact(personal.remains(json.loads(event.payload)))
+        self._change(event, Update().set({"payload": payload, "erased_at": now}))
+
+    def untie(self, event: Event) -> None:
+        """Take the event out of the index of its visitor."""
+        self._change(event, Update().set({"visitor_pk": None, "visitor_id": None}))
+
+    def _change(self, event: Event, update: Update) -> None:
+        """Nothing is done to an event that is gone meanwhile, or nobody's."""
+        key = _event_key(keys.partition(event.workspace_id, event.key))
+        update.when("visitor_id = :when_visitor", {"visitor": event.visitor_id})
+        try:
+            self._dynamodb.update_item(TableName=self._table, Key=key, **update.request())
+        except ClientError as error:
+            if not is_condition(error):
+                raise
 
     def _put(self, event: Event) -> dict[str, Any]:
         return {
@@ -76,11 +96,25 @@ class EventStore:
                 "created_at": event.accepted_at,
                 "log_pk": keys.event_log(event.workspace_id),
                 "log_sk": keys.log_sk(event.accepted_at, event.key),
+                "visitor_pk": _visitor_pk(event),
                 "wake_shard": keys.event_shard(event.key),
                 "wake_at": event.accepted_at + self._repair_after_ms,
                 "expires_at": (event.accepted_at + self._retention_ms) // MS_PER_S,
             }
         )
+
+
+def _event_key(pk: str) -> dict[str, Any]:
+    return to_item({"pk": pk, "sk": keys.EVENT_SK})
+
+
+def _visitor_pk(event: Event) -> str | None:
+    """Only events that tell whose they are have an entry in the index."""
+    if event.visitor_id is None:
+        return None
+    return keys.visitor_partition(
+        event.workspace_id, visitor_key(event.workspace_id, event.visitor_id)
+    )
 
 
 def event_from(values: dict[str, Any]) -> Event:

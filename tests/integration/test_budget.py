@@ -67,7 +67,23 @@ def test_several_purchases_are_accepted_by_one_transaction(world: World) -> None
 
     world.call("POST", "/api/v1/webhook/__commerce_action__", body, headers=headers)
 
-    assert made(world) == {"GetItem": 2, "UpdateItem": 1, "TransactWriteItems": 1}
+    # The visitor is looked for before; nobody is known yet.
+    asked = {"BatchGetItem": 1, "TransactWriteItems": 1}
+    assert made(world) == {"GetItem": 2, "UpdateItem": 1} | asked
+
+
+def test_an_action_of_a_known_visitor_costs_two_reads_and_writes_nothing_about_them(
+    world: World,
+) -> None:
+    headers = {"x-api-key": world.key, "x-project-id": world.workspace_id}
+    for number in range(2):
+        made(world)
+        body = factories.lead_json(number=number)
+        world.call("POST", "/api/v1/webhook/Demo", body, headers=headers)
+
+    (transaction,) = world.calls.of("TransactWriteItems")
+    assert len(transaction["TransactItems"]) == 2  # what was accepted, and the event
+    assert made(world) == {"BatchGetItem": 2, "TransactWriteItems": 1}
 
 
 @pytest.mark.parametrize(("configs", "batches"), [(1, 1), (10, 1), (11, 2)])

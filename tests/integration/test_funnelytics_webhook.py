@@ -2,26 +2,17 @@
 
 import base64
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from botocore.exceptions import ReadTimeoutError
+from moto.core.botocore_stubber import BotocoreStubber
 
 from tests import factories
-from tests.integration.world import Reply, World
+from tests.integration.actions import COMMERCE, at_once, post
+from tests.integration.world import World
 from tests.local.receiver import Receiver
-
-COMMERCE = "__commerce_action__"
-
-
-def post(
-    world: World, body: Any, action: str = "Demo", key: str | None = None, project: str = ""
-) -> Reply:
-    headers = {
-        "x-api-key": world.key if key is None else key,
-        "x-project-id": project or world.workspace_id,
-        "authorization": "",
-    }
-    return world.call("POST", f"/api/v1/webhook/{action}", body, headers=headers)
 
 
 def listed(world: World) -> list[dict[str, Any]]:
@@ -139,7 +130,7 @@ def test_a_body_that_is_too_large_is_a_413(world: World) -> None:
 
 
 def test_purchases_that_are_too_large_together_are_a_413(world: World) -> None:
-    items = [factories.purchase_json() for _ in range(100)]
+    items = [factories.purchase_json() for _ in range(50)]
 
     reply = post(world, factories.commerce_json(*items, text="x" * 200_000), COMMERCE)
 
@@ -147,9 +138,113 @@ def test_purchases_that_are_too_large_together_are_a_413(world: World) -> None:
     assert world.items("EventTable") == []
 
 
-def test_a_hundred_purchases_are_accepted_together(world: World) -> None:
-    items = [factories.purchase_json(number=number) for number in range(100)]
+def test_ninety_purchases_are_accepted_together_with_a_merge(world: World) -> None:
+    items = [factories.purchase_json(number=number) for number in range(90)]
+    post(world, {"email": "alice@example.com"})
+    post(world, {"session": 12345678})
 
     reply = post(world, factories.commerce_json(*items), COMMERCE)
 
-    assert reply.body == {"accepted": True, "events": 100}
+    assert reply.body == {"accepted": True, "events": 90}
+
+
+# The two mistakes in the examples of Funnelytics' document.
+WITH_A_COMMENT = """{
+  "email": "alice@example.com",
+  // ... other key-value pairs
+  "carBrand": "Lamborghini"
+}"""
+WITHOUT_A_COMMA = """{
+  "purchase_data": [
+    {
+      "__currency__": "USD"
+      "quantity": 3
+    }
+  ]
+}"""
+
+
+@pytest.mark.parametrize(
+    ("body", "place"),
+    [(WITH_A_COMMENT, "line 3, column 3"), (WITHOUT_A_COMMA, "line 5, column 7")],
+)
+def test_what_is_not_json_is_a_400_that_points_at_the_place(
+    world: World, body: str, place: str
+) -> None:
+    reply = post(world, body, COMMERCE)
+
+    assert (reply.status, reply.body["error"]["code"]) == (400, "invalid")
+    assert place in reply.body["error"]["message"]
+
+
+def test_what_is_refused_leaves_nothing_behind(world: World) -> None:
+    for body in ({"email": "alice@example.com", "car": {}}, {"dateTime": "yesterday"}, "{"):
+        post(world, body)
+
+    assert world.items("EventTable") == []
+
+
+class TestADuplicate:
+    def test_may_come_again_after_24_hours_and_is_a_new_event(self, world: World) -> None:
+        post(world, factories.lead_json())
+        world.clock.advance(24 * 60 * 60 - 1)
+        too_soon = post(world, factories.lead_json())
+        world.clock.advance(1)
+        again = post(world, factories.lead_json())
+
+        assert (too_soon.status, again.status) == (409, 202)
+        assert len({event["event_id"] for event in listed(world)}) == 2
+
+    def test_of_a_purchase_is_the_same_conversion_after_24_hours(self, world: World) -> None:
+        post(world, factories.commerce_json(), COMMERCE)
+        world.clock.advance(24 * 60 * 60)
+        post(world, factories.commerce_json(), COMMERCE)
+
+        conversions = [event["payload"]["conversion"] for event in listed(world)]
+        assert [one["conversion_id"] for one in conversions] == ["123456:LAMBO007"] * 2
+
+    def test_in_another_workspace_is_none(self, world: World) -> None:
+        other = world.invoke("configs", {"operation": "bootstrap", "name": "Other"})
+        post(world, factories.lead_json())
+
+        reply = post(
+            world, factories.lead_json(), key=other["api_key"], project=other["workspace_id"]
+        )
+
+        assert reply.status == 202
+
+    def test_is_none_if_only_the_answer_to_the_write_was_lost(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        lose_answers(monkeypatch)
+
+        one = post(world, factories.lead_json())
+        two = post(world, factories.commerce_json(), COMMERCE)
+
+        assert (one.status, two.status) == (202, 202)
+        assert len(listed(world)) == 2
+
+    def test_is_found_among_fifty_at_once(self, world: World) -> None:
+        send = at_once(world)
+
+        with ThreadPoolExecutor(50) as pool:
+            statuses = sorted(pool.map(lambda _: send(factories.lead_json()), range(50)))
+
+        assert statuses == [202] + [409] * 49
+        assert len(listed(world)) == 1
+
+
+def lose_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of every transaction the first answer. The second one DynamoDB knows by its token."""
+    real, answers = BotocoreStubber.process_request, dict[str, Any]()
+
+    def lossy(stubber: BotocoreStubber, request: Any) -> Any:
+        if not request.headers["X-Amz-Target"].decode().endswith("TransactWriteItems"):
+            return real(stubber, request)
+        token = json.loads(request.body)["ClientRequestToken"]
+        if token in answers:
+            return answers[token]
+        answers[token] = real(stubber, request)
+        raise ReadTimeoutError(endpoint_url="https://dynamodb")
+
+    monkeypatch.setattr(BotocoreStubber, "process_request", lossy)

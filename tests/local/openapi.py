@@ -4,7 +4,7 @@ import json
 
 from functions.configs import public
 from functions.configs.handler import api as configs_api
-from functions.deliveries.api import api as deliveries_api
+from functions.deliveries.handler import api as deliveries_api
 from functions.ingest.handler import api as ingest_api
 from shared.api.openapi import document
 

@@ -16,8 +16,10 @@ from shared import ids
 from shared.aws import from_item
 from shared.delivery.fanout import first_pointers
 from shared.delivery.queues import Pointer
-from shared.events import funnelytics, intake
+from shared.events import intake
 from shared.events.store import event_from
+from shared.funnelytics import rules
+from shared.funnelytics.events import Arrival, events
 from tests.local import demo_check, demo_invoke
 from tests.local.demo_api import Delivery
 from tests.local.demo_check import Config, Expected, Result
@@ -170,7 +172,8 @@ def test_every_payload_is_accepted_and_makes_what_is_expected(sample: Sample) ->
     if sample.action is None:
         made = [intake.read(sample.json())]
     else:
-        made = list(funnelytics.events("project", sample.action, sample.json(), at_ms=1))
+        arrival = Arrival(visitor_id="visitor", event_id="fny", at_ms=1)
+        made = events(rules.read(sample.action, sample.json()), arrival)
 
     payloads = [{"event_type": event.event_type} | event.payload() for event in made]
 

@@ -17,6 +17,9 @@ from shared.errors import ConflictError, InvalidError
 from shared.events import log
 from shared.events.log import LogReader
 from shared.events.store import EventStore
+from shared.funnelytics import rules
+from shared.funnelytics.acceptance import Acceptance
+from shared.visitors.store import VisitorStore
 from tests import factories
 from tests.factories import WORKSPACE
 from tests.fakes import NOW
@@ -52,12 +55,16 @@ def list_events(client: Any) -> Any:
     return LogReader(client, "t").page(log.events_of(WORKSPACE, None), Window(cursor=cursor))
 
 
+def accept_action(client: Any) -> Any:
+    events, visitors = EventStore(client, "t", 30, 600), VisitorStore(client, "t", 30)
+    acceptance = Acceptance(client, "t", events, visitors, lambda: NOW)
+    return acceptance.accept(WORKSPACE, rules.read("Demo", {}), "digest")
+
+
 WRITES = [
     pytest.param(lambda c: EventStore(c, "t", 30, 600).add(factories.event()), id="add"),
-    pytest.param(
-        lambda c: EventStore(c, "t", 30, 600).add_all([factories.event(), factories.event()]),
-        id="add_all",
-    ),
+    pytest.param(lambda c: EventStore(c, "t", 30, 600).untie(factories.event()), id="untie"),
+    pytest.param(accept_action, id="accept_action"),
     pytest.param(lambda c: ConfigStore(c, "t").add(factories.config(), 10), id="config"),
     pytest.param(
         lambda c: Ledger(c, "t", 30, 600).claim(factories.pointer(), factories.event(), NOW),
@@ -82,12 +89,12 @@ def test_a_fault_of_ours_stays_a_fault(call: Callable[[Any], Any], code: str) ->
         call(Refusing(code))
 
 
-def test_a_transaction_that_collides_with_another_is_no_known_event() -> None:
+def test_a_transaction_that_collides_with_another_is_no_duplicate() -> None:
     reasons = [{"Code": "TransactionConflict"}, {"Code": "None"}]
     client: Any = Refusing("TransactionCanceledException", CancellationReasons=reasons)
 
     with pytest.raises(ClientError, match="TransactionCanceled"):
-        EventStore(client, "t", 30, 600).add_all([factories.event(), factories.event("{}", "x")])
+        accept_action(client)
 
 
 def test_a_config_that_somebody_else_saved_is_a_conflict() -> None:

@@ -29,6 +29,8 @@ PROGRAMS = {"cli"}
 ROOMS = {
     "actions": {"api", "events.context", "workspaces.models"},
     "events": {"api.paging", "api.validation"},
+    "visitors": {"api.paging", "delivery.erasure", "events"},
+    "funnelytics": {"api.validation", "events", "visitors"},
     "configs": {"api.validation", "events.models", "events.schema_bounds"},
     "workspaces": {"api.validation", "configs.keys"},
     "api": {"workspaces"},

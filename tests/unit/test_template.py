@@ -121,10 +121,11 @@ class TestTables:
         indexes = template.of_type("AWS::DynamoDB::Table")["EventTable"]["GlobalSecondaryIndexes"]
         projections = {index["IndexName"]: index["Projection"] for index in indexes}
 
-        assert projections.keys() == {"wake", "log", "state"}
+        assert projections.keys() == {"wake", "log", "state", "visitor"}
         assert projections["wake"] == {"ProjectionType": "KEYS_ONLY"}
         assert projections["log"] == projections["state"]
         assert "payload" not in projections["log"]["NonKeyAttributes"]
+        assert "payload" not in projections["visitor"]["NonKeyAttributes"]
 
 
 class TestFunctions:
@@ -232,13 +233,14 @@ class TestRoles:
     @pytest.mark.parametrize(
         ("stage", "action", "resource"),
         [
-            ("ingest", "dynamodb:UpdateItem", "EventTable"),
+            ("ingest", "dynamodb:DeleteItem", "EventTable"),
             ("ingest", "dynamodb:PutItem", "ConfigTable"),
             ("fanout", "dynamodb:PutItem", "EventTable"),
             ("dispatch", "dynamodb:PutItem", "ConfigTable"),
             ("dispatch", "sqs:SendMessage", "DispatchQueue"),
             ("retry", "sqs:SendMessage", "DispatchQueue"),
-            ("deliveries", "dynamodb:UpdateItem", "EventTable"),
+            ("dispatch", "dynamodb:DeleteItem", "EventTable"),
+            ("deliveries", "dynamodb:PutItem", "ConfigTable"),
             ("configs", "dynamodb:GetItem", "EventTable"),
         ],
     )
@@ -251,6 +253,26 @@ class TestRoles:
         }
 
         assert (action, resource) not in allowed
+
+    @pytest.mark.parametrize(
+        ("stage", "table", "partitions"),
+        [
+            ("ingest", "ConfigTable", ["KEY#*"]),
+            ("ingest", "EventTable", ["W#*#V#*", "W#*#M#*"]),
+            ("deliveries", "ConfigTable", ["KEY#*", "RATE#*"]),
+        ],
+    )
+    def test_let_a_stage_change_no_other_items_than_its_own(
+        self, stage: str, table: str, partitions: list[str]
+    ) -> None:
+        changes = [
+            statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
+            for statement in statements(f"{stage.capitalize()}Role")
+            if "dynamodb:UpdateItem" in statement["Action"]
+            if references(statement["Resource"]) == {table}
+        ]
+
+        assert changes == [partitions]
 
 
 class TestEventSources:

@@ -20,10 +20,12 @@ class FakeDynamoDb:
 
     def __init__(self, *errors: ClientError) -> None:
         self.asked: list[Any] = []
+        self.tokens: list[str] = []
         self._errors = iter(errors)
 
     def transact_write_items(self, **request: Any) -> None:
         self.asked.append(request["TransactItems"])
+        self.tokens.append(request["ClientRequestToken"])
         for error in self._errors:
             raise error
 
@@ -68,6 +70,13 @@ class TestATransaction:
 
         assert dynamodb.asked == [ITEMS] * 3
         assert pauses == [FIRST_PAUSE_S, 2 * FIRST_PAUSE_S]
+
+    def test_is_another_one_to_dynamodb_whenever_it_is_sent_again(self) -> None:
+        dynamodb = FakeDynamoDb(cancelled(CONFLICT, FINE), cancelled(FINE, CONFLICT))
+
+        dynamodb.run()
+
+        assert len(set(dynamodb.tokens)) == 3
 
     def test_gives_up_in_the_end(self, pauses: list[float]) -> None:
         dynamodb = FakeDynamoDb(*[cancelled(CONFLICT)] * (ROUNDS + 1))

@@ -18,6 +18,12 @@ def test_none_removes() -> None:
     assert request["ExpressionAttributeValues"] == {":attempt": {"N": "2"}}
 
 
+def test_places_within_documents_are_removed() -> None:
+    request = Update().set({"lease": None}).remove("attempts[0].excerpt").request()
+
+    assert request["UpdateExpression"] == "REMOVE #lease, attempts[0].excerpt"
+
+
 def test_what_is_set_once_stays_as_it_was() -> None:
     request = Update().once({"built_at": 5}).request()
 

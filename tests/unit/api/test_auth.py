@@ -132,6 +132,10 @@ class TestAFunnelyticsKey:
         with pytest.raises(UnauthenticatedError, match="both X-PROJECT-ID and X-API-KEY"):
             funnelytics(keyring, api_key, project)
 
+    def test_that_names_another_project_is_refused(self, keyring: Keyring) -> None:
+        with pytest.raises(UnauthenticatedError):
+            funnelytics(keyring, basic(f"another:{SECRET}"))
+
     @pytest.mark.parametrize("encoded", ["***", "é", "/w==", "", base64.b64encode(b"x").decode()])
     def test_that_is_broken_basic_is_refused(self, keyring: Keyring, encoded: str) -> None:
         with pytest.raises(UnauthenticatedError):

@@ -67,6 +67,8 @@ OURS = [
     ("get", "/v1/deliveries"),
     ("get", "/v1/deliveries/{request_id}"),
     ("post", "/api/v1/webhook/{action}"),
+    ("get", "/v1/visitors/{visitor_id}"),
+    ("delete", "/v1/visitors/{visitor_id}"),
 ]
 
 

@@ -1,0 +1,55 @@
+"""Funnelytics' address: actions and purchases, as its clients send them."""
+
+from functools import cache
+from typing import Any
+
+from functions.ingest import parts
+from functions.ingest.api import api
+from shared import aws, settings
+from shared.api.body import parse_json
+from shared.api.operations import RawBody, require_json
+from shared.clock import now_ms
+from shared.events import intake
+from shared.funnelytics import rules
+from shared.funnelytics.acceptance import Acceptance
+from shared.model import Model
+from shared.visitors.store import VisitorStore
+from shared.workspaces.models import Caller, Scope
+
+
+class ActionAccepted(Model):
+    """`events` is 1, or the number of purchases."""
+
+    accepted: bool
+    events: int
+
+
+@api.post(
+    "/api/v1/webhook/<action>",
+    Scope.EVENTS_WRITE,
+    security="funnelytics",
+    status=202,
+    errors=(409,),
+    accepts=dict[str, Any],
+)
+def accept_action(caller: Caller, action: str, body: RawBody) -> ActionAccepted:
+    """Funnelytics' inbound webhook: a flat action, or purchases for `__commerce_action__`.
+
+    `session` and `email` tie it to a visitor; without either it makes a new one. The same action
+    with the same body is refused for 24 hours; with another `dateTime` it is another one.
+    """
+    require_json(body.headers.get("content-type", ""))
+    values = parse_json(body.content, intake.MAX_EVENT_BYTES)
+    read = rules.read(action, values)
+    # The gate has taken one.
+    parts.rate().take(caller.workspace, max(0, len(read.purchases) - 1))
+    digest = rules.digest(caller.workspace_id, action, values)
+    accepted = _acceptance().accept(caller.workspace_id, read, digest)
+    return ActionAccepted(accepted=True, events=len(accepted))
+
+
+@cache
+def _acceptance() -> Acceptance:
+    env = settings.load()
+    visitors = VisitorStore(aws.dynamodb(), env.event_table, env.retention_days)
+    return Acceptance(aws.dynamodb(), env.event_table, parts.store(), visitors, now_ms)

@@ -1,0 +1,108 @@
+"""What deliveries hold of a person: kept bodies, excerpts of answers, and what is still to be sent.
+
+Counts, states and attempts stay.
+"""
+
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from shared import ids
+from shared.aws import is_condition, to_item
+from shared.delivery.archive import DeliveryStore
+from shared.delivery.ledger import delivery_key
+from shared.delivery.models import Delivery, Reason, State
+from shared.events import keys
+from shared.events.models import Event
+from shared.model import Model
+from shared.update import Update
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_ENDED = frozenset({State.DELIVERED, State.FAILED, State.CANCELLED})
+
+
+class Erased(Model):
+    """`is_complete` is false while one of the deliveries is just being sent."""
+
+    deliveries: int = 0
+    cancelled: int = 0
+    is_complete: bool = True
+
+
+class DeliveryErasure:
+    def __init__(self, dynamodb: "DynamoDBClient", table: str) -> None:
+        self._dynamodb = dynamodb
+        self._table = table
+        self._deliveries = DeliveryStore(dynamodb, table)
+
+    def erase(self, event: Event, now: int) -> Erased:
+        """To be repeated until it is complete; each time it counts what is erased by then."""
+        found = self._deliveries.of_event(event)
+        done = [delivery for delivery in found if self._erase(delivery, now)]
+        return Erased(
+            deliveries=len(done),
+            cancelled=sum(delivery.state not in _ENDED for delivery in done),
+            is_complete=len(done) == len(found),
+        )
+
+    def _erase(self, delivery: Delivery, now: int) -> bool:
+        """An attempt that is under way may finish, and keep its body: that is erased later."""
+        if delivery.state is State.SENDING and (delivery.lease_until or 0) > now:
+            return False
+        self._delete_body(delivery)
+        update = Update()
+        if delivery.state not in _ENDED:
+            _cancel(update, delivery, now)
+        elif not any(attempt.excerpt for attempt in delivery.attempts):
+            return True
+        update.remove(*(f"attempts[{at}].excerpt" for at, _ in enumerate(delivery.attempts)))
+        return self._try(delivery, _as_it_was_read(update, delivery))
+
+    def _delete_body(self, delivery: Delivery) -> None:
+        pk = keys.partition(delivery.workspace_id, ids.event_key_of(delivery.request_id))
+        key = {"pk": pk, "sk": keys.body_sk(delivery.request_id)}
+        self._dynamodb.delete_item(TableName=self._table, Key=to_item(key))
+
+    def _try(self, delivery: Delivery, update: Update) -> bool:
+        key = to_item(delivery_key(delivery.workspace_id, delivery.request_id))
+        try:
+            self._dynamodb.update_item(TableName=self._table, Key=key, **update.request())
+        except ClientError as error:
+            if not is_condition(error):
+                raise
+            return False
+        return True
+
+
+def _cancel(update: Update, delivery: Delivery, now: int) -> None:
+    state_pk = keys.state_log(delivery.workspace_id, delivery.config_id, State.CANCELLED)
+    update.set(
+        {
+            "state": State.CANCELLED,
+            "reason": Reason.ERASED,
+            "settled_at": now,
+            "state_pk": state_pk,
+            "next_attempt_at": None,
+            "wake_shard": None,
+            "wake_at": None,
+            "lease": None,
+            "lease_until": None,
+        }
+    ).once(
+        {
+            "log_pk": keys.delivery_log(delivery.workspace_id, delivery.config_id),
+            "log_sk": keys.log_sk(delivery.created_at, str(delivery.request_id)),
+        }
+    )
+
+
+def _as_it_was_read(update: Update, delivery: Delivery) -> Update:
+    """Whatever moves a delivery on changes its state, its attempt or who holds it."""
+    holder = "attribute_not_exists(lease)" if delivery.lease is None else "lease = :when_lease"
+    condition = f"#state = :when_state AND attempt = :when_attempt AND {holder}"
+    values = {"state": delivery.state, "attempt": delivery.attempt}
+    return update.when(
+        condition, values if delivery.lease is None else values | {"lease": delivery.lease}
+    )

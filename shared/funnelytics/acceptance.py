@@ -1,0 +1,119 @@
+"""An action is accepted once within a day, in one transaction with what it tells of its visitor."""
+
+import random
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from shared import ids
+from shared.aws import to_item
+from shared.clock import MS_PER_DAY, MS_PER_S, Clock
+from shared.errors import ConflictError, TooLargeError
+from shared.events import intake, keys
+from shared.events.models import Event
+from shared.events.store import EventStore
+from shared.funnelytics import rules
+from shared.funnelytics.events import Arrival, events
+from shared.transaction import CancelledError, transact
+from shared.visitors.models import Identity, Kind
+from shared.visitors.rules import resolve
+from shared.visitors.store import VisitorStore
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+# A transaction takes 4 MB; the rest is for the keys and times of its items.
+MAX_TOGETHER_BYTES = 3_900_000
+DUPLICATE_MS = MS_PER_DAY
+# Whoever loses a race for a visitor reads again what the winner has written.
+ROUNDS = 20
+PAUSE_S = 0.05
+
+Sleep = Callable[[float], None]
+
+
+class RacesLostError(Exception):
+    """Others have changed the visitor time after time; the request may be repeated."""
+
+
+class Acceptance:
+    def __init__(
+        self,
+        dynamodb: "DynamoDBClient",
+        table: str,
+        events: EventStore,
+        visitors: VisitorStore,
+        clock: Clock,
+        sleep: Sleep = time.sleep,
+    ) -> None:
+        self._dynamodb = dynamodb
+        self._table = table
+        self._events = events
+        self._visitors = visitors
+        self._clock = clock
+        self._sleep = sleep
+
+    def accept(self, workspace_id: str, action: rules.Action, digest: str) -> list[Event]:
+        """Raises ConflictError for an action that came within the last 24 hours."""
+        for _ in range(ROUNDS):
+            accepted = self._try(workspace_id, action, digest, self._clock())
+            if accepted is not None:
+                return accepted
+            self._sleep(PAUSE_S * random.random())  # noqa: S311 -- spreads, hides nothing
+        raise RacesLostError
+
+    def _try(
+        self, workspace_id: str, action: rules.Action, digest: str, now: int
+    ) -> list[Event] | None:
+        traces = self._visitors.trace(workspace_id, identities(action), now)
+        found = resolve(workspace_id, traces, now, ids.new_visitor_id())
+        accepted = _made(workspace_id, action, digest, found.visitor.visitor_id, now)
+        marker = self._marker(workspace_id, digest, now)
+        changes = self._visitors.changes(found, now)
+        try:
+            transact(self._dynamodb, [marker, *self._events.puts(accepted), *changes])
+        except CancelledError as error:
+            if 0 in error.failed:
+                raise _duplicate() from None
+            return None
+        return accepted
+
+    def _marker(self, workspace_id: str, digest: str, now: int) -> dict[str, Any]:
+        """DynamoDB deletes what has expired within days, not at once."""
+        expires_at = (now + DUPLICATE_MS) // MS_PER_S
+        item = keys.action(workspace_id, digest) | {"expires_at": expires_at}
+        return {
+            "Put": {
+                "TableName": self._table,
+                "Item": to_item(item),
+                "ConditionExpression": "attribute_not_exists(pk) OR expires_at <= :now",
+                "ExpressionAttributeValues": to_item({":now": now // MS_PER_S}),
+            }
+        }
+
+
+def identities(action: rules.Action) -> list[Identity]:
+    email = [] if action.email is None else [Identity(kind=Kind.EMAIL, value=action.email)]
+    session = [] if action.session is None else [Identity(kind=Kind.SESSION, value=action.session)]
+    return email + session
+
+
+def _made(
+    workspace_id: str, action: rules.Action, digest: str, visitor_id: str, now: int
+) -> list[Event]:
+    """The moment tells an action from the same one that was accepted more than a day before."""
+    arrival = Arrival(visitor_id=visitor_id, event_id=f"fny-{digest[:32]}-{now}", at_ms=now)
+    made = [intake.accept(one, workspace_id, now) for one in events(action, arrival)]
+    size = sum(len(event.payload.encode()) for event in made)
+    if size > MAX_TOGETHER_BYTES:
+        raise TooLargeError(
+            f"The purchases with their attributes have {size} bytes, the limit is "
+            f"{MAX_TOGETHER_BYTES}. Send them in several requests, or fewer attributes."
+        )
+    return made
+
+
+def _duplicate() -> ConflictError:
+    return ConflictError(
+        "This event was sent before. To send the same information again, add its dateTime."
+    )

@@ -1,0 +1,154 @@
+"""Erasing a visitor: first nobody finds the visitor any more, then event after event.
+
+Each event passes twice: its payload is erased at once, and a moment later what its deliveries hold,
+for a worker may have read the event just before. Only then does it leave the index, so a repetition
+finds whatever a crash, or the end of the time, has left.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
+from typing import NamedTuple
+
+from shared.clock import MS_PER_S, Clock
+from shared.delivery.erasure import DeliveryErasure
+from shared.errors import NotFoundError
+from shared.events.store import EventStore
+from shared.model import Model
+from shared.visitors.forgetting import Forgetting
+from shared.visitors.history import History
+from shared.visitors.store import VisitorStore
+
+# Well within what an HTTP API waits for its function.
+BUDGET_MS = 8 * MS_PER_S
+# Within it a worker that has read an event claims its delivery, and an index follows its table.
+PAUSE_S = 1.0
+PARALLEL = 10
+ROUNDS = 10
+
+
+class Report(Model):
+    """What one call has erased. Unless it is `complete`, call again."""
+
+    visitor_id: str
+    identities: int
+    events: int
+    deliveries: int
+    cancelled: int
+    complete: bool
+
+
+class Begun(NamedTuple):
+    """How many `identities` a visitor had who was known until now; None for another one, who
+    `was_erased` before or is known by events alone."""
+
+    ids: frozenset[str]
+    identities: int | None
+    was_erased: bool = False
+
+    @property
+    def is_fresh(self) -> bool:
+        return self.identities is not None
+
+
+class Progress(NamedTuple):
+    """`left` are events that another look must be taken at, `moved` those that came a step on."""
+
+    events: int = 0
+    deliveries: int = 0
+    cancelled: int = 0
+    left: int = 0
+    moved: int = 0
+
+
+class RacesLostError(Exception):
+    """Others have changed the visitor time after time; the request may be repeated."""
+
+
+class Erasure:
+    def __init__(
+        self,
+        visitors: VisitorStore,
+        forgetting: Forgetting,
+        history: History,
+        events: EventStore,
+        deliveries: DeliveryErasure,
+        clock: Clock,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._visitors = visitors
+        self._forgetting = forgetting
+        self._history = history
+        self._events = events
+        self._deliveries = deliveries
+        self._clock = clock
+        self._pause = pause
+
+    def run(self, workspace_id: str, visitor_id: str) -> Report:
+        """Raises NotFoundError for an id of which nothing was ever known here."""
+        until = self._clock() + BUDGET_MS
+        begun = self._begin(workspace_id, visitor_id)
+        done, is_complete = self._passes(workspace_id, begun, until)
+        is_known = begun.is_fresh or begun.was_erased
+        if not is_known and done == Progress():
+            raise NotFoundError(f"No visitor {visitor_id} is known here.")
+        if is_complete:
+            self._forgetting.end(workspace_id, begun.ids, self._clock())
+        return Report(
+            visitor_id=visitor_id,
+            identities=begun.identities or 0,
+            events=done.events,
+            deliveries=done.deliveries,
+            cancelled=done.cancelled,
+            complete=is_complete,
+        )
+
+    def _begin(self, workspace_id: str, visitor_id: str) -> Begun:
+        for _ in range(ROUNDS):
+            now = self._clock()
+            entry = self._visitors.find(workspace_id, visitor_id, now)
+            ids = entry.erasing | {visitor_id}
+            if entry.visitor is None:
+                return Begun(ids, None, entry.is_erased)
+            if self._forgetting.begin(entry, entry.visitor, now):
+                return Begun(ids | entry.visitor.ids, len(entry.visitor.identities))
+        raise RacesLostError
+
+    def _passes(self, workspace_id: str, begun: Begun, until: int) -> tuple[Progress, bool]:
+        total = Progress()
+        for number in count():
+            seen = self._pass(workspace_id, begun.ids, until)
+            total = _sum([total, seen])
+            if seen.left == 0 and (number > 0 or not begun.is_fresh):
+                return total, True
+            if (seen.left and not seen.moved) or self._clock() >= until:
+                return total, False
+            self._pause(PAUSE_S)
+        raise AssertionError
+
+    def _pass(self, workspace_id: str, ids: Iterable[str], until: int) -> Progress:
+        found = Progress()
+        with ThreadPoolExecutor(PARALLEL) as pool:
+            for page in self._history.partitions(workspace_id, sorted(ids)):
+                found = _sum([found, *pool.map(self._event, page)])
+                if self._clock() >= until:
+                    return found._replace(left=found.left + 1)
+        return found
+
+    def _event(self, pk: str) -> Progress:
+        event = self._events.at(pk)
+        if event is None or event.visitor_id is None:  # the index is behind
+            return Progress()
+        if event.erased_at is None:
+            self._events.erase(event, self._clock())
+            return Progress(left=1, moved=1)
+        erased = self._deliveries.erase(event, self._clock())
+        if not erased.is_complete:
+            return Progress(cancelled=erased.cancelled, left=1)
+        self._events.untie(event)
+        return Progress(1, erased.deliveries, erased.cancelled, left=0, moved=1)
+
+
+def _sum(some: Iterable[Progress]) -> Progress:
+    return Progress(*(sum(numbers) for numbers in zip(*some, strict=True)))

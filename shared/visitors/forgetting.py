@@ -1,0 +1,66 @@
+"""The entries of a visitor who is erased.
+
+Begun, they lead nowhere any more, and hold the ids whose events are still to be erased; ended, they
+hold nothing but that they were erased.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from shared.aws import to_item
+from shared.transaction import CancelledError, transact
+from shared.visitors.models import Entry, Identity, Kind, Visitor
+from shared.visitors.store import Change, VisitorStore, is_version, key_of, visitor_key
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+class Forgetting:
+    def __init__(self, dynamodb: "DynamoDBClient", table: str, visitors: VisitorStore) -> None:
+        self._dynamodb = dynamodb
+        self._table = table
+        self._visitors = visitors
+
+    def begin(self, entry: Entry, visitor: Visitor, now: int) -> bool:
+        """False if somebody else has changed the visitor meanwhile."""
+        key = visitor_key(visitor.workspace_id, visitor.visitor_id)
+        values = {"erased_at": now, "erasing": visitor.ids | entry.erasing}
+        erased = self._visitors.put(key, entry.version, values, now)
+        return self._try([erased, *self._without_emails(visitor, now)])
+
+    def end(self, workspace_id: str, visitor_ids: Iterable[str], now: int) -> None:
+        """An id that has come to somebody new since then stays."""
+        sessions = [Identity(kind=Kind.SESSION, value=one) for one in visitor_ids]
+        for trace in self._visitors.trace(workspace_id, sessions, now):
+            if trace.visitor is None:
+                key = key_of(workspace_id, trace.identity)
+                self._try([self._visitors.put(key, trace.entry.version, {"erased_at": now}, now)])
+
+    def _without_emails(self, visitor: Visitor, now: int) -> list[Change]:
+        ways = [
+            key_of(visitor.workspace_id, one)
+            for one in visitor.identities.values()
+            if one.kind is Kind.EMAIL
+        ]
+        entries = self._visitors.entries(ways, now)
+        return [
+            self._deleted(key, entries[key["pk"]].version)
+            for key in ways
+            if _is_own(entries[key["pk"]], visitor)
+        ]
+
+    def _deleted(self, key: Mapping[str, str], version: int) -> Change:
+        return {"Delete": {"TableName": self._table, "Key": to_item(key), **is_version(version)}}
+
+    def _try(self, changes: list[Change]) -> bool:
+        try:
+            transact(self._dynamodb, changes)
+        except CancelledError:
+            return False
+        return True
+
+
+def _is_own(entry: Entry, visitor: Visitor) -> bool:
+    """An address that was not seen for so long that it expired may be another visitor's by now."""
+    return entry.version > 0 and (entry.leads_to is None or entry.leads_to in visitor.ids)

@@ -1,0 +1,71 @@
+"""The events of a visitor, under whichever of the visitor's ids they came in."""
+
+import heapq
+import re
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from shared import ids
+from shared.api.paging import Page, read_cursor, write_cursor
+from shared.aws import from_item, to_item
+from shared.errors import InvalidError
+from shared.events import keys
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+PAGE = 50
+# Comes after the sort key of every event.
+_NEWEST = "~"
+_POSITION = re.compile(r"[0-9]{15}#[0-9a-f]+")
+
+
+class History:
+    def __init__(self, dynamodb: "DynamoDBClient", table: str) -> None:
+        self._dynamodb = dynamodb
+        self._table = table
+
+    def page(
+        self, workspace_id: str, visitor_ids: Iterable[str], limit: int, cursor: str | None = None
+    ) -> Page:
+        """Newest first; one Query for each id."""
+        before = _NEWEST if cursor is None else _position(cursor)
+        logs = [self._newest(workspace_id, one, before, limit + 1) for one in visitor_ids]
+        merged = heapq.merge(*logs, key=lambda item: item["log_sk"], reverse=True)
+        items = tuple(islice(merged, limit + 1))
+        is_last = len(items) <= limit
+        next_cursor = None if is_last else write_cursor(items[limit - 1]["log_sk"])
+        return Page(items=items[:limit], cursor=next_cursor)
+
+    def partitions(self, workspace_id: str, visitor_ids: Iterable[str]) -> Iterator[list[str]]:
+        """Of all events, page by page."""
+        query = self._dynamodb.get_paginator("query")
+        for visitor_id in visitor_ids:
+            request = self._request(workspace_id, visitor_id, _NEWEST)
+            for page in query.paginate(**request, PaginationConfig={"PageSize": PAGE}):
+                yield [from_item(item)["pk"] for item in page["Items"]]
+
+    def _newest(
+        self, workspace_id: str, visitor_id: str, before: str, limit: int
+    ) -> list[dict[str, Any]]:
+        request = self._request(workspace_id, visitor_id, before)
+        answer = self._dynamodb.query(**request, Limit=limit, ScanIndexForward=False)
+        return [from_item(item) for item in answer["Items"]]
+
+    def _request(self, workspace_id: str, visitor_id: str, before: str) -> dict[str, Any]:
+        key = ids.visitor_key(workspace_id, visitor_id)
+        values = {":pk": keys.visitor_partition(workspace_id, key), ":before": before}
+        return {
+            "TableName": self._table,
+            "IndexName": "visitor",
+            "KeyConditionExpression": "visitor_pk = :pk AND log_sk < :before",
+            "ExpressionAttributeValues": to_item(values),
+        }
+
+
+def _position(cursor: str) -> str:
+    position = read_cursor(cursor)
+    if not _POSITION.fullmatch(position):
+        raise InvalidError.at("cursor", "is not one that a page of this list gave out")
+    return position

@@ -1,0 +1,180 @@
+"""Visitors in EventTable.
+
+An entry for each visitor's id, which is the visitor or leads to another one, and an entry for each
+e-mail address, which leads to its visitor. An entry is replaced only by who knows its version.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from shared import ids
+from shared.aws import batch_get, to_item
+from shared.clock import MS_PER_DAY, MS_PER_S
+from shared.events import keys
+from shared.visitors.models import Entry, Identity, Kind, Known, Trace, Visitor
+from shared.visitors.rules import FRESH_MS, MAX_IDENTITIES, Resolution, known
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+# A merge may lengthen a way by a step, and a visitor has but so many identities.
+MAX_STEPS = MAX_IDENTITIES + 1
+
+Key = Mapping[str, str]
+Change = dict[str, Any]
+_COLUMNS = frozenset(Visitor.model_fields)
+
+
+class VisitorStore:
+    def __init__(self, dynamodb: "DynamoDBClient", table: str, retention_days: int) -> None:
+        self._dynamodb = dynamodb
+        self._table = table
+        # What is seen puts its expiry off, and that is noted no more often than FRESH_MS.
+        self._retention_ms = retention_days * MS_PER_DAY + FRESH_MS
+
+    def trace(self, workspace_id: str, identities: Sequence[Identity], now: int) -> list[Trace]:
+        wanted = [key_of(workspace_id, identity) for identity in identities]
+        found = self.entries(wanted, now)
+        entries = [found[key["pk"]] for key in wanted]
+        ends = self._ends(workspace_id, entries, now)
+        return [
+            Trace(identity=identity, entry=entry, visitor=end.visitor)
+            for identity, entry, end in zip(identities, entries, ends, strict=True)
+        ]
+
+    def find(self, workspace_id: str, visitor_id: str, now: int) -> Entry:
+        """What stands at the end of the way from an id."""
+        start = Entry(pk="", leads_to=visitor_id)
+        return self._ends(workspace_id, [start], now)[0]
+
+    def entries(self, wanted: Sequence[Key], now: int) -> dict[str, Entry]:
+        """By partition; for what is not there, an empty one."""
+        found = batch_get(self._dynamodb, {self._table: wanted})[self._table]
+        entries = {key["pk"]: Entry(pk=key["pk"]) for key in wanted}
+        return entries | {item["pk"]: _entry_from(item, now) for item in found}
+
+    def changes(self, found: Resolution, now: int) -> list[Change]:
+        """What a transaction has to write, so that all of this is known from then on."""
+        if not found.is_new and not found.tied and found.absorbed is None:
+            return []
+        versions = _versions(found)
+        own = visitor_key(found.visitor.workspace_id, found.visitor.visitor_id)
+        own_version = versions.pop(own["pk"], (own, 0))[1]
+        change = self._birth(found, own_version, now) if found.is_new else self._update(found, now)
+        leads_to = {"leads_to": found.visitor.visitor_id}
+        return [change, *(self.put(key, v, leads_to, now) for key, v in versions.values())]
+
+    def put(self, key: Key, version: int, values: Mapping[str, Any], now: int) -> Change:
+        """Replace an entry that has this version."""
+        item = {**key, **values, "version": version + 1, "expires_at": self._expires_at(now)}
+        return {"Put": {"TableName": self._table, "Item": to_item(item), **is_version(version)}}
+
+    def _birth(self, found: Resolution, version: int, now: int) -> Change:
+        visitor = found.visitor
+        values = visitor.model_dump(mode="json", exclude={"merged", "version"})
+        own = visitor_key(visitor.workspace_id, visitor.visitor_id)
+        return self.put(own, version, values | {"merged": _merged(found) or None}, now)
+
+    def _update(self, found: Resolution, now: int) -> Change:
+        """Made so that it can be made by many at once: each adds what it knows."""
+        visitor = found.visitor
+        identities = _identities(found, now)
+        new = identities.keys() - visitor.identities.keys()
+        names = {f"#i{number}": key for number, key in enumerate(identities)}
+        names["#identities"] = "identities"
+        values: dict[str, Any] = {
+            f":i{number}": one.model_dump(mode="json")
+            for number, one in enumerate(identities.values())
+        } | {
+            ":now": now,
+            ":expires_at": self._expires_at(now),
+            ":one": 1,
+            ":room": MAX_IDENTITIES - len(new),
+        }
+        merged = _merged(found)
+        adds = "version :one" + (", merged :merged" if merged else "")
+        sets = [f"#identities.#i{number} = :i{number}" for number in range(len(identities))]
+        sets += ["last_seen_at = :now", "expires_at = :expires_at"]
+        return {
+            "Update": {
+                "TableName": self._table,
+                "Key": to_item(visitor_key(visitor.workspace_id, visitor.visitor_id)),
+                "UpdateExpression": f"SET {', '.join(sets)} ADD {adds}",
+                "ConditionExpression": "attribute_exists(first_seen_at)"
+                " AND size(#identities) <= :room",
+                "ExpressionAttributeNames": names,
+                "ExpressionAttributeValues": to_item(values | {":merged": merged or None}),
+            }
+        }
+
+    def _ends(self, workspace_id: str, entries: Sequence[Entry], now: int) -> list[Entry]:
+        for _ in range(MAX_STEPS):
+            onward = {entry.leads_to for entry in entries if entry.leads_to is not None}
+            if not onward:
+                break
+            ways = {visitor_id: visitor_key(workspace_id, visitor_id) for visitor_id in onward}
+            found = self.entries(list(ways.values()), now)
+            entries = [e if e.leads_to is None else found[ways[e.leads_to]["pk"]] for e in entries]
+        return list(entries)
+
+    def _expires_at(self, now: int) -> int:
+        return (now + self._retention_ms) // MS_PER_S
+
+
+def visitor_key(workspace_id: str, visitor_id: str) -> dict[str, str]:
+    return keys.visitor(workspace_id, ids.visitor_key(workspace_id, visitor_id))
+
+
+def key_of(workspace_id: str, identity: Identity) -> dict[str, str]:
+    key = identity.key(workspace_id)
+    is_email = identity.kind is Kind.EMAIL
+    return keys.email(workspace_id, key) if is_email else keys.visitor(workspace_id, key)
+
+
+def is_version(version: int) -> Change:
+    if version == 0:
+        return {"ConditionExpression": "attribute_not_exists(pk)"}
+    return {
+        "ConditionExpression": "version = :version",
+        "ExpressionAttributeValues": to_item({":version": version}),
+    }
+
+
+def _versions(found: Resolution) -> dict[str, tuple[Key, int]]:
+    """The entries that are to lead to the visitor, as they were read."""
+    workspace_id = found.visitor.workspace_id
+    tied = [(key_of(workspace_id, t.identity), t.entry.version) for t in found.tied]
+    if (absorbed := found.absorbed) is not None:
+        tied.append((visitor_key(workspace_id, absorbed.visitor_id), absorbed.version))
+    return {key["pk"]: (key, version) for key, version in tied}
+
+
+def _identities(found: Resolution, now: int) -> dict[str, Known]:
+    workspace_id = found.visitor.workspace_id
+    absorbed = {} if found.absorbed is None else found.absorbed.identities
+    return absorbed | {t.identity.key(workspace_id): known(t, now) for t in found.tied}
+
+
+def _merged(found: Resolution) -> frozenset[str]:
+    """An erasure that was broken off leaves ids behind, for the next one to reach their events."""
+    absorbed = found.absorbed
+    merged = frozenset() if absorbed is None else absorbed.merged | {absorbed.visitor_id}
+    return merged.union(*(trace.entry.erasing for trace in found.tied)) - {found.visitor.visitor_id}
+
+
+def _entry_from(item: Mapping[str, Any], now: int) -> Entry:
+    entry = Entry(
+        pk=item["pk"],
+        version=item["version"],
+        is_erased="erased_at" in item,
+        erasing=item.get("erasing", frozenset()),
+    )
+    # DynamoDB deletes what has expired within days, not at once.
+    if item["expires_at"] * MS_PER_S <= now:
+        return entry
+    if "leads_to" in item:
+        return entry.model_copy(update={"leads_to": item["leads_to"]})
+    if "first_seen_at" not in item:
+        return entry
+    known_ones = {name: item[name] for name in item.keys() & _COLUMNS}
+    return entry.model_copy(update={"visitor": Visitor.model_validate(known_ones)})
