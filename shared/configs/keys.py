@@ -6,9 +6,12 @@ W#<workspace>               WORKSPACE        a workspace
                             APIKEY#<id>      where an API key of it is: the hash
                             CATEGORY#<id>    a category of its configs
 W#<workspace>#T#<type>      <config id>      the config wants events of that type
+W#<workspace>#C#<config>    HEALTH           how the config's endpoint has been, if it is not well
+                            BUCKET           how much of its rate limit is used up
 KEY#<sha256 of the secret>  KEY              an API key
 RATE#<key id>               <minute>         how many management calls the key has made in it
 SWEEP                       <shard>          how far the sweep has read a shard of events
+JOBS                        <job id>         a job that is not done, and how far it is
 """
 
 WORKSPACE_SK = "WORKSPACE"
@@ -17,6 +20,9 @@ CONFIG_PREFIX = "CONFIG#"
 API_KEY_PREFIX = "APIKEY#"
 CATEGORY_PREFIX = "CATEGORY#"
 SWEEP = "SWEEP"
+JOBS = "JOBS"
+HEALTH_SK = "HEALTH"
+BUCKET_SK = "BUCKET"
 
 
 def workspace(workspace_id: str) -> str:
@@ -29,6 +35,11 @@ def config_sk(config_id: str) -> str:
 
 def category_sk(category_id: str) -> str:
     return CATEGORY_PREFIX + category_id
+
+
+def endpoint(workspace_id: str, config_id: str) -> str:
+    """Apart from the workspace's own partition: these items are written at the rate of sending."""
+    return f"W#{workspace_id}#C#{config_id}"
 
 
 def triggers(workspace_id: str, event_type: str) -> str:

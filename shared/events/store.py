@@ -59,6 +59,10 @@ class EventStore:
             raise NotFoundError(f"No event {event_id} is known here.")
         return event_from(from_item(answer["Item"]))
 
+    def noting(self, event: Event) -> dict[str, Any]:
+        """An operational event as an item of the transaction that makes what it tells of so."""
+        return {"Put": {"TableName": self._table, "Item": self._item(event)}}
+
     def _put(self, event: Event) -> dict[str, Any]:
         return {
             "TableName": self._table,
