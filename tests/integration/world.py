@@ -261,7 +261,10 @@ class World:
     def queued(self) -> list[Queued]:
         """The pointer messages that the handlers sent, in order, since the calls were cleared."""
         entries = [
-            entry for params in self.calls.of("SendMessageBatch") for entry in params["Entries"]
+            entry
+            for params in self.calls.of("SendMessageBatch")
+            for entry in params["Entries"]
+            if "request_id" in entry["MessageBody"]
         ]
         return [
             Queued(

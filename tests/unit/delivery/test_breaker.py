@@ -106,7 +106,7 @@ def _draws(seed: int) -> breaker.Random:
 
 
 def _looks(outage_ms: int, draw: breaker.Random) -> int:
-    """How often one delivery comes to an endpoint that stays dead, and busy with probes of others."""
+    """How often one delivery comes to an endpoint that stays dead and is probed by others."""
     health, now, looks = breaker.opened(Health(failures=5, failing_since=NOW), NOW), NOW, 0
     while now < NOW + outage_ms:
         now, looks = breaker.back_at(health, now, draw), looks + 1
