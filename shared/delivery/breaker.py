@@ -24,10 +24,10 @@ GIVE_UP_AFTER = 50
 GIVE_UP_MS = 3 * MS_PER_DAY
 
 GONE = 410
-# The network, and what the endpoint says when it can take no more. An address that we refuse and a
-# request that it refuses cost it nothing, and no waiting helps.
-_TROUBLE = frozenset({Cause.CONNECT, Cause.TIMEOUT, Cause.TLS, Cause.DNS, Cause.PROTOCOL})
 _TOO_MANY_REQUESTS = 429
+_TROUBLE = frozenset({Cause.CONNECT, Cause.TIMEOUT, Cause.TLS, Cause.PROTOCOL})
+# A name that is not found may be the fault of a look-up, which other tenants' names can keep busy.
+_UNASKED = frozenset({Cause.DNS, Cause.REFUSED_ADDRESS})
 
 Random = Callable[[], float]
 
@@ -38,6 +38,7 @@ class Outcome(Enum):
     SUCCEEDED = auto()
     REFUSED = auto()  # it answered: not this request, but it is there
     TROUBLED = auto()
+    UNASKED = auto()  # nothing was sent, so it tells nothing
     GONE = auto()
 
 
@@ -75,7 +76,7 @@ def outcome_of(succeeded: bool, status_code: int | None, cause: Cause | None) ->
         return Outcome.GONE
     if cause in _TROUBLE or status_code == _TOO_MANY_REQUESTS or (status_code or 0) >= 500:
         return Outcome.TROUBLED
-    return Outcome.REFUSED
+    return Outcome.UNASKED if cause in _UNASKED else Outcome.REFUSED
 
 
 def admission(health: Health, now: int) -> Admission:
@@ -88,10 +89,10 @@ def failed(
     health: Health, outcome: Outcome, exhausted: bool, now: int, anew: bool = False
 ) -> Health:
     """After an attempt that failed. `anew` says that it was preceded by one that did not."""
-    failures = 0 if anew else health.failures
+    failures = 0 if anew or outcome is Outcome.REFUSED else health.failures
     return health.model_copy(
         update={
-            "failures": failures + 1 if outcome is Outcome.TROUBLED else 0,
+            "failures": failures + (outcome is Outcome.TROUBLED),
             "failing_since": now if health.failing_since is None else health.failing_since,
             "exhausted": health.exhausted + exhausted,
         }

@@ -63,12 +63,10 @@ class HealthStore:
     ) -> Health:
         """As breaker.failed, but counted by the table, where many count at once."""
         update = Update().once({"failing_since": now}).set(_expiry(now))
-        if outcome is not Outcome.TROUBLED:
-            update.set({"failures": None})
-        elif anew:
-            update.set({"failures": 1})
-        else:
+        if outcome is Outcome.TROUBLED and not anew:
             update.add("failures", 1)
+        elif anew or outcome is Outcome.REFUSED:
+            update.set({"failures": 1 if outcome is Outcome.TROUBLED else None})
         if exhausted:
             update.add("exhausted", 1)
         return self._write(config, update) or Health()

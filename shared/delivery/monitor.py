@@ -78,10 +78,10 @@ class Monitor:
         health = self._store.failed(
             report.config, outcome, report.is_the_end, now, anew=self._is_anew(report)
         )
-        if report.probe is not None and outcome is Outcome.TROUBLED:
-            health = self._store.reopen(report.config, report.health, report.probe, now) or health
-        elif report.probe is not None:
+        if report.probe is not None and outcome is Outcome.REFUSED:
             self._recover(report, report.probe)
+        elif report.probe is not None:
+            health = self._store.reopen(report.config, report.health, report.probe, now) or health
         elif breaker.must_trip(health):
             self._trip(report, health)
         if breaker.must_disable(health, now):

@@ -574,20 +574,6 @@ class TestAnAttempt:
 
         assert world.delivery_item(event_id)["attempts"][0] == first
 
-    def test_keeps_no_secret_that_the_receiver_repeats(
-        self, world: World, receiver: Receiver
-    ) -> None:
-        receiver.script(
-            "/in", [Reply(500, body=b"bad password: s3cr3t-pass (Basic dTpzM2NyM3QtcGFzcw==)")]
-        )
-        auth = {"username": "u", "password": "s3cr3t-pass"}
-        world.make_config(receiver.url("/in"), basicAuth=auth)
-
-        event_id = world.deliver()
-
-        excerpt = world.delivery(event_id)["attempts"][0]["response_excerpt"]
-        assert excerpt == "bad password: ******** (Basic ********)"
-
 
 def set_health(world: World, config_id: str = "crm", **changes: Any) -> None:
     item = health_key(world.workspace_id, config_id) | health(world, config_id) | changes

@@ -233,7 +233,7 @@ class TestADeliveryThatWaits:
         world.clock.advance(1 + REPAIR_S)
         requeue = Sweep._requeue
 
-        def late(sweep: Sweep, entry: object) -> bool:
+        def late(sweep: Sweep, entry: object) -> int:
             world.work("RetryQueue")
             return requeue(sweep, entry)  # type: ignore[arg-type]
 
@@ -253,7 +253,7 @@ class TestADeliveryThatWaits:
         world.clock.advance(1 + REPAIR_S)
         requeue = Sweep._requeue
 
-        def late(sweep: Sweep, entry: object) -> bool:
+        def late(sweep: Sweep, entry: object) -> int:
             world.forget(event_id)
             world.forget_delivery(event_id)
             return requeue(sweep, entry)  # type: ignore[arg-type]

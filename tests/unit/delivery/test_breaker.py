@@ -30,9 +30,7 @@ class TestAnOutcome:
     def test_of_a_server_that_cannot_is_trouble(self, status: int) -> None:
         assert breaker.outcome_of(False, status, Cause.HTTP_STATUS) is Outcome.TROUBLED
 
-    @pytest.mark.parametrize(
-        "cause", [Cause.CONNECT, Cause.TIMEOUT, Cause.TLS, Cause.DNS, Cause.PROTOCOL]
-    )
+    @pytest.mark.parametrize("cause", [Cause.CONNECT, Cause.TIMEOUT, Cause.TLS, Cause.PROTOCOL])
     def test_of_a_network_that_fails_is_trouble(self, cause: Cause) -> None:
         assert breaker.outcome_of(False, None, cause) is Outcome.TROUBLED
 
@@ -40,8 +38,9 @@ class TestAnOutcome:
     def test_of_a_request_that_is_refused_is_none(self, status: int) -> None:
         assert breaker.outcome_of(False, status, Cause.HTTP_STATUS) is Outcome.REFUSED
 
-    def test_of_an_address_that_we_refuse_is_none(self) -> None:
-        assert breaker.outcome_of(False, None, Cause.REFUSED_ADDRESS) is Outcome.REFUSED
+    @pytest.mark.parametrize("cause", [Cause.REFUSED_ADDRESS, Cause.DNS])
+    def test_of_a_request_that_was_not_sent_says_nothing(self, cause: Cause) -> None:
+        assert breaker.outcome_of(False, None, cause) is Outcome.UNASKED
 
     def test_of_410_is_an_end(self) -> None:
         assert breaker.outcome_of(False, 410, Cause.HTTP_STATUS) is Outcome.GONE
@@ -153,10 +152,15 @@ class Endpoint(RuleBasedStateMachine):
         self.now += ms
 
     @precondition(lambda self: self.admission is Admission.CLOSED)
-    @rule(outcome=st.sampled_from([Outcome.TROUBLED, Outcome.REFUSED]), end=st.booleans())
+    @rule(
+        outcome=st.sampled_from([Outcome.TROUBLED, Outcome.REFUSED, Outcome.UNASKED]),
+        end=st.booleans(),
+    )
     def an_attempt_fails(self, outcome: Outcome, end: bool) -> None:
         self.health = breaker.failed(self.health, outcome, end, self.now)
-        self.row = self.row + 1 if outcome is Outcome.TROUBLED else 0
+        self.row += outcome is Outcome.TROUBLED
+        if outcome is Outcome.REFUSED:
+            self.row = 0
         if breaker.must_trip(self.health):
             assert self.row == TRIP_AFTER
             self.health, self.windows = breaker.opened(self.health, self.now), 1
