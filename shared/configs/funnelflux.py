@@ -189,10 +189,10 @@ class WebhookConfigInfo(Model):
     status: Status
     targetType: TargetType
     enabled: bool
-    disabledReason: DisabledReason | None = None
-    disabledAt: Timestamp | None = None
     idCategory: str
     categoryName: str
+    disabledReason: DisabledReason | None = None
+    disabledAt: Timestamp | None = None
 
 
 class WebhookConfigCreated(Model):

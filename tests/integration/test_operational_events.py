@@ -1,7 +1,6 @@
 """What the platform tells of itself: on the bus, and to the configs that ask for it."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
@@ -40,9 +39,8 @@ class Plain:
 
 
 @pytest.fixture(autouse=True)
-def plain(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def plain(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(DIALECTS, "plain", Plain())
-    yield
 
 
 def subscribe(world: World, url: str, config_id: str) -> None:
