@@ -1,7 +1,7 @@
 """One botocore session for the process, and plain Python values in and out of DynamoDB."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError, NoCredentialsError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_sqs import SQSClient
 
 _config = Config(
@@ -56,6 +57,11 @@ def sqs() -> "SQSClient":
 
 
 @cache
+def events() -> "EventBridgeClient":
+    return _session().client("events", config=_config)
+
+
+@cache
 def credentials() -> Credentials:
     """Those of the function's role; they renew themselves when they are frozen for a request."""
     found = _session().get_credentials()
@@ -88,23 +94,29 @@ def _plain(value: Any) -> Any:
 
 
 def batch_get(
-    dynamodb: "DynamoDBClient", keys: Mapping[str, Iterable[Mapping[str, str]]]
+    dynamodb: "DynamoDBClient",
+    keys: Mapping[str, Iterable[Mapping[str, str]]],
+    columns: Sequence[str] = (),
 ) -> dict[str, list[dict[str, Any]]]:
-    """The items that exist, by table, read consistently. At most 100 keys in all go in one call."""
+    """The items that exist, by table, read consistently. At most 100 keys in all go in one call.
+
+    Of each item all, or these `columns`.
+    """
     wanted = [(table, dict(key)) for table, some in keys.items() for key in some]
     found: dict[str, list[dict[str, Any]]] = {table: [] for table in keys}
     for start in range(0, len(wanted), MAX_BATCH_KEYS):
-        for table, item in _read_all(dynamodb, wanted[start : start + MAX_BATCH_KEYS]):
+        for table, item in _read_all(dynamodb, wanted[start : start + MAX_BATCH_KEYS], columns):
             found[table].append(item)
     return found
 
 
 def _read_all(
-    dynamodb: "DynamoDBClient", wanted: list[tuple[str, dict[str, str]]]
+    dynamodb: "DynamoDBClient", wanted: list[tuple[str, dict[str, str]]], columns: Sequence[str]
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     request: dict[str, Any] = {}
     for table, key in wanted:
-        request.setdefault(table, {"Keys": [], "ConsistentRead": True})["Keys"].append(to_item(key))
+        asked = request.setdefault(table, {"Keys": [], "ConsistentRead": True} | _only(columns))
+        asked["Keys"].append(to_item(key))
     for attempt in range(_READ_ROUNDS):
         answer = dynamodb.batch_get_item(RequestItems=request)
         for table, items in answer["Responses"].items():
@@ -114,3 +126,10 @@ def _read_all(
             return
         time.sleep(0.05 * 2**attempt)
     raise NotReadError
+
+
+def _only(columns: Sequence[str]) -> dict[str, Any]:
+    names = {f"#{name}": name for name in columns}
+    if not names:
+        return {}
+    return {"ProjectionExpression": ", ".join(names), "ExpressionAttributeNames": names}

@@ -64,8 +64,9 @@ class Update:
         request: dict[str, Any] = {
             "UpdateExpression": expression,
             "ExpressionAttributeNames": self._names,
-            "ExpressionAttributeValues": to_item(self._values),
         }
+        if self._values:
+            request["ExpressionAttributeValues"] = to_item(self._values)
         if self._condition:
             request["ConditionExpression"] = self._condition
         return request

@@ -21,7 +21,7 @@ LISTED: dict[str, frozenset[Status]] = {
 }
 
 
-@api.get("/v1/webhookconfig/list", Scope.CONFIGS_READ)
+@api.get("/v1/webhookconfig/list", Scope.CONFIGS_READ, omit_none=True)
 def list_webhook_configs(caller: Caller, query: wire.ListQuery) -> list[wire.WebhookConfigInfo]:
     """Webhook configs by status and, if given, by category, in the order of their ids."""
     found = [

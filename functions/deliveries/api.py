@@ -57,8 +57,7 @@ def list_events(caller: Caller, query: EventQuery) -> event_views.EventPage:
 def get_event(caller: Caller, event_id: str) -> views.EventRead:
     """One event with its deliveries and their attempts."""
     event = _events().get(caller.workspace_id, event_id)
-    deliveries = tuple(views.full(delivery) for delivery in _deliveries().of_event(event))
-    return views.event_with(event, deliveries)
+    return views.event_with(event, _deliveries().of_event(event))
 
 
 @api.get("/v1/deliveries", Scope.DELIVERIES_READ, errors=(404,))

@@ -4,8 +4,9 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from shared.batch import failures
 from shared.delivery.wiring import deliver
 
 
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    return deliver(event, context)
+    return failures(deliver(event["Records"], context))

@@ -1,4 +1,7 @@
-"""Accepted events from the stream of EventTable become pointer messages."""
+"""Accepted events from the stream of EventTable become pointer messages.
+
+What the platform tells of itself goes onto the bus besides.
+"""
 
 from functools import cache
 from typing import Any
@@ -7,34 +10,51 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from shared import aws, settings
 from shared.batch import Record, each, failures
+from shared.clock import MS_PER_S
 from shared.configs.store import ConfigStore
-from shared.delivery.fanout import first_pointers, remembering
+from shared.delivery.fanout import first_pointers, remembering, send_all
 from shared.delivery.queues import Pointer, Queue
+from shared.events import operational
+from shared.events.bus import Bus
+from shared.events.models import Event
 from shared.events.store import event_from
 from shared.observability import logger
 
+# A chunk of messages takes less.
+MARGIN_MS = 10 * MS_PER_S
+
 
 @cache
-def _parts() -> tuple[ConfigStore, Queue]:
+def _parts() -> tuple[ConfigStore, Queue, Bus]:
     env = settings.load()
     return (
         ConfigStore(aws.dynamodb(), env.config_table),
         Queue(aws.sqs(), env.dispatch_queue_url),
+        Bus(aws.events, env.event_bus),
     )
 
 
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """A record that cannot be read comes back alone; if SQS fails, the whole batch does."""
-    configs, queue = _parts()
-    ask, pointers = remembering(configs), list[Pointer]()
+    """A record that cannot be read comes back alone, and so does what there was no time for; if SQS
+    fails, the whole batch does."""
+    configs, queue, bus = _parts()
+    ask = remembering(configs)
+    events, pointers = dict[str, Event](), dict[str, list[Pointer]]()
 
     def collect(record: Record) -> None:
-        image = aws.from_item(record["dynamodb"]["NewImage"])
-        pointers.extend(first_pointers(event_from(image), ask))
+        number = _sequence_number(record)
+        events[number] = event_from(aws.from_item(record["dynamodb"]["NewImage"]))
+        pointers[number] = first_pointers(events[number], ask)
+
+    def tell(record: Record) -> None:
+        if operational.is_operational(events[_sequence_number(record)].event_id):
+            bus.put(events[_sequence_number(record)])
 
     failed = each(event["Records"], _sequence_number, collect)
-    queue.send(pointers)
-    logger.info("fanned_out", events=len(event["Records"]), deliveries=len(pointers))
+    failed += send_all(queue, pointers, lambda: context.get_remaining_time_in_millis() > MARGIN_MS)
+    sent = [record for record in event["Records"] if _sequence_number(record) not in failed]
+    failed += each(sent, _sequence_number, tell)
+    logger.info("fanned_out", events=len(sent), deliveries=sum(map(len, pointers.values())))
     return failures(failed)
 
 

@@ -1,10 +1,13 @@
-"""Later attempts from the retry queue; on a schedule, whatever is due soon or was lost."""
+"""Later attempts and pages of jobs from the retry queue; on a schedule, whatever is due or lost."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from functions.retry import pages
 from shared import aws, settings
+from shared.batch import failures
 from shared.clock import MS_PER_S, now_ms
 from shared.configs.store import ConfigStore
 from shared.delivery.fanout import remembering
@@ -20,10 +23,15 @@ SWEEP_MARGIN_MS = 5 * MS_PER_S
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     if event.get("operation") == "sweep":
         return sweep(context)
-    return deliver(event, context)
+    turns = [record for record in event["Records"] if pages.is_turn(record)]
+    attempts = [record for record in event["Records"] if record not in turns]
+    with ThreadPoolExecutor(1) as pool:
+        paging = pool.submit(pages.do, turns, context)
+        return failures(deliver(attempts, context) + paging.result())
 
 
 def sweep(context: LambdaContext) -> dict[str, Any]:
+    pages.requeue_overdue()
     env = settings.load()
     wake = WakeIndex(
         aws.dynamodb(), env.event_table, env.config_table, env.retention_days, env.repair_after_s

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints, ValidationInfo, field_validator
 
 from shared.clock import Timestamp
-from shared.configs.models import MAX_TRIGGERS, Status, TargetType
+from shared.configs.models import MAX_TRIGGERS, DisabledReason, Status, TargetType
 from shared.events.models import ConfigId, TriggerType
 from shared.model import Model
 
@@ -116,6 +116,8 @@ class WebhookConfig(Model):
     rateLimitPerSecond: Annotated[int, Field(ge=1, le=1000)] | None = None
     timeoutSeconds: Annotated[int, Field(ge=1, le=10)] = 10
     awsIamAuth: bool = False
+    disabledReason: ReadOnly = None
+    disabledAt: ReadOnly = None
     warnings: ReadOnly = None
     createdAt: ReadOnly = None
     updatedAt: ReadOnly = None
@@ -163,6 +165,8 @@ class WebhookConfigRead(Model):
     idCategory: str
     status: Status
     enabled: bool
+    disabledReason: DisabledReason | None = None
+    disabledAt: Timestamp | None = None
     targetType: TargetType
     url: str
     headers: dict[str, str]
@@ -178,7 +182,7 @@ class WebhookConfigRead(Model):
 
 
 class WebhookConfigInfo(Model):
-    """The short form, for lists."""
+    """The short form, for lists. A reason and a time are there if the platform disabled it."""
 
     idWebhookConfig: str
     webhookConfigName: str
@@ -187,6 +191,8 @@ class WebhookConfigInfo(Model):
     enabled: bool
     idCategory: str
     categoryName: str
+    disabledReason: DisabledReason | None = None
+    disabledAt: Timestamp | None = None
 
 
 class WebhookConfigCreated(Model):

@@ -7,9 +7,12 @@ W#<workspace>               WORKSPACE        a workspace
                             CATEGORY#<id>    a category of its configs
                             EVENTTYPE#<name> an event type of its own
 W#<workspace>#T#<type>      <config id>      the config wants events of that type
+W#<workspace>#C#<config>    HEALTH           how the config's endpoint has been, if it is not well
+                            BUCKET           how much of its rate limit is used up
 KEY#<sha256 of the secret>  KEY              an API key
 RATE#<key id>               <minute>         how many management calls the key has made in it
 SWEEP                       <shard>          how far the sweep has read a shard of events
+JOBS                        <job id>         a job that is not done, and how far it is
 """
 
 WORKSPACE_SK = "WORKSPACE"
@@ -19,6 +22,9 @@ API_KEY_PREFIX = "APIKEY#"
 CATEGORY_PREFIX = "CATEGORY#"
 EVENT_TYPE_PREFIX = "EVENTTYPE#"
 SWEEP = "SWEEP"
+JOBS = "JOBS"
+HEALTH_SK = "HEALTH"
+BUCKET_SK = "BUCKET"
 
 
 def workspace(workspace_id: str) -> str:
@@ -35,6 +41,11 @@ def category_sk(category_id: str) -> str:
 
 def event_type_sk(name: str) -> str:
     return EVENT_TYPE_PREFIX + name
+
+
+def endpoint(workspace_id: str, config_id: str) -> str:
+    """Apart from the workspace's own partition: these items are written at the rate of sending."""
+    return f"W#{workspace_id}#C#{config_id}"
 
 
 def triggers(workspace_id: str, event_type: str) -> str:

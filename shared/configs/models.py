@@ -16,6 +16,13 @@ class Status(StrEnum):
     DELETED = "deleted"
 
 
+class DisabledReason(StrEnum):
+    """Why the platform disabled a config; one that its owner disabled has none."""
+
+    ENDPOINT_GONE = "endpoint_gone"
+    ENDPOINT_FAILING = "endpoint_failing"
+
+
 class TargetType(StrEnum):
     CUSTOM = "custom"
     ZAPIER = "zapier"
@@ -58,6 +65,8 @@ class ConfigName(Model):
     enabled: bool
     target_type: TargetType
     category_id: str
+    disabled_reason: DisabledReason | None = None
+    disabled_at: int | None = None
 
 
 class WebhookConfig(Model):
@@ -73,6 +82,8 @@ class WebhookConfig(Model):
     category_id: str = ""
     status: Status = Status.ACTIVE
     enabled: bool = True
+    disabled_reason: DisabledReason | None = None
+    disabled_at: int | None = None
     target_type: TargetType = TargetType.CUSTOM
     url: str = ""
     headers: dict[str, str] = Field(default_factory=dict)

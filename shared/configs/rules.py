@@ -54,9 +54,17 @@ def replaced(old: WebhookConfig, new: wire.WebhookConfig, now: int) -> WebhookCo
         | {
             "headers": _unmasked(new.headers, old.headers),
             "basic_auth": _basic_auth(new.basicAuth, old.basic_auth),
+            **_still_disabled(old, new),
             "deleted_at": now if new.status is Status.DELETED else None,
         },
     )
+
+
+def _still_disabled(old: WebhookConfig, new: wire.WebhookConfig) -> dict[str, Any]:
+    """Why the platform disabled it holds until it is enabled again."""
+    if new.enabled:
+        return {"disabled_reason": None, "disabled_at": None}
+    return {"disabled_reason": old.disabled_reason, "disabled_at": old.disabled_at}
 
 
 def deleted(old: WebhookConfig, now: int) -> WebhookConfig:
@@ -101,6 +109,8 @@ def short(config: ConfigName, category_names: Mapping[str, str]) -> wire.Webhook
         status=config.status,
         targetType=config.target_type,
         enabled=config.enabled,
+        disabledReason=config.disabled_reason,
+        disabledAt=config.disabled_at,
         idCategory=config.category_id,
         categoryName=category_names.get(config.category_id, ""),
     )
@@ -111,6 +121,8 @@ def full(config: WebhookConfig, warnings: Sequence[str]) -> wire.WebhookConfigRe
     return wire.WebhookConfigRead(
         **_shown(config),
         status=config.status,
+        disabledReason=config.disabled_reason,
+        disabledAt=config.disabled_at,
         headers={name: _masked(name, value) for name, value in config.headers.items()},
         basicAuth=basic and wire.WebhookBasicAuthRead(username=basic.username),
         warnings=tuple(warnings),

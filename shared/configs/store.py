@@ -1,6 +1,8 @@
 """Webhook configs in ConfigTable, each with a small item for every event type that it wants.
 
 A config and its items change in one transaction; a version number lets one of two saves win.
+A config that begins to receive, or gets another URL, begins with a clean bill of health, and what
+was held for it is released.
 """
 
 from collections.abc import Iterator, Sequence
@@ -8,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from shared.aws import batch_get, from_item, to_item
 from shared.clock import MS_PER_S
-from shared.configs import keys
+from shared.configs import jobs, keys
 from shared.configs.assets import KEEP_DELETED_MS, change_all
 from shared.configs.models import ConfigName, Status, Trigger, WebhookConfig
 from shared.configs.triggers import Wanted
@@ -50,6 +52,8 @@ class ConfigStore:
         ]
         if new.status is Status.DELETED and old.status is not Status.DELETED:
             items.append(self._count(new.workspace_id, -1, None))
+        if new.is_receiving and not (old.is_receiving and old.url == new.url):
+            items += self._fresh_start(new)
         try:
             transact(self._dynamodb, items)
         except CancelledError:
@@ -58,7 +62,13 @@ class ConfigStore:
             ) from None
 
     def change_all(self, workspace_id: str, ids: Sequence[str], changes: dict[str, Any]) -> None:
-        """Change fields of up to 100 configs, all or none; triggers stay."""
+        """Change fields of up to 100 configs, all or none; triggers stay.
+
+        A transaction has no room for their releases too. They go first: one that finds its config
+        as it was waits, and one whose change never comes ends without having done anything.
+        """
+        if changes.get("status") is Status.ACTIVE:
+            self._release_all(workspace_id, ids, changes["updated_at"])
         wanted = {config_id: config_key(workspace_id, config_id) for config_id in ids}
         change_all(self._dynamodb, self._table, wanted, changes)
 
@@ -125,6 +135,19 @@ class ConfigStore:
         key = to_item({"pk": keys.workspace(workspace_id), "sk": keys.WORKSPACE_SK})
         return {"Update": {"TableName": self._table, "Key": key, **update.request()}}
 
+    def _fresh_start(self, config: WebhookConfig) -> Iterator[Any]:
+        key = to_item(health_key(config.workspace_id, config.id))
+        yield {"Delete": {"TableName": self._table, "Key": key}}
+        job = jobs.release(config.workspace_id, config.id, config.updated_at)
+        yield jobs.starting(self._table, job)
+
+    def _release_all(self, workspace_id: str, ids: Sequence[str], now: int) -> None:
+        """Of those that were not active."""
+        dormant = [c for c in self.find_many(workspace_id, ids) if c.status is not Status.ACTIVE]
+        started = [jobs.release(workspace_id, config.id, now) for config in dormant]
+        if started:
+            transact(self._dynamodb, [jobs.starting(self._table, job) for job in started])
+
     def _triggers(self, new: WebhookConfig, old: WebhookConfig | None) -> Iterator[Any]:
         wanted = () if new.status is Status.DELETED else new.event_types
         known = () if old is None or old.status is Status.DELETED else old.event_types
@@ -138,6 +161,10 @@ class ConfigStore:
 
 def config_key(workspace_id: str, config_id: str) -> dict[str, str]:
     return {"pk": keys.workspace(workspace_id), "sk": keys.config_sk(config_id)}
+
+
+def health_key(workspace_id: str, config_id: str) -> dict[str, str]:
+    return {"pk": keys.endpoint(workspace_id, config_id), "sk": keys.HEALTH_SK}
 
 
 def config_from(values: dict[str, Any]) -> WebhookConfig:

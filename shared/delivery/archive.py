@@ -1,17 +1,26 @@
-"""Deliveries as they stand: one by its request id, all of an event."""
+"""Deliveries as they stand: one by its request id, all of an event, a config's in a state."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from shared.aws import from_item, to_item
 from shared.delivery.ledger import delivery_from, delivery_key
-from shared.delivery.models import Delivery
+from shared.delivery.models import Delivery, State
 from shared.errors import NotFoundError
 from shared.events import keys
 from shared.events.models import Event
+from shared.model import Model
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+
+class Listed(Model):
+    """An entry of the index by state; the next page begins after its `place`."""
+
+    request_id: UUID
+    reason: str
+    place: str
 
 
 class DeliveryStore:
@@ -41,6 +50,27 @@ class DeliveryStore:
             ),
         )
         return [delivery_from(from_item(item)) for page in pages for item in page["Items"]]
+
+    def in_state(
+        self, workspace_id: str, config_id: str, state: State, after: str, limit: int
+    ) -> list[Listed]:
+        """Oldest event first, from the beginning or after a place. The index is a moment behind."""
+        answer = self._dynamodb.query(
+            TableName=self._table,
+            IndexName="state",
+            KeyConditionExpression="state_pk = :pk AND log_sk > :after",
+            ExpressionAttributeValues=to_item(
+                {":pk": keys.state_log(workspace_id, config_id, state), ":after": after or "0"}
+            ),
+            Limit=limit,
+        )
+        return [_listed(from_item(item)) for item in answer["Items"]]
+
+
+def _listed(values: dict[str, Any]) -> Listed:
+    return Listed(
+        request_id=values["request_id"], reason=values.get("reason", ""), place=values["log_sk"]
+    )
 
 
 def _unknown(request_id: str) -> NotFoundError:

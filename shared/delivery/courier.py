@@ -1,36 +1,55 @@
-"""The story of an attempt: read, claim, send, settle, schedule the next.
+"""The story of an attempt: read, admit, claim, send, settle, schedule the next.
 
-A message is done with only when what follows from it is stored, so any of them may come twice.
+A message is done with only when what follows from it is stored, so any of them may come twice. What
+goes back into the queue as undone counts towards its dead letters, so only a fault of ours does.
 """
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, NamedTuple
 
 from shared.clock import MS_PER_S, Clock
-from shared.configs.models import Status, WebhookConfig
-from shared.delivery import request, schedule
-from shared.delivery.ledger import Ledger, NotDue, is_parked
-from shared.delivery.models import Attempt, Delivery, Reason, State
+from shared.configs.models import WebhookConfig
+from shared.delivery import gate, outcome, request, schedule
+from shared.delivery.breaker import Health
+from shared.delivery.gate import Aside, Gate, Later, Pass
+from shared.delivery.ledger import Ledger, is_parked
+from shared.delivery.models import Attempt, Delivery, Origin, Reason, State
+from shared.delivery.monitor import Monitor, Report
 from shared.delivery.queues import Pointer, Queue
-from shared.delivery.reader import Materials, Reader
-from shared.delivery.sender import Answer, Cause, Sender
-from shared.dialects import DIALECTS, Dialect
+from shared.delivery.reader import Material, Reader
+from shared.delivery.sender import Answer, Sender
+from shared.dialects import DIALECTS
 from shared.events.models import Event
 from shared.observability import fault, logger
 
 # All messages of a batch at once, so that a slow endpoint holds up nobody else's.
 PARALLEL = 10
-# What claim, settle and schedule may take beside the exchange itself.
+# What admit, claim, settle and schedule may take beside the exchange itself.
 MARGIN_MS = 5 * MS_PER_S
+# For what the function has no time left for: a moment for a worker that is less busy.
+BREATHER_MS = 1 * MS_PER_S
+
+_EXPIRED = Aside(state=State.FAILED, reason=Reason.EVENT_EXPIRED)
 
 
-class NoTimeError(Exception):
-    """The function would end before the attempt could be settled; the message comes again."""
+class Task(NamedTuple):
+    """An attempt that may be made: of a body that was kept, or of an event to be rendered."""
 
+    pointer: Pointer
+    config: WebhookConfig
+    health: Health
+    content: bytes | Event
 
-class EventGoneError(Exception):
-    """Neither the kept body nor the event is there any more."""
+    @property
+    def event(self) -> Event | None:
+        return self.content if isinstance(self.content, Event) else None
+
+    def body(self, delivery: Delivery) -> bytes:
+        if isinstance(self.content, bytes):
+            return self.content
+        built_at = delivery.built_at or delivery.created_at
+        return DIALECTS[self.config.dialect].body(self.content, delivery.request_id, built_at)
 
 
 class Courier:
@@ -39,16 +58,20 @@ class Courier:
     def __init__(
         self,
         reader: Reader,
+        gate: Gate,
         ledger: Ledger,
         sender: Sender,
+        monitor: Monitor,
         retries: Queue,
         clock: Clock,
         random: schedule.Random,
         remaining_ms: Callable[[], int],
     ) -> None:
         self._reader = reader
+        self._gate = gate
         self._ledger = ledger
         self._sender = sender
+        self._monitor = monitor
         self._retries = retries
         self._clock = clock
         self._random = random
@@ -58,136 +81,106 @@ class Courier:
         """For each pointer whether it is done with."""
         materials = self._reader.read(pointers)
         with ThreadPoolExecutor(PARALLEL) as pool:
-            return list(pool.map(lambda pointer: self._is_done(pointer, materials), pointers))
+            return list(pool.map(self._is_done, pointers, materials))
 
-    def _is_done(self, pointer: Pointer, materials: Materials) -> bool:
+    def _is_done(self, pointer: Pointer, material: Material) -> bool:
         try:
-            self._attempt(pointer, materials)
+            self._attempt(pointer, material)
         except Exception as error:
             logger.error("attempt.broke", **_ids(pointer), **fault(error))
             return False
         return True
 
-    def _attempt(self, pointer: Pointer, materials: Materials) -> None:
-        config, event = materials.config(pointer), materials.event(pointer)
-        if pointer.attempt == 1 and event is None:
-            logger.warning("event.gone", **_ids(pointer))
-        elif (aside := _aside(config, event)) is not None:
-            self._set_aside(pointer, event, *aside)
-        elif config is not None:
-            self._claim(pointer, config, event, materials.body(pointer))
+    def _attempt(self, pointer: Pointer, material: Material) -> None:
+        content = self._content(pointer, material)
+        if content is None:
+            self._set_aside(pointer, None, _EXPIRED)
+            return
+        event = content if isinstance(content, Event) else None
+        config = gate.receiver(material.config, event)
+        if isinstance(config, Aside):
+            self._set_aside(pointer, event, config)
+        elif self._remaining_ms() < config.timeout_s * MS_PER_S + MARGIN_MS:
+            self._retries.send([pointer], BREATHER_MS)
+        else:
+            self._admit(Task(pointer, config, material.health, content))
 
-    def _set_aside(
-        self, pointer: Pointer, event: Event | None, state: State, reason: Reason
-    ) -> None:
+    def _content(self, pointer: Pointer, material: Material) -> bytes | Event | None:
+        """A later attempt whose body was lost is rendered again from its event."""
+        known = material.body or material.event
+        return self._reader.event(pointer) if known is None and pointer.attempt > 1 else known
+
+    def _set_aside(self, pointer: Pointer, event: Event | None, aside: Aside) -> None:
+        state, reason = aside.state, aside.reason
         if self._ledger.set_aside(pointer, event, state, reason, self._clock()):
             logger.info("delivery.set_aside", **_ids(pointer), state=state, reason=reason)
 
-    def _claim(
-        self, pointer: Pointer, config: WebhookConfig, event: Event | None, body: bytes | None
-    ) -> None:
-        if self._remaining_ms() < config.timeout_s * MS_PER_S + MARGIN_MS:
-            raise NoTimeError
-        claimed = self._ledger.claim(pointer, event, self._clock())
-        if isinstance(claimed, NotDue):
-            self._retries.send([pointer], claimed.wait_ms)
-        elif claimed is not None:
-            self._send(claimed, config, body or self._render(pointer, claimed, config, event), body)
+    def _admit(self, task: Task) -> None:
+        now = self._clock()
+        admitted = self._gate.admit(task.pointer, task.config, task.health, now)
+        if isinstance(admitted, Later):
+            self._put_off(task, admitted, now)
+            return
+        claimed = self._ledger.claim(task.pointer, task.event, now)
+        if isinstance(claimed, Delivery):
+            self._send(task, claimed, admitted)
+            return
+        self._gate.withdraw(task.config, admitted)
+        if claimed is not None:
+            self._retries.send([claimed.pointer], claimed.wait_ms)
 
-    def _render(
-        self, pointer: Pointer, delivery: Delivery, config: WebhookConfig, event: Event | None
-    ) -> bytes:
-        event = event or self._reader.event(pointer)
-        if event is None:
-            raise EventGoneError
-        built_at = delivery.built_at or delivery.created_at
-        return DIALECTS[config.dialect].body(event, delivery.request_id, built_at)
+    def _put_off(self, task: Task, later: Later, now: int) -> None:
+        found = self._ledger.defer(task.pointer, task.event, later.reason, later.at, now)
+        if isinstance(found, Delivery):
+            self._queue_next(found, later.at, now)
+            logger.info("attempt.put_off", **_ids(task.pointer), **later.model_dump())
+        elif found is not None:
+            self._retries.send([found.pointer], found.wait_ms)
 
-    def _send(
-        self, delivery: Delivery, config: WebhookConfig, body: bytes, kept: bytes | None
-    ) -> None:
-        started_at = self._clock()
+    def _send(self, task: Task, delivery: Delivery, admitted: Pass) -> None:
+        started_at, config, body = self._clock(), task.config, task.body(delivery)
         prepared = request.prepare(config, delivery, body, started_at)
         answer = self._sender.post(prepared.url, prepared.headers, body, config.timeout_s)
-        if not _is_success(answer, DIALECTS[config.dialect]) and kept is None:
+        if not outcome.is_success(answer, config) and task.event is not None:
             self._ledger.keep_body(delivery, body, self._clock())
-        self._settle(delivery, config, answer, started_at)
+        self._settle(task, delivery, admitted, answer, started_at)
 
     def _settle(
-        self, delivery: Delivery, config: WebhookConfig, answer: Answer, started_at: int
+        self, task: Task, delivery: Delivery, admitted: Pass, answer: Answer, started_at: int
     ) -> None:
-        dialect, now = DIALECTS[config.dialect], self._clock()
-        succeeded = _is_success(answer, dialect)
-        wait_ms, reason = (None, None) if succeeded else self._wait(delivery, config, answer, now)
-        attempt = _attempt_of(delivery, answer, started_at, succeeded, wait_ms)
-        if succeeded:
-            settled = self._ledger.delivered(delivery, attempt, now)
-        elif wait_ms is None or reason is None:
-            settled = self._ledger.failed(delivery, attempt, now)
-        else:
-            settled = self._ledger.waiting(delivery, attempt, reason, now + wait_ms, now)
-            if settled and not is_parked(now + wait_ms, now):
-                self._retries.send([delivery.pointer(delivery.attempt + 1)], wait_ms)
+        config, now = task.config, self._clock()
+        trigger = Origin.SCHEDULE if admitted.probe is None else Origin.PROBE
+        wait = outcome.next_wait(delivery, config, answer, now, self._random)
+        attempt = outcome.attempt_of(delivery, config, trigger, answer, started_at, wait)
+        settled = self._record(delivery, config, attempt, now)
         _log(delivery, attempt, settled)
+        if settled:
+            report = Report(config, delivery, attempt, task.health, admitted.probe, now)
+            self._monitor.report(report)
 
-    def _wait(
-        self, delivery: Delivery, config: WebhookConfig, answer: Answer, now: int
-    ) -> tuple[int | None, Reason | None]:
-        waits = config.retry_schedule or DIALECTS[config.dialect].schedule
-        planned = schedule.wait_ms(waits, delivery.attempt, self._random)
-        if planned is None:
-            return None, None
-        asked = schedule.asked_wait_ms(answer.status_code, answer.retry_after, now)
-        reason = Reason.RETRY_AFTER if asked > planned else Reason.ATTEMPT_FAILED
-        return max(planned, asked), reason
+    def _record(
+        self, delivery: Delivery, config: WebhookConfig, attempt: Attempt, now: int
+    ) -> bool:
+        """False if the attempt was no longer ours to settle."""
+        if attempt.succeeded:
+            return self._ledger.delivered(delivery, attempt, now)
+        if attempt.next_wait_ms is None or attempt.next_reason is None:
+            told = self._monitor.telling_of_the_end(config, delivery, attempt, now)
+            return self._ledger.failed(delivery, attempt, now, told)
+        next_at = now + attempt.next_wait_ms
+        settled = self._ledger.waiting(delivery, attempt, attempt.next_reason, next_at, now)
+        if settled:
+            self._queue_next(delivery, next_at, now)
+        return settled
 
-
-def _aside(config: WebhookConfig | None, event: Event | None) -> tuple[State, Reason] | None:
-    """Where a delivery goes that is not to be attempted now, and why."""
-    if event is not None and event.erased_at is not None:
-        return State.CANCELLED, Reason.ERASED
-    if config is None:
-        return State.CANCELLED, Reason.CONFIG_UNKNOWN
-    if config.status is Status.DELETED:
-        return State.CANCELLED, Reason.CONFIG_DELETED
-    if config.status is Status.ARCHIVED:
-        return State.HELD, Reason.CONFIG_ARCHIVED
-    if not config.enabled:
-        return State.HELD, Reason.CONFIG_DISABLED
-    if event is not None and not DIALECTS[config.dialect].can_express(event):
-        return State.CANCELLED, Reason.NOT_EXPRESSIBLE
-    return None
-
-
-def _is_success(answer: Answer, dialect: Dialect) -> bool:
-    """The status decides: a receiver that has said yes is not asked again for the rest of it."""
-    return answer.status_code is not None and dialect.is_success(answer.status_code)
-
-
-def _attempt_of(
-    delivery: Delivery, answer: Answer, started_at: int, succeeded: bool, wait_ms: int | None
-) -> Attempt:
-    return Attempt(
-        number=delivery.attempt,
-        started_at=started_at,
-        succeeded=succeeded,
-        status_code=answer.status_code,
-        cause=None if succeeded else answer.cause or Cause.HTTP_STATUS,
-        detail=_detail(answer),
-        address=answer.address,
-        timings=answer.timings,
-        excerpt=answer.excerpt,
-        next_wait_ms=wait_ms,
-    )
-
-
-def _detail(answer: Answer) -> str:
-    redirected = answer.status_code is not None and 300 <= answer.status_code <= 399
-    return answer.detail or ("Redirects are not followed" if redirected else "")
+    def _queue_next(self, delivery: Delivery, next_at: int, now: int) -> None:
+        """What has to wait longer than the delay queue reaches is in the wake index alone."""
+        if not is_parked(next_at, now):
+            self._retries.send([delivery.pointer(delivery.attempt + 1)], next_at - now)
 
 
 def _ids(pointer: Pointer) -> dict[str, Any]:
-    return pointer.model_dump(mode="json")
+    return pointer.model_dump(mode="json", exclude={"in_turn"})
 
 
 def _log(delivery: Delivery, attempt: Attempt, settled: bool) -> None:
@@ -200,6 +193,7 @@ def _log(delivery: Delivery, attempt: Attempt, settled: bool) -> None:
         event_type=delivery.event_type,
         request_id=str(delivery.request_id),
         attempt=attempt.number,
+        trigger=attempt.trigger,
         succeeded=attempt.succeeded,
         status_code=attempt.status_code,
         cause=attempt.cause,

@@ -1,12 +1,16 @@
 """An event becomes deliveries: one for each config that wants it, always with the same ids."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 from shared import ids
 from shared.configs.store import ConfigStore
 from shared.configs.triggers import Wanted, wanting
-from shared.delivery.queues import Pointer
+from shared.delivery.queues import Pointer, Queue
+from shared.events import operational
 from shared.events.models import Event
+
+# So many messages are on their way at a time; between them the time is looked at.
+CHUNK = 2_000
 
 Wanting = Callable[[str, str], list[Wanted]]
 
@@ -25,8 +29,13 @@ def remembering(configs: ConfigStore) -> Wanting:
 
 
 def first_pointers(event: Event, ask: Wanting) -> list[Pointer]:
-    """An event that names its configs goes to them, whatever their triggers."""
+    """An event that names its configs goes to them, whatever their triggers.
+
+    No config is told of itself: what it is told of is, most often, that it cannot be told.
+    """
     config_ids = event.config_ids or wanting(event, ask(event.workspace_id, event.event_type))
+    if operational.is_operational(event.event_id):
+        config_ids = [one for one in config_ids if one != operational.config_of(event)]
     return [
         Pointer(
             workspace_id=event.workspace_id,
@@ -36,3 +45,22 @@ def first_pointers(event: Event, ask: Wanting) -> list[Pointer]:
         )
         for config_id in config_ids
     ]
+
+
+def send_all(
+    queue: Queue, pointers: Mapping[str, Sequence[Pointer]], has_time: Callable[[], bool]
+) -> list[str]:
+    """Send the pointers of each record, in order. The records for which there was no time."""
+    chunk, unsent = list[Pointer](), list[str]()
+    names = iter(pointers)
+    for name in names:
+        chunk.extend(pointers[name])
+        unsent.append(name)
+        if len(chunk) < CHUNK:
+            continue
+        if not has_time():
+            return [*unsent, *names]
+        queue.send(chunk)
+        chunk, unsent = [], []
+    queue.send(chunk)
+    return []

@@ -16,6 +16,7 @@ from shared.delivery.queues import MAX_DELAY_MS, Pointer
 from shared.events import keys
 from shared.events.models import Event
 from shared.model import Model
+from shared.transaction import CancelledError, transact
 from shared.update import Update
 
 if TYPE_CHECKING:
@@ -29,13 +30,16 @@ EARLY_MS = MS_PER_S
 # runs every minute, then hands it to the delay queue, which ends it to the second.
 PARK_LEAD_MS = MAX_DELAY_MS - 300 * MS_PER_S
 
-_FIRST = (
-    "attribute_not_exists(pk) OR #state = :when_pending"
-    " OR (#state = :when_sending AND attempt = :when_attempt AND lease_until < :when_now)"
-)
-_LATER = (
+_DUE = (
     "(#state = :when_waiting AND attempt = :when_previous AND next_attempt_at <= :when_soon)"
     " OR (#state = :when_sending AND attempt = :when_attempt AND lease_until < :when_now)"
+)
+_BEGUN = _DUE + " OR #state = :when_pending"
+_NEW = _BEGUN + " OR attribute_not_exists(pk)"
+# What waits for a schedule waits on; what waits for the endpoint may go when the endpoint may.
+_RELEASABLE = (
+    "#state = :when_held"
+    " OR (#state = :when_waiting AND reason = :when_tripped AND next_attempt_at > :when_at)"
 )
 _HOLDER = "#state = :when_sending AND lease = :when_lease"
 
@@ -43,8 +47,9 @@ _COLUMNS = frozenset(Delivery.model_fields)
 
 
 class NotDue(Model):
-    """The attempt is to be made, `wait_ms` from now."""
+    """The attempt that is to be made, `wait_ms` from now."""
 
+    pointer: Pointer
     wait_ms: int
 
 
@@ -66,6 +71,7 @@ class Ledger:
         update = Update().set(
             {
                 "state": State.SENDING,
+                "reason": None,
                 "attempt": pointer.attempt,
                 "lease": lease,
                 "lease_until": until,
@@ -74,11 +80,49 @@ class Ledger:
         if pointer.attempt > 1:
             update.set(_wake(pointer.request_id, until + self._repair_after_ms))
         self._born(update, pointer, event, now).once({"built_at": now})
-        update.when(*_claimable(pointer.attempt, now))
+        update.when(*_claimable(pointer.attempt, event, now))
         try:
             return self._update(pointer.workspace_id, pointer.request_id, update)
         except ClientError as error:
             return _why_not(error, pointer.attempt, lease, now)
+
+    def defer(
+        self, pointer: Pointer, event: Event | None, reason: Reason, next_at: int, now: int
+    ) -> Delivery | NotDue | None:
+        """The delivery, whose next attempt is put off and not used up; otherwise as `claim`."""
+        state, request_id = State.WAITING, pointer.request_id
+        changes = {"state": state, "reason": reason, "attempt": pointer.attempt - 1}
+        update = Update().set(
+            changes
+            | {"next_attempt_at": next_at}
+            | self._until(request_id, next_at, now)
+            | _listed_as(pointer.workspace_id, pointer.config_id, state)
+        )
+        self._born(update, pointer, event, now)
+        update.when(*_claimable(pointer.attempt, event, now))
+        if event is not None:
+            update.once(logged(pointer, event.accepted_at))
+        try:
+            return self._update(pointer.workspace_id, request_id, update)
+        except ClientError as error:
+            return _why_not(error, pointer.attempt, None, now)
+
+    def release(self, pointer: Pointer, at: int, now: int) -> Delivery | None:
+        """Let a held delivery, or one that waits for its endpoint, go at a moment. None if it has
+        moved on. Of the pointer, the attempt does not matter."""
+        state = State.WAITING
+        update = Update().set(
+            {"state": state, "reason": Reason.RELEASED, "next_attempt_at": at, "settled_at": None}
+            | self._until(pointer.request_id, at, now)
+            | _listed_as(pointer.workspace_id, pointer.config_id, state)
+        )
+        values = {"held": State.HELD, "waiting": state, "tripped": Reason.ENDPOINT_TRIPPED}
+        update.when(_RELEASABLE, values | {"at": at})
+        try:
+            return self._update(pointer.workspace_id, pointer.request_id, update)
+        except ClientError as error:
+            _expect_condition(error)
+            return None
 
     def set_aside(
         self, pointer: Pointer, event: Event | None, state: State, reason: Reason, now: int
@@ -89,30 +133,34 @@ class Ledger:
             | _ASLEEP
             | _listed_as(pointer.workspace_id, pointer.config_id, state)
         )
-        self._born(update, pointer, event, now).when(*_claimable(pointer.attempt, now))
+        self._born(update, pointer, event, now).when(*_claimable(pointer.attempt, event, now))
         if event is not None:
-            update.once(_logged(pointer, event.accepted_at))
+            update.once(logged(pointer, event.accepted_at))
         return self._try(pointer.workspace_id, pointer.request_id, update)
 
     def delivered(self, delivery: Delivery, attempt: Attempt, now: int) -> bool:
-        return self._settle(
-            delivery,
-            attempt,
-            {"state": State.DELIVERED, "reason": None, "settled_at": now} | _ASLEEP,
-        )
+        changes = {"state": State.DELIVERED, "reason": None, "settled_at": now}
+        update = self._settling(delivery, attempt, changes | _ASLEEP)
+        return self._settle(delivery, attempt, update)
 
-    def failed(self, delivery: Delivery, attempt: Attempt, now: int) -> bool:
+    def failed(
+        self, delivery: Delivery, attempt: Attempt, now: int, told: dict[str, Any] | None = None
+    ) -> bool:
+        """`told` is an item to be written in the same transaction."""
         changes = {"state": State.FAILED, "reason": Reason.SCHEDULE_SPENT, "settled_at": now}
-        return self._settle(delivery, attempt, changes | _ASLEEP)
+        update = self._settling(delivery, attempt, changes | _ASLEEP)
+        if told is None:
+            return self._settle(delivery, attempt, update)
+        return self._settle_and_tell(delivery, update, told)
 
     def waiting(
         self, delivery: Delivery, attempt: Attempt, reason: Reason, next_at: int, now: int
     ) -> bool:
         changes = {"state": State.WAITING, "reason": reason, "next_attempt_at": next_at}
-        wake_at = next_at + self._repair_after_ms
-        if is_parked(next_at, now):
-            wake_at = next_at - PARK_LEAD_MS
-        return self._settle(delivery, attempt, changes | _wake(delivery.request_id, wake_at))
+        update = self._settling(
+            delivery, attempt, changes | self._until(delivery.request_id, next_at, now)
+        )
+        return self._settle(delivery, attempt, update)
 
     def keep_body(self, delivery: Delivery, body: bytes, now: int) -> None:
         """The bytes that every later attempt sends; the first ones stay."""
@@ -131,21 +179,37 @@ class Ledger:
         except ClientError as error:
             _expect_condition(error)
 
-    def _settle(self, delivery: Delivery, attempt: Attempt, changes: dict[str, Any]) -> bool:
-        """False if the lease was lost: another worker has taken the attempt over."""
-        update = (
+    def _settling(self, delivery: Delivery, attempt: Attempt, changes: dict[str, Any]) -> Update:
+        return (
             Update()
             .set(changes | {"status_code": attempt.status_code, "lease": None, "lease_until": None})
             .set(_listed_as(delivery.workspace_id, delivery.config_id, changes["state"]))
-            .once(_logged(delivery, delivery.created_at))
+            .once(logged(delivery, delivery.created_at))
             .append("attempts", _compact(attempt))
             .when(_HOLDER, {"sending": State.SENDING, "lease": delivery.lease})
         )
+
+    def _settle(self, delivery: Delivery, attempt: Attempt, update: Update) -> bool:
+        """False if the lease was lost: another worker has taken the attempt over."""
         try:
             self._update(delivery.workspace_id, delivery.request_id, update)
         except ClientError as error:
             return _is_recorded(error, attempt)
         return True
+
+    def _settle_and_tell(self, delivery: Delivery, update: Update, told: dict[str, Any]) -> bool:
+        key = to_item(delivery_key(delivery.workspace_id, delivery.request_id))
+        settled = {"Update": {"TableName": self._table, "Key": key, **update.request()}}
+        try:
+            transact(self._dynamodb, [settled, told])
+        except CancelledError:
+            return False
+        return True
+
+    def _until(self, request_id: UUID, next_at: int, now: int) -> dict[str, Any]:
+        """Where the wake index has a delivery that waits until `next_at`."""
+        parked = is_parked(next_at, now)
+        return _wake(request_id, next_at + (-PARK_LEAD_MS if parked else self._repair_after_ms))
 
     def _born(self, update: Update, pointer: Pointer, event: Event | None, now: int) -> Update:
         update.set({"expires_at": self._expires_at(now)})
@@ -196,6 +260,13 @@ def delivery_key(workspace_id: str, request_id: UUID) -> dict[str, str]:
     }
 
 
+def logged(delivery: Pointer | Delivery, created_at: int) -> dict[str, str]:
+    return {
+        "log_pk": keys.delivery_log(delivery.workspace_id, delivery.config_id),
+        "log_sk": keys.log_sk(created_at, str(delivery.request_id)),
+    }
+
+
 def delivery_from(values: dict[str, Any]) -> Delivery:
     return Delivery.model_validate({name: values[name] for name in values.keys() & _COLUMNS})
 
@@ -207,36 +278,44 @@ def _wake(request_id: UUID, at_ms: int) -> dict[str, Any]:
     return {"wake_shard": keys.delivery_shard(request_id), "wake_at": at_ms}
 
 
-def _logged(delivery: Pointer | Delivery, created_at: int) -> dict[str, str]:
-    return {
-        "log_pk": keys.delivery_log(delivery.workspace_id, delivery.config_id),
-        "log_sk": keys.log_sk(created_at, str(delivery.request_id)),
-    }
-
-
 def _listed_as(workspace_id: str, config_id: str, state: State) -> dict[str, str | None]:
     """Most deliveries are delivered; only the others pay for an entry by state."""
     listed = state is not State.DELIVERED
     return {"state_pk": keys.state_log(workspace_id, config_id, state) if listed else None}
 
 
-def _claimable(attempt: int, now: int) -> tuple[str, dict[str, Any]]:
-    values: dict[str, Any] = {"sending": State.SENDING, "attempt": attempt, "now": now}
-    if attempt == 1:
-        return _FIRST, values | {"pending": State.PENDING}
-    waiting = {"waiting": State.WAITING, "previous": attempt - 1, "soon": now + EARLY_MS}
-    return _LATER, values | waiting
+def _claimable(attempt: int, event: Event | None, now: int) -> tuple[str, dict[str, Any]]:
+    """Without its event, a delivery that is not there yet cannot be made."""
+    values: dict[str, Any] = {
+        "waiting": State.WAITING,
+        "previous": attempt - 1,
+        "soon": now + EARLY_MS,
+        "sending": State.SENDING,
+        "attempt": attempt,
+        "now": now,
+    }
+    if attempt > 1:
+        return _DUE, values
+    return _BEGUN if event is None else _NEW, values | {"pending": State.PENDING}
 
 
-def _why_not(error: ClientError, attempt: int, lease: str, now: int) -> Delivery | NotDue | None:
-    """Our own lease stands there if the answer to the write was lost and the write repeated."""
+def _why_not(
+    error: ClientError, attempt: int, lease: str | None, now: int
+) -> Delivery | NotDue | None:
+    """Our own lease stands there if the answer to the write was lost and the write repeated.
+
+    A delivery that waits after this very attempt was settled by a worker that may have died before
+    it queued the next one. What is parked the wake index brings back, and no message need go round.
+    """
     _expect_condition(error)
     old = _old(error)
-    if old is not None and old.lease == lease:
+    if old is None or (lease is not None and old.lease == lease):
         return old
-    if old is None or old.state is not State.WAITING or old.attempt != attempt - 1:
+    next_at = old.next_attempt_at or now
+    is_its = old.state is State.WAITING and attempt in (old.attempt, old.attempt + 1)
+    if not is_its or is_parked(next_at, now):
         return None
-    return NotDue(wait_ms=(old.next_attempt_at or now) - now)
+    return NotDue(pointer=old.pointer(old.attempt + 1), wait_ms=next_at - now)
 
 
 def _is_recorded(error: ClientError, attempt: Attempt) -> bool:

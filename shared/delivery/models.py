@@ -29,6 +29,10 @@ class Reason(StrEnum):
     CONFIG_DELETED = "config_deleted"
     CONFIG_UNKNOWN = "config_unknown"
     NOT_EXPRESSIBLE = "not_expressible"
+    ENDPOINT_TRIPPED = "endpoint_tripped"
+    RATE_LIMITED = "rate_limited"
+    RELEASED = "released"
+    EVENT_EXPIRED = "event_expired"
     REPAIRED = "repaired"
     ERASED = "erased"
 
@@ -37,6 +41,9 @@ class Origin(StrEnum):
     """What brought an attempt about."""
 
     SCHEDULE = "schedule"
+    PROBE = "probe"  # of the schedule too, and the one that tries whether the endpoint is back
+    RESEND = "resend"
+    REPLAY = "replay"
 
 
 class Attempt(Model):
@@ -53,6 +60,7 @@ class Attempt(Model):
     timings: Timings
     excerpt: str = ""
     next_wait_ms: int | None = None
+    next_reason: Reason | None = None
 
 
 class Delivery(Model):
@@ -81,4 +89,5 @@ class Delivery(Model):
             config_id=self.config_id,
             request_id=self.request_id,
             attempt=attempt,
+            in_turn=self.reason is Reason.RATE_LIMITED,
         )

@@ -1,7 +1,8 @@
-"""Pointer messages: ids and nothing else."""
+"""Messages: ids and nothing else. A pointer asks for an attempt, a turn for a page of a job."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
 from shared.clock import MS_PER_S
@@ -14,15 +15,32 @@ if TYPE_CHECKING:
 # SQS caps DelaySeconds at 900 and a batch at 10 messages.
 MAX_DELAY_MS = 900 * MS_PER_S
 BATCH = 10
+# boto3's pool has 25 connections.
+PARALLEL = 20
+
+
+class Message(Protocol):
+    @property
+    def group(self) -> str: ...
+
+    def model_dump_json(self, *, exclude_defaults: bool = ...) -> str: ...
 
 
 class Pointer(Model):
-    """The attempt of a delivery that is to be made."""
+    """The attempt of a delivery that is to be made.
+
+    `in_turn` says that it has waited in the line of its config's rate limit.
+    """
 
     workspace_id: str
     config_id: str
     request_id: UUID
     attempt: int
+    in_turn: bool = False
+
+    @property
+    def group(self) -> str:
+        return f"{self.workspace_id}.{self.config_id}"
 
 
 class NotQueuedError(Exception):
@@ -34,16 +52,20 @@ class Queue:
         self._sqs = sqs
         self._url = url
 
-    def send(self, pointers: Sequence[Pointer], delay_ms: int = 0) -> None:
+    def send(self, messages: Sequence[Message], delay_ms: int = 0) -> None:
         """Messages of a config share a group: its backlog waits behind the others' (fair queues).
 
         Raises NotQueuedError if any of them was not taken.
         """
-        for start in range(0, len(pointers), BATCH):
-            self._send_batch(pointers[start : start + BATCH], delay_ms)
+        batches = [messages[start : start + BATCH] for start in range(0, len(messages), BATCH)]
+        if len(batches) == 1:
+            self._send_batch(batches[0], delay_ms)
+        elif batches:
+            with ThreadPoolExecutor(min(PARALLEL, len(batches))) as pool:
+                list(pool.map(lambda batch: self._send_batch(batch, delay_ms), batches))
 
-    def _send_batch(self, pointers: Sequence[Pointer], delay_ms: int) -> None:
-        entries = [_entry(number, pointer, delay_ms) for number, pointer in enumerate(pointers)]
+    def _send_batch(self, messages: Sequence[Message], delay_ms: int) -> None:
+        entries = [_entry(number, message, delay_ms) for number, message in enumerate(messages)]
         answer = self._sqs.send_message_batch(QueueUrl=self._url, Entries=entries)
         if answer.get("Failed"):
             raise NotQueuedError(f"{len(answer['Failed'])} of {len(entries)} messages")
@@ -54,10 +76,10 @@ def delay_s(delay_ms: int) -> int:
     return -(-min(max(delay_ms, 0), MAX_DELAY_MS) // MS_PER_S)
 
 
-def _entry(number: int, pointer: Pointer, delay_ms: int) -> "SendMessageBatchRequestEntryTypeDef":
+def _entry(number: int, message: Message, delay_ms: int) -> "SendMessageBatchRequestEntryTypeDef":
     return {
         "Id": str(number),
-        "MessageBody": pointer.model_dump_json(),
+        "MessageBody": message.model_dump_json(exclude_defaults=True),
         "DelaySeconds": delay_s(delay_ms),
-        "MessageGroupId": f"{pointer.workspace_id}.{pointer.config_id}",
+        "MessageGroupId": message.group,
     }

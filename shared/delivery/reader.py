@@ -1,13 +1,15 @@
 """What attempts need to know, read for a whole batch of messages in one call."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 from shared import ids
 from shared.aws import batch_get
 from shared.configs.models import WebhookConfig
-from shared.configs.store import config_from, config_key
+from shared.configs.store import config_from, config_key, health_key
+from shared.delivery.breaker import Health
+from shared.delivery.health import health_from
 from shared.delivery.queues import Pointer
 from shared.events import keys
 from shared.events.models import Event
@@ -19,26 +21,13 @@ if TYPE_CHECKING:
 ItemKey = tuple[str, str]
 
 
-class Materials:
-    """The configs, events and kept bodies that a batch of pointers refers to."""
+class Material(NamedTuple):
+    """What there is for an attempt: an event for the first one, a kept body for later ones."""
 
-    def __init__(
-        self, config_items: list[dict[str, Any]], event_items: list[dict[str, Any]]
-    ) -> None:
-        self._configs = {_key(item): item for item in config_items}
-        self._events = {_key(item): item for item in event_items}
-
-    def config(self, pointer: Pointer) -> WebhookConfig | None:
-        item = self._configs.get(_key(config_key(pointer.workspace_id, pointer.config_id)))
-        return None if item is None else config_from(item)
-
-    def event(self, pointer: Pointer) -> Event | None:
-        item = self._events.get(_key(_event_key(pointer)))
-        return None if item is None else event_from(item)
-
-    def body(self, pointer: Pointer) -> bytes | None:
-        item = self._events.get(_key(_body_key(pointer)))
-        return None if item is None else item["body"]
+    config: WebhookConfig | None
+    health: Health
+    event: Event | None
+    body: bytes | None
 
 
 class Reader:
@@ -47,16 +36,34 @@ class Reader:
         self._config_table = config_table
         self._event_table = event_table
 
-    def read(self, pointers: Sequence[Pointer]) -> Materials:
-        configs = [config_key(pointer.workspace_id, pointer.config_id) for pointer in pointers]
+    def read(self, pointers: Sequence[Pointer]) -> list[Material]:
+        """In the order of the pointers."""
+        configs = [
+            key(pointer.workspace_id, pointer.config_id)
+            for pointer in pointers
+            for key in (config_key, health_key)
+        ]
         contents = [_content_key(pointer) for pointer in pointers]
         wanted = {self._config_table: _distinct(configs), self._event_table: _distinct(contents)}
         found = batch_get(self._dynamodb, wanted)
-        return Materials(found[self._config_table], found[self._event_table])
+        items = {_key(item): item for some in found.values() for item in some}
+        return [_material(pointer, items) for pointer in pointers]
 
     def event(self, pointer: Pointer) -> Event | None:
         found = batch_get(self._dynamodb, {self._event_table: [_event_key(pointer)]})
         return next((event_from(item) for item in found[self._event_table]), None)
+
+
+def _material(pointer: Pointer, items: dict[ItemKey, dict[str, Any]]) -> Material:
+    config = items.get(_key(config_key(pointer.workspace_id, pointer.config_id)))
+    health = items.get(_key(health_key(pointer.workspace_id, pointer.config_id)), {})
+    event, body = items.get(_key(_event_key(pointer))), items.get(_key(_body_key(pointer)))
+    return Material(
+        config=None if config is None else config_from(config),
+        health=health_from(health),
+        event=None if event is None else event_from(event),
+        body=None if body is None else body["body"],
+    )
 
 
 def _content_key(pointer: Pointer) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """Deliveries, and events with theirs, as the API shows them."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from shared.clock import Timestamp
@@ -10,6 +10,9 @@ from shared.delivery.sender import Cause, Timings
 from shared.events.models import Event
 from shared.events.views import EventSummary
 from shared.model import Model
+
+# Of an event; each has some twenty attempts at most, of half a kilobyte.
+MAX_WITH_ATTEMPTS = 100
 
 
 class DeliverySummary(Model):
@@ -45,10 +48,18 @@ class AttemptRead(Model):
     timings_ms: Timings
     response_excerpt: str | None
     next_wait_ms: int | None
+    next_reason: Reason | None
 
 
 class DeliveryRead(DeliverySummary):
     attempts: tuple[AttemptRead, ...]
+
+
+class DeliveryOfEvent(DeliverySummary):
+    """Its attempts come without what the receivers answered; of very many deliveries, not at all:
+    ask for the delivery."""
+
+    attempts: tuple[AttemptRead, ...] | None
 
 
 class EventRead(EventSummary):
@@ -58,7 +69,7 @@ class EventRead(EventSummary):
     erased_at: Timestamp | None
     webhook_config_ids: tuple[str, ...]
     payload: dict[str, Any]
-    deliveries: tuple[DeliveryRead, ...]
+    deliveries: tuple[DeliveryOfEvent, ...]
 
 
 def full(delivery: Delivery) -> DeliveryRead:
@@ -71,7 +82,9 @@ def summary(values: Mapping[str, Any]) -> DeliverySummary:
     return DeliverySummary(**_shown(values))
 
 
-def event_with(event: Event, deliveries: tuple[DeliveryRead, ...]) -> EventRead:
+def event_with(event: Event, deliveries: Sequence[Delivery]) -> EventRead:
+    """Bounded: an answer of Lambda's may have 6 MB, and an event 10,000 deliveries."""
+    with_attempts = len(deliveries) <= MAX_WITH_ATTEMPTS
     return EventRead(
         event_id=event.event_id,
         event_type=event.event_type,
@@ -80,7 +93,15 @@ def event_with(event: Event, deliveries: tuple[DeliveryRead, ...]) -> EventRead:
         erased_at=event.erased_at,
         webhook_config_ids=event.config_ids,
         payload=json.loads(event.payload),
-        deliveries=deliveries,
+        deliveries=tuple(_of_event(delivery, with_attempts) for delivery in deliveries),
+    )
+
+
+def _of_event(delivery: Delivery, with_attempts: bool) -> DeliveryOfEvent:
+    attempts = [attempt.model_copy(update={"excerpt": ""}) for attempt in delivery.attempts]
+    return DeliveryOfEvent(
+        **_shown(delivery.model_dump(mode="json", exclude={"attempts"})),
+        attempts=tuple(map(_attempt, attempts)) if with_attempts else None,
     )
 
 
@@ -101,4 +122,5 @@ def _attempt(attempt: Attempt) -> AttemptRead:
         timings_ms=attempt.timings,
         response_excerpt=attempt.excerpt or None,
         next_wait_ms=attempt.next_wait_ms,
+        next_reason=attempt.next_reason,
     )

@@ -6,13 +6,14 @@ one of its deliveries was never begun, it is begun now. A delivery is in the ind
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from botocore.exceptions import ClientError
 
 from shared.aws import batch_get, from_item, is_condition, to_item
 from shared.clock import MS_PER_DAY, MS_PER_S
 from shared.configs import keys as config_keys
-from shared.delivery.ledger import delivery_from, delivery_key
+from shared.delivery.ledger import delivery_from, delivery_key, logged
 from shared.delivery.models import Delivery, Reason, State
 from shared.delivery.queues import Pointer
 from shared.events import keys
@@ -33,6 +34,15 @@ class Entry(Model):
     pk: str
     sk: str
     wake_at: int
+
+
+class Begun(Model):
+    """As much of a delivery as tells that it is there, and whether its first attempt hangs."""
+
+    workspace_id: str
+    request_id: UUID
+    state: State
+    lease_until: int | None = None
 
 
 class WakeIndex:
@@ -75,17 +85,25 @@ class WakeIndex:
         moves_at = max(now, delivery.next_attempt_at or now)
         update = Update().set({"wake_at": moves_at + self._repair_after_ms})
         update.when("wake_at = :when_seen", {"seen": entry.wake_at})
-        return self._try({"pk": entry.pk, "sk": entry.sk}, update)
+        values = self._try({"pk": entry.pk, "sk": entry.sk}, update)
+        return None if values is None else delivery_from(values)
 
     def events(self, entries: Sequence[Entry]) -> list[Event]:
         wanted = [{"pk": entry.pk, "sk": keys.EVENT_SK} for entry in entries]
         found = batch_get(self._dynamodb, {self._events: wanted})
         return [event_from(values) for values in found[self._events]]
 
-    def begun(self, pointers: Sequence[Pointer]) -> list[Delivery]:
+    def look_again(self, event: Event, now: int) -> None:
+        """Put an event where the cursor comes by once more."""
+        update = Update().set({"wake_at": now + self._repair_after_ms})
+        update.when("attribute_exists(pk)", {})
+        key = {"pk": keys.partition(event.workspace_id, event.key), "sk": keys.EVENT_SK}
+        self._try(key, update)
+
+    def begun(self, pointers: Sequence[Pointer]) -> list[Begun]:
         wanted = [delivery_key(pointer.workspace_id, pointer.request_id) for pointer in pointers]
-        found = batch_get(self._dynamodb, {self._events: wanted})
-        return [delivery_from(values) for values in found[self._events]]
+        found = batch_get(self._dynamodb, {self._events: wanted}, tuple(Begun.model_fields))
+        return [Begun.model_validate(values) for values in found[self._events]]
 
     def begin(self, pointer: Pointer, event: Event, now: int) -> bool:
         """Record a delivery whose first message was lost. False if it has begun meanwhile."""
@@ -102,13 +120,13 @@ class WakeIndex:
             "expires_at": (now + self._retention_ms) // MS_PER_S,
             "wake_shard": keys.delivery_shard(pointer.request_id),
             "wake_at": now + self._repair_after_ms,
-        }
+        } | logged(pointer, event.accepted_at)
         key = delivery_key(pointer.workspace_id, pointer.request_id)
         return (
             self._try(key, Update().set(delivery).when("attribute_not_exists(pk)", {})) is not None
         )
 
-    def watch(self, delivery: Delivery) -> None:
+    def watch(self, delivery: Begun) -> None:
         """A first attempt is not in the index; one that takes this long is put there."""
         wake_at = (delivery.lease_until or 0) + self._repair_after_ms
         wake = {"wake_shard": keys.delivery_shard(delivery.request_id), "wake_at": wake_at}
@@ -134,7 +152,7 @@ class WakeIndex:
         found = batch_get(self._dynamodb, {self._events: [{"pk": entry.pk, "sk": entry.sk}]})
         return next((delivery_from(values) for values in found[self._events]), None)
 
-    def _try(self, key: dict[str, str], update: Update) -> Delivery | None:
+    def _try(self, key: dict[str, str], update: Update) -> dict[str, Any] | None:
         try:
             answer = self._dynamodb.update_item(
                 TableName=self._events,
@@ -146,7 +164,7 @@ class WakeIndex:
             if not is_condition(error):
                 raise
             return None
-        return delivery_from(from_item(answer["Attributes"]))
+        return from_item(answer["Attributes"])
 
 
 def _entry(values: dict[str, Any]) -> Entry:

@@ -2,19 +2,23 @@
 
 from functools import cache
 from random import random
-from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from shared import aws, settings
-from shared.batch import Record, each, failures, message_id
+from shared.batch import Record, each, message_id
 from shared.clock import now_ms
+from shared.delivery.bucket import Bucket
 from shared.delivery.courier import Courier
+from shared.delivery.gate import Gate
 from shared.delivery.guard import Policy
+from shared.delivery.health import HealthStore
 from shared.delivery.ledger import Ledger
+from shared.delivery.monitor import Monitor
 from shared.delivery.queues import Pointer, Queue
 from shared.delivery.reader import Reader
 from shared.delivery.sender import Sender
+from shared.events.store import EventStore
 
 
 @cache
@@ -28,30 +32,51 @@ def retry_queue() -> Queue:
 
 
 @cache
+def ledger() -> Ledger:
+    env = _settings()
+    return Ledger(aws.dynamodb(), env.event_table, env.retention_days, env.repair_after_s)
+
+
+@cache
 def _sender() -> Sender:
     env = _settings()
     return Sender(Policy(allow_private=env.allow_private_targets, ports=env.ports))
 
 
-def deliver(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Attempt every delivery that a batch of SQS messages points to."""
+@cache
+def _health() -> HealthStore:
+    env = _settings()
+    events = EventStore(aws.dynamodb(), env.event_table, env.retention_days, env.repair_after_s)
+    return HealthStore(aws.dynamodb(), env.config_table, events)
+
+
+@cache
+def _monitor() -> Monitor:
+    return Monitor(_health())
+
+
+def deliver(records: list[Record], context: LambdaContext) -> list[str]:
+    """Attempt what a batch of SQS messages points to; the ids of those that must come again."""
     pointers: dict[str, Pointer] = {}
 
     def read(record: Record) -> None:
         pointers[message_id(record)] = Pointer.model_validate_json(record["body"])
 
-    unreadable = each(event["Records"], message_id, read)
-    done = _courier(context).deliver(list(pointers.values()))
-    undone = [message for message, is_done in zip(pointers, done, strict=True) if not is_done]
-    return failures(unreadable + undone)
+    unreadable = each(records, message_id, read)
+    done = _courier(context).deliver(list(pointers.values())) if pointers else []
+    return unreadable + [
+        message for message, is_done in zip(pointers, done, strict=True) if not is_done
+    ]
 
 
 def _courier(context: LambdaContext) -> Courier:
     env = _settings()
     return Courier(
         reader=Reader(aws.dynamodb(), env.config_table, env.event_table),
-        ledger=Ledger(aws.dynamodb(), env.event_table, env.retention_days, env.repair_after_s),
+        gate=Gate(_health(), Bucket(aws.dynamodb(), env.config_table), random),
+        ledger=ledger(),
         sender=_sender(),
+        monitor=_monitor(),
         retries=retry_queue(),
         clock=now_ms,
         random=random,

@@ -79,6 +79,10 @@ class EventStore:
             if not is_condition(error):
                 raise
 
+    def noting(self, event: Event) -> dict[str, Any]:
+        """An operational event as an item of the transaction that makes what it tells of so."""
+        return {"Put": {"TableName": self._table, "Item": self._item(event)}}
+
     def _put(self, event: Event) -> dict[str, Any]:
         return {
             "TableName": self._table,

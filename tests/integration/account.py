@@ -1,4 +1,4 @@
-"""The template's tables and queues, in moto's account."""
+"""The template's tables, queues and bus, in moto's account."""
 
 import json
 from functools import cache
@@ -27,6 +27,7 @@ class Account:
         self._attributes: dict[str, Json] = {}
         self._make_tables()
         self._make_queues()
+        self._make_buses()
         (self._stream,) = _streams().list_streams(TableName="EventTable")["Streams"]
 
     def empty(self) -> None:
@@ -132,6 +133,10 @@ class Account:
                 },
             )["QueueUrl"]
             self._attributes[name] = {"Arn": f"arn:aws:sqs:us-east-1:{ACCOUNT}:{name}"}
+
+    def _make_buses(self) -> None:
+        for name in template().of_type("AWS::Events::EventBus"):
+            boto3.client("events").create_event_bus(Name=name)
 
     def _queue_attribute(self, value: Any) -> str:
         plain = resolved(value, self._ref, self._attributes)

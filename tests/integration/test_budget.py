@@ -149,8 +149,37 @@ def test_a_failed_first_attempt_keeps_its_body_and_queues_the_next(
     world.wait(1)
     second = made(world)
 
-    assert first == {"BatchGetItem": 1, "UpdateItem": 2, "PutItem": 1, "SendMessageBatch": 1}
-    assert second == {"BatchGetItem": 1, "UpdateItem": 2, "SendMessageBatch": 1}
+    # Claim, settle, and the health of the endpoint.
+    assert first == {"BatchGetItem": 1, "UpdateItem": 3, "PutItem": 1, "SendMessageBatch": 1}
+    assert second == {"BatchGetItem": 1, "UpdateItem": 3, "SendMessageBatch": 1}
+
+
+def test_the_first_success_after_a_failure_is_written_and_the_next_one_is_not(
+    world: World, receiver: Receiver
+) -> None:
+    receiver.script("/in", [500])
+    world.make_config(receiver.url("/in"))
+    world.deliver()
+    made(world)
+
+    world.wait(1)
+    recovering = made(world)
+    world.deliver()
+    delivering = made(world)
+
+    assert recovering == {"BatchGetItem": 1, "UpdateItem": 3}
+    assert delivering["UpdateItem"] == 2
+
+
+def test_a_config_with_a_rate_limit_costs_a_write_more(world: World, receiver: Receiver) -> None:
+    world.make_config(receiver.url("/in"), rateLimitPerSecond=5)
+    world.send()
+    world.fan_out()
+    made(world)
+
+    world.work("DispatchQueue")
+
+    assert made(world) == {"BatchGetItem": 1, "UpdateItem": 3}
 
 
 def test_a_parked_delivery_costs_no_message(world: World, receiver: Receiver) -> None:
@@ -162,13 +191,14 @@ def test_a_parked_delivery_costs_no_message(world: World, receiver: Receiver) ->
 
     world.work("DispatchQueue")
 
-    assert made(world) == {"BatchGetItem": 1, "UpdateItem": 2, "PutItem": 1}
+    assert made(world) == {"BatchGetItem": 1, "UpdateItem": 3, "PutItem": 1}
 
 
 def test_a_sweep_with_nothing_to_do_asks_each_shard_once(world: World) -> None:
     world.sweep()
 
-    assert made(world) == {"Query": 16, "GetItem": 8}
+    # The shards of the wake index, and the jobs.
+    assert made(world) == {"Query": 17, "GetItem": 8}
 
 
 def test_a_page_of_a_log_costs_one_query(world: World, receiver: Receiver) -> None:

@@ -177,8 +177,31 @@ class TestALease:
         first = claim(world, ledger, event_id)
         ledger.waiting(first, attempt(1, 500), Reason.ATTEMPT_FAILED, now + 60_000, now)
 
-        assert claim(world, ledger, event_id, attempt=2) == NotDue(wait_ms=60_000)
+        second = first.pointer(2)
+        assert claim(world, ledger, event_id, attempt=2) == NotDue(pointer=second, wait_ms=60_000)
         assert claim(world, ledger, event_id, attempt=3) is None
+
+    def test_of_an_attempt_that_was_settled_says_which_one_follows(
+        self, world: World, ledger: Ledger
+    ) -> None:
+        """Whoever settled it may have died before it queued the next one."""
+        event_id, now = world.send(), world.clock()
+        first = claim(world, ledger, event_id)
+        ledger.waiting(first, attempt(1, 500), Reason.ATTEMPT_FAILED, now + 60_000, now)
+
+        again = claim(world, ledger, event_id, attempt=1)
+
+        assert again == NotDue(pointer=first.pointer(2), wait_ms=60_000)
+
+    def test_of_an_attempt_that_is_parked_is_left_to_the_wake_index(
+        self, world: World, ledger: Ledger
+    ) -> None:
+        event_id, now = world.send(), world.clock()
+        first = claim(world, ledger, event_id)
+        ledger.waiting(first, attempt(1, 500), Reason.ATTEMPT_FAILED, now + 3_600_000, now)
+
+        assert claim(world, ledger, event_id, attempt=1) is None
+        assert claim(world, ledger, event_id, attempt=2) is None
 
     @pytest.mark.parametrize("settle", ["delivered", "failed", "waiting"])
     def test_that_was_lost_settles_nothing(self, world: World, ledger: Ledger, settle: str) -> None:
@@ -308,21 +331,56 @@ class TestAWorkerThatTakesOver:
         assert "attempt.lost_its_lease" in caplog.text
 
 
-def test_an_attempt_whose_event_expired_meanwhile_breaks_and_says_so(
-    world: World, receiver: Receiver, caplog: pytest.LogCaptureFixture
-) -> None:
-    receiver.script("/in", [500])
-    world.make_config(receiver.url("/in"))
-    event_id = world.deliver()
-    world.forget(event_id)
-    world.forget_body(event_id)
+class TestADeliveryWhoseEventExpired:
+    """Neither the event nor the kept body is there any more."""
 
-    world.clock.advance(1)
-    came_back = world.work("RetryQueue")
+    def expired(self, world: World, event_id: str) -> None:
+        world.forget(event_id)
+        world.forget_body(event_id)
 
-    assert len(came_back) == 1
-    assert "attempt.broke" in caplog.text
-    assert len(receiver.requests()) == 1
+    def test_ends_while_it_waits(self, world: World, receiver: Receiver) -> None:
+        receiver.script("/in", [500])
+        world.make_config(receiver.url("/in"))
+        event_id = world.deliver()
+        self.expired(world, event_id)
+
+        world.clock.advance(1)
+        came_back = world.work("RetryQueue")
+
+        shown = world.delivery(event_id)
+        assert came_back == []
+        assert (shown["state"], shown["reason"], shown["attempt"]) == ("failed", "event_expired", 1)
+        assert "wake_at" not in world.delivery_item(event_id)
+        assert len(receiver.requests()) == 1
+
+    def test_ends_while_it_was_being_sent(self, world: World, receiver: Receiver) -> None:
+        receiver.script("/in", [500])
+        world.make_config(receiver.url("/in"))
+        event_id = world.deliver()
+        world.clock.advance(1)
+        with world.failing(Sender, "post"), pytest.raises(CrashError):
+            world.work("RetryQueue")
+        self.expired(world, event_id)
+
+        world.redeliver()
+        came_back = world.work("RetryQueue")
+
+        assert came_back == []
+        assert world.delivery(event_id)["reason"] == "event_expired"
+        assert len(receiver.requests()) == 1
+
+    def test_ends_before_it_began(self, world: World, receiver: Receiver) -> None:
+        world.make_config(receiver.url("/in"))
+        event_id = world.send()
+        world.clock.advance(600)
+        world.sweep()
+        self.expired(world, event_id)
+
+        came_back = world.work("RetryQueue")
+
+        assert came_back == []
+        assert world.delivery(event_id)["reason"] == "event_expired"
+        assert receiver.requests() == []
 
 
 def test_a_later_attempt_whose_body_was_lost_renders_the_event_again(

@@ -5,12 +5,19 @@ import json
 import pytest
 
 from shared.delivery import ledger
+from shared.delivery.queues import Queue
 from shared.dialects.funnelflux import FunnelFlux
 from tests.fakes import NOW
 from tests.integration.world import World
 from tests.local.receiver import Receiver, Reply
 
 MINUTE = 60
+
+
+def refuse(*_: object) -> None:
+    raise RuntimeError
+
+
 DAY = 24 * 60 * MINUTE
 
 
@@ -325,9 +332,10 @@ class TestAMessage:
         assert world.delivery_item(event_id) == before
         assert len(receiver.requests()) == 1
 
-    def test_without_time_left_to_settle_it_comes_back_untouched(
+    def test_without_time_left_to_settle_it_goes_round_again_untouched(
         self, world: World, receiver: Receiver
     ) -> None:
+        """As a new message: one that came back would count towards the dead letters."""
         world.make_config(receiver.url("/in"))
         event_id = world.send()
         world.fan_out()
@@ -335,12 +343,49 @@ class TestAMessage:
 
         came_back = world.work("DispatchQueue")
 
-        assert len(came_back) == 1
+        assert came_back == []
         assert receiver.requests() == []
+        assert world.delivery_item(event_id) == {}
         world.context.remaining_ms = 30_000
+        world.wait(1)
+        assert world.state(event_id) == "delivered"
+
+    def test_never_ends_among_the_dead_letters_for_want_of_time(
+        self, world: World, receiver: Receiver
+    ) -> None:
+        world.make_config(receiver.url("/in"))
+        world.send()
+        world.fan_out()
+        world.context.remaining_ms = 14_999
+        world.work("DispatchQueue")
+
+        for _ in range(10):
+            world.redeliver()
+            world.work("RetryQueue")
+
+        assert world.depth("RetryQueue") == 1
+        assert world.depth("RetryDeadLetters") == 0
+
+    def test_whose_successor_could_not_be_queued_queues_it_when_it_comes_again(
+        self, world: World, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        receiver.script("/in", [500])
+        world.make_config(receiver.url("/in"), retrySchedule=[300])
+        event_id = world.send()
+        world.fan_out()
+
+        with monkeypatch.context() as broken:
+            broken.setattr(Queue, "send", refuse)
+            came_back = world.work("DispatchQueue")
         world.redeliver()
         world.work("DispatchQueue")
+
+        assert len(came_back) == 1
+        (message,) = world.queued()[-1:]
+        assert (message.pointer.attempt, message.delay_s) == (2, 300 - 181)
+        world.wait(300 - 181)
         assert world.state(event_id) == "delivered"
+        assert len(receiver.requests()) == 2
 
     def test_that_cannot_be_read_comes_back_alone(self, world: World, receiver: Receiver) -> None:
         world.make_config(receiver.url("/in"))

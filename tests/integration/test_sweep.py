@@ -2,11 +2,13 @@
 
 import itertools
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
+from shared.delivery.queues import Pointer
 from shared.delivery.sender import Sender
-from shared.delivery.sweep import Sweep
+from shared.delivery.sweep import Sweep, SweepError
 from shared.delivery.wake import PAGE, Entry, WakeIndex
 from shared.events import keys
 from shared.events.models import Event
@@ -233,7 +235,7 @@ class TestADeliveryThatWaits:
         world.clock.advance(1 + REPAIR_S)
         requeue = Sweep._requeue
 
-        def late(sweep: Sweep, entry: object) -> bool:
+        def late(sweep: Sweep, entry: object) -> int:
             world.work("RetryQueue")
             return requeue(sweep, entry)  # type: ignore[arg-type]
 
@@ -253,7 +255,7 @@ class TestADeliveryThatWaits:
         world.clock.advance(1 + REPAIR_S)
         requeue = Sweep._requeue
 
-        def late(sweep: Sweep, entry: object) -> bool:
+        def late(sweep: Sweep, entry: object) -> int:
             world.forget(event_id)
             world.forget_delivery(event_id)
             return requeue(sweep, entry)  # type: ignore[arg-type]
@@ -351,3 +353,98 @@ class TestASweepWithoutTime:
 
         world.context.remaining_ms = 30_000
         assert world.sweep() == {"requeued": 2, "begun": 1}
+
+
+class TestASweepInWhichSomethingBreaks:
+    def test_looks_at_everything_else_and_says_so(
+        self, world: World, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        world.make_config(receiver.url("/in"))
+        events = [world.send() for _ in range(12)]
+        world.clock.advance(REPAIR_S)
+        begin = WakeIndex.begin
+        broken = world.request_id(events[3])
+
+        def fussy(wake: WakeIndex, pointer: Pointer, *rest: Any) -> bool:
+            if str(pointer.request_id) == broken:
+                raise RuntimeError
+            return begin(wake, pointer, *rest)
+
+        with monkeypatch.context() as breaking:
+            breaking.setattr(WakeIndex, "begin", fussy)
+            with pytest.raises(SweepError):
+                world.sweep()
+        begun = [event for event in events if world.delivery_item(event)]
+
+        assert begun == events[:3] + events[4:]
+        world.clock.advance(REPAIR_S)
+        assert world.sweep()["begun"] == 1
+        for _ in range(3):
+            world.work("RetryQueue")
+        assert world.state(events[3]) == "delivered"
+
+    def test_queues_what_else_is_due(
+        self, world: World, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        receiver.script("/in", [500, 500])
+        world.make_config(receiver.url("/in"))
+        first, second = world.deliver(), world.deliver()
+        world.purge("RetryQueue")
+        world.clock.advance(1 + REPAIR_S)
+        push_back = WakeIndex.push_back
+
+        def fussy(wake: WakeIndex, entry: Entry, now: int) -> Any:
+            if entry.sk.endswith(world.request_id(first)):
+                raise RuntimeError
+            return push_back(wake, entry, now)
+
+        with monkeypatch.context() as breaking:
+            breaking.setattr(WakeIndex, "push_back", fussy)
+            with pytest.raises(SweepError):
+                world.sweep()
+        world.work("RetryQueue")
+
+        assert (world.state(first), world.state(second)) == ("waiting", "delivered")
+        assert world.sweep()["requeued"] == 1
+
+    def test_in_a_shard_leaves_the_others(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        world.make_config("http://127.0.0.1:9/in")
+        events = [world.send() for _ in range(12)]
+        world.clock.advance(REPAIR_S)
+        broken = keys.event_shard(event_key(world.workspace_id, events[0]))
+        read_to = WakeIndex.read_to
+
+        def fussy(wake: WakeIndex, shard: str) -> int:
+            if shard == broken:
+                raise RuntimeError
+            return read_to(wake, shard)
+
+        monkeypatch.setattr(WakeIndex, "read_to", fussy)
+        with pytest.raises(SweepError):
+            world.sweep()
+
+        begun = {event for event in events if world.delivery_item(event)}
+        assert begun == {
+            event
+            for event in events
+            if keys.event_shard(event_key(world.workspace_id, event)) != broken
+        }
+
+
+def test_a_sweep_reads_of_a_delivery_only_whether_it_is_there(
+    world: World, receiver: Receiver
+) -> None:
+    world.make_config(receiver.url("/in"))
+    world.deliver()
+    world.clock.advance(REPAIR_S)
+    world.calls.clear()
+
+    world.sweep()
+
+    reads = [
+        table for call in world.calls.of("BatchGetItem") for table in call["RequestItems"].values()
+    ]
+    assert "attempts" not in str(reads)
+    assert any("ProjectionExpression" in read for read in reads)

@@ -261,7 +261,10 @@ class World:
     def queued(self) -> list[Queued]:
         """The pointer messages that the handlers sent, in order, since the calls were cleared."""
         entries = [
-            entry for params in self.calls.of("SendMessageBatch") for entry in params["Entries"]
+            entry
+            for params in self.calls.of("SendMessageBatch")
+            for entry in params["Entries"]
+            if "request_id" in entry["MessageBody"]
         ]
         return [
             Queued(
@@ -300,11 +303,12 @@ def new_world(account: Account) -> Iterator[World]:
         patch("shared.delivery.wiring.random", lambda: 0.5),  # no jitter
     ):
         world = World(account, clock)
-        for client in (aws.dynamodb(), aws.sqs()):
+        clients = (aws.dynamodb(), aws.sqs(), aws.events())
+        for client in clients:
             client.meta.events.register("provide-client-params", world.calls.record)
         try:
             yield world
         finally:
-            for client in (aws.dynamodb(), aws.sqs()):
+            for client in clients:
                 client.meta.events.unregister("provide-client-params", world.calls.record)
             account.empty()

@@ -264,7 +264,7 @@ class TestTheDocument:
         ]
         assert schema["required"] == ["status"]
 
-    def test_has_seven_fields_in_the_short_form(self) -> None:
+    def test_has_seven_fields_in_the_short_form_and_says_why_one_was_disabled(self) -> None:
         assert list(wire.WebhookConfigInfo.model_fields) == [
             "idWebhookConfig",
             "webhookConfigName",
@@ -273,7 +273,12 @@ class TestTheDocument:
             "enabled",
             "idCategory",
             "categoryName",
+            "disabledReason",
+            "disabledAt",
         ]
+        assert set(wire.WebhookConfigInfo.model_json_schema()["required"]) == set(
+            list(wire.WebhookConfigInfo.model_fields)[:7]
+        )
 
     def test_never_reads_a_password(self) -> None:
         assert list(wire.WebhookBasicAuth.model_fields) == ["username", "password"]

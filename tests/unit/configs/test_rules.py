@@ -6,7 +6,7 @@ import pytest
 from shared.configs import funnelflux as wire
 from shared.configs import rules
 from shared.configs.funnelflux import MASK
-from shared.configs.models import ConfigName, Status, WebhookConfig
+from shared.configs.models import ConfigName, DisabledReason, Status, WebhookConfig
 from shared.errors import InvalidError
 from tests import factories
 from tests.factories import WORKSPACE
@@ -29,7 +29,9 @@ def shown(config: WebhookConfig) -> dict[str, Any]:
 def short(config: WebhookConfig) -> dict[str, Any]:
     """As a client reads it in a list."""
     names = config.model_dump(include=set(ConfigName.model_fields))
-    return rules.short(ConfigName(**names), {"sales": "Sales"}).model_dump(mode="json")
+    return rules.short(ConfigName(**names), {"sales": "Sales"}).model_dump(
+        mode="json", exclude_none=True
+    )
 
 
 class TestANewConfig:
@@ -182,6 +184,34 @@ class TestASave:
 
         assert (gone.status, gone.deleted_at, gone.version) == (Status.DELETED, NOW + 5, 2)
         assert not gone.is_receiving
+
+
+class TestAConfigThatThePlatformDisabled:
+    OLD = factories.config(
+        enabled=False, disabled_reason=DisabledReason.ENDPOINT_GONE, disabled_at=NOW
+    )
+
+    def test_keeps_its_reason_while_it_is_saved_as_disabled(self) -> None:
+        new = rules.replaced(self.OLD, read(enabled=False), NOW + 5)
+
+        assert (new.disabled_reason, new.disabled_at) == ("endpoint_gone", NOW)
+
+    def test_loses_it_when_it_is_enabled(self) -> None:
+        new = rules.replaced(self.OLD, read(enabled=True), NOW + 5)
+
+        assert (new.disabled_reason, new.disabled_at) == (None, None)
+
+    def test_shows_it_in_every_read(self) -> None:
+        full, listed = rules.full(self.OLD, ()), short(self.OLD)
+
+        assert (full.disabledReason, full.disabledAt) == ("endpoint_gone", NOW)
+        assert listed["disabledReason"] == "endpoint_gone"
+        assert listed["disabledAt"] == "2026-04-29T18:04:15.000Z"
+
+    def test_takes_no_reason_from_a_client(self) -> None:
+        made = created(enabled=False, disabledReason="endpoint_failing", disabledAt="today")
+
+        assert (made.disabled_reason, made.disabled_at) == (None, None)
 
 
 class TestARead:

@@ -1,12 +1,19 @@
-from typing import cast
+from collections.abc import Sequence
+from typing import Any, cast
+
+import pytest
 
 from shared.configs.models import Trigger
 from shared.configs.store import ConfigStore
 from shared.configs.triggers import Wanted
-from shared.delivery.fanout import first_pointers, remembering
+from shared.delivery import fanout
+from shared.delivery.fanout import first_pointers, remembering, send_all
+from shared.delivery.queues import Pointer, Queue
+from shared.events import operational
+from shared.events.operational import OperationalType
 from tests import factories
 from tests.factories import WORKSPACE
-from tests.fakes import NOW
+from tests.fakes import NOW, FakeSqs
 
 
 class FakeConfigs:
@@ -63,3 +70,63 @@ def test_a_question_is_asked_once_in_a_batch() -> None:
         ask(WORKSPACE, event_type)
 
     assert configs.questions == [(WORKSPACE, "on_action"), (WORKSPACE, "node_execution")]
+
+
+def test_an_operational_event_goes_to_any_config_but_the_one_that_it_is_about() -> None:
+    told = operational.event(
+        OperationalType.CONFIG_TRIPPED,
+        WORKSPACE,
+        ("WebhookConfig", "crm"),
+        1,
+        {"config_id": "crm"},
+        NOW,
+    )
+
+    pointers = first_pointers(told, FakeConfigs("crm", "mail").wanting)
+
+    assert [pointer.config_id for pointer in pointers] == ["mail"]
+
+
+class FakeQueue:
+    def __init__(self) -> None:
+        self.chunks: list[int] = []
+
+    def send(self, messages: Sequence[Pointer]) -> None:
+        self.chunks.append(len(messages))
+
+
+POINTERS = {
+    name: [factories.pointer(event_id=f"{name}-{number}") for number in range(3)]
+    for name in ("a", "b", "c", "d", "e")
+}
+
+
+class TestSendingAll:
+    def send(self, monkeypatch: pytest.MonkeyPatch, *has_time: bool) -> tuple[list[str], list[int]]:
+        monkeypatch.setattr(fanout, "CHUNK", 6)
+        queue, answers = FakeQueue(), iter(has_time)
+        left = send_all(cast(Any, queue), POINTERS, lambda: next(answers))
+        return left, queue.chunks
+
+    def test_goes_chunk_by_chunk(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert self.send(monkeypatch, True, True) == ([], [6, 6, 3])
+
+    @pytest.mark.parametrize(
+        ("has_time", "left", "chunks"),
+        [((False,), ["a", "b", "c", "d", "e"], []), ((True, False), ["c", "d", "e"], [6])],
+    )
+    def test_names_the_records_for_which_there_was_no_time(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        has_time: tuple[bool, ...],
+        left: list[str],
+        chunks: list[int],
+    ) -> None:
+        assert self.send(monkeypatch, *has_time) == (left, chunks)
+
+    def test_of_a_few_is_one_call(self) -> None:
+        sqs = FakeSqs()
+
+        send_all(Queue(cast(Any, sqs), "url"), {"a": POINTERS["a"]}, lambda: True)
+
+        assert [len(batch) for batch in sqs.batches] == [3]

@@ -1,0 +1,64 @@
+"""Pages of jobs: a turn message asks for one."""
+
+from functools import cache
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import ValidationError
+
+from shared import aws, settings
+from shared.batch import Record, each, message_id
+from shared.clock import MS_PER_S, now_ms
+from shared.configs.jobs import JobStore, Turn
+from shared.configs.store import ConfigStore
+from shared.delivery.archive import DeliveryStore
+from shared.delivery.release import Releaser
+from shared.delivery.wiring import ledger, retry_queue
+
+# A page takes less.
+MARGIN_MS = 8 * MS_PER_S
+
+
+def is_turn(record: Record) -> bool:
+    return _read(record) is not None
+
+
+def do(records: list[Record], context: LambdaContext) -> list[str]:
+    """The ids of the messages whose page failed. One for which there is no time is dropped: its
+    job is overdue then, and given another turn."""
+
+    def do_page(record: Record) -> None:
+        turn = _read(record)
+        if turn is not None and context.get_remaining_time_in_millis() > MARGIN_MS:
+            _releaser().turn(turn)
+
+    return each(records, message_id, do_page)
+
+
+def requeue_overdue() -> None:
+    turns = [job.next_turn for job in _jobs().overdue(now_ms())]
+    retry_queue().send(turns)
+
+
+def _read(record: Record) -> Turn | None:
+    try:
+        return Turn.model_validate_json(record["body"])
+    except ValidationError:
+        return None
+
+
+@cache
+def _jobs() -> JobStore:
+    return JobStore(aws.dynamodb(), settings.load().config_table)
+
+
+@cache
+def _releaser() -> Releaser:
+    env = settings.load()
+    return Releaser(
+        jobs=_jobs(),
+        configs=ConfigStore(aws.dynamodb(), env.config_table),
+        deliveries=DeliveryStore(aws.dynamodb(), env.event_table),
+        ledger=ledger(),
+        queue=retry_queue(),
+        clock=now_ms,
+    )

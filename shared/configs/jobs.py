@@ -1,0 +1,152 @@
+"""Jobs: work on many deliveries of a config that goes on page by page, each in whichever worker.
+
+A job is one item. Who has done a page saves how far it came and queues a message for the next turn;
+the sweep queues a turn whose message was lost. So a job survives any crash, and what a crash
+repeats, it repeats from the last page saved: the work of a page must bear that.
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from shared.aws import from_item, is_condition, to_item
+from shared.clock import MS_PER_S
+from shared.configs import keys
+from shared.model import Model
+from shared.update import Update
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+# A turn that has not come so long after it should have is queued again.
+OVERDUE_MS = 60 * MS_PER_S
+
+
+class Turn(Model):
+    """The message that asks for a page. `turn` counts the pages of a job."""
+
+    job_id: str
+    turn: int
+
+    @property
+    def group(self) -> str:
+        return self.job_id
+
+
+class Job(Model):
+    """`place` is how far it came, in its own words; `wake_at` when its next turn is overdue."""
+
+    id: str
+    workspace_id: str
+    config_id: str
+    started_at: int
+    wake_at: int
+    pass_started_at: int
+    place: str = ""
+    turn: int = 0
+
+    @property
+    def next_turn(self) -> Turn:
+        return Turn(job_id=self.id, turn=self.turn)
+
+
+_COLUMNS = frozenset(Job.model_fields)
+
+
+def release(workspace_id: str, config_id: str, now: int) -> Job:
+    """The job that sets a config's held deliveries going again; the sweep gives it its first turn.
+
+    It is written before, or with, what makes the config receive. A config has one: another start
+    begins it anew.
+    """
+    return Job(
+        id=f"RELEASE#{workspace_id}#{config_id}",
+        workspace_id=workspace_id,
+        config_id=config_id,
+        started_at=now,
+        wake_at=now,
+        pass_started_at=now,
+    )
+
+
+def starting(table: str, job: Job) -> dict[str, Any]:
+    """An item of a transaction; it takes the place of a job with the same id."""
+    update = Update().set(job.model_dump(exclude={"id"}) | {"place": job.place or None})
+    return {"Update": {"TableName": table, "Key": _key(job.id), **update.request()}}
+
+
+class JobStore:
+    def __init__(self, dynamodb: "DynamoDBClient", table: str) -> None:
+        self._dynamodb = dynamodb
+        self._table = table
+
+    def find(self, turn: Turn) -> Job | None:
+        """None if the job is done, or beyond this turn."""
+        answer = self._dynamodb.get_item(
+            TableName=self._table, Key=_key(turn.job_id), ConsistentRead=True
+        )
+        job = _job(from_item(answer["Item"])) if "Item" in answer else None
+        return job if job is not None and job.turn == turn.turn else None
+
+    def overdue(self, now: int) -> Iterator[Job]:
+        pages = self._dynamodb.get_paginator("query").paginate(
+            TableName=self._table,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues=to_item({":pk": keys.JOBS}),
+        )
+        for page in pages:
+            jobs = (_job(from_item(item)) for item in page["Items"])
+            yield from (job for job in jobs if job.wake_at <= now)
+
+    def advance(self, job: Job, place: str, pass_started_at: int, next_at: int) -> Turn | None:
+        """The next turn; None if somebody else has done this page, or begun the job anew."""
+        update = Update().set(
+            {
+                "place": place or None,
+                "pass_started_at": pass_started_at,
+                "turn": job.turn + 1,
+                "wake_at": next_at + OVERDUE_MS,
+            }
+        )
+        update.when(*_unchanged(job))
+        try:
+            self._dynamodb.update_item(TableName=self._table, Key=_key(job.id), **update.request())
+        except ClientError as error:
+            _expect_condition(error)
+            return None
+        return Turn(job_id=job.id, turn=job.turn + 1)
+
+    def end(self, job: Job) -> None:
+        """Unless somebody has begun it anew meanwhile."""
+        condition, values = _unchanged(job)
+        try:
+            self._dynamodb.delete_item(
+                TableName=self._table,
+                Key=_key(job.id),
+                ConditionExpression=condition,
+                ExpressionAttributeValues=to_item(
+                    {f":when_{name}": value for name, value in values.items()}
+                ),
+            )
+        except ClientError as error:
+            _expect_condition(error)
+
+
+def _unchanged(job: Job) -> tuple[str, dict[str, Any]]:
+    condition = "turn = :when_turn AND started_at = :when_started_at"
+    return condition, {"turn": job.turn, "started_at": job.started_at}
+
+
+def _key(job_id: str) -> dict[str, Any]:
+    return to_item({"pk": keys.JOBS, "sk": job_id})
+
+
+def _job(values: dict[str, Any]) -> Job:
+    known = {name: values[name] for name in values.keys() & _COLUMNS}
+    return Job.model_validate(known | {"id": values["sk"]})
+
+
+def _expect_condition(error: ClientError) -> None:
+    if not is_condition(error):
+        raise error

@@ -1,0 +1,186 @@
+"""The health of endpoints in ConfigTable, and what follows when it changes.
+
+One item for a config, read along with it, and written only while something is wrong. A change that
+its owner should know of is told by an event in the same transaction. All writes are conditional, so
+of many workers that see the same thing one acts on it.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from shared import ids
+from shared.aws import from_item, is_condition, to_item
+from shared.clock import MS_PER_DAY, MS_PER_S
+from shared.configs import jobs
+from shared.configs.models import DisabledReason, WebhookConfig
+from shared.configs.store import config_key, health_key
+from shared.delivery import breaker
+from shared.delivery.breaker import Health, Outcome
+from shared.events.models import Event
+from shared.events.store import EventStore
+from shared.transaction import CancelledError, transact
+from shared.update import Update
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+# So long after its last failure an endpoint that nobody asked again counts as well.
+FORGET_MS = 30 * MS_PER_DAY
+
+_COLUMNS = frozenset(Health.model_fields)
+_HOLDER = "probe = :when_probe"
+
+
+class HealthStore:
+    def __init__(self, dynamodb: "DynamoDBClient", table: str, events: EventStore) -> None:
+        self._dynamodb = dynamodb
+        self._table = table
+        self._events = events
+
+    def probe(self, config: WebhookConfig, known: Health, now: int) -> str | None:
+        """The lease of the one probe that may go out now; None if another worker has it."""
+        wanted = breaker.probing(known, ids.new_lease(), now)
+        update = _changing(known, wanted).when(
+            "opened = :when_opened AND open_until <= :when_now"
+            " AND (attribute_not_exists(probe_until) OR probe_until <= :when_now)",
+            {"opened": known.opened, "now": now},
+        )
+        return None if self._write(config, update) is None else wanted.probe
+
+    def give_back(self, config: WebhookConfig, probe: str) -> None:
+        """The lease of a probe that did not go out."""
+        update = Update().set({"probe": None, "probe_until": None})
+        self._write(config, update.when(_HOLDER, {"probe": probe}))
+
+    def failed(
+        self,
+        config: WebhookConfig,
+        outcome: Outcome,
+        exhausted: bool,
+        now: int,
+        anew: bool,
+    ) -> Health:
+        """As breaker.failed, but counted by the table, where many count at once."""
+        update = Update().once({"failing_since": now}).set(_expiry(now))
+        if outcome is Outcome.TROUBLED and not anew:
+            update.add("failures", 1)
+        elif anew or outcome is Outcome.REFUSED:
+            update.set({"failures": 1 if outcome is Outcome.TROUBLED else None})
+        if exhausted:
+            update.add("exhausted", 1)
+        return self._write(config, update) or Health()
+
+    def reopen(self, config: WebhookConfig, known: Health, probe: str, now: int) -> Health | None:
+        """After a probe that failed. None if its lease was lost."""
+        held = breaker.probing(known, probe, now)
+        update = _changing(held, breaker.opened(held, now)).set(_expiry(now))
+        return self._write(config, update.when(_HOLDER, {"probe": probe}))
+
+    def trip(self, config: WebhookConfig, health: Health, now: int, told: Event | None) -> bool:
+        update = _changing(health, breaker.opened(health, now)).when(
+            "attribute_not_exists(opened) AND failures >= :when_enough",
+            {"enough": breaker.TRIP_AFTER},
+        )
+        return self._transact([self._of_health(config, update), *self._noted(told)])
+
+    def recover(
+        self,
+        config: WebhookConfig,
+        known: Health,
+        outcome: Outcome,
+        probe: str,
+        now: int,
+        told: Event | None,
+    ) -> bool:
+        """After a probe that was answered. What waits for the endpoint need not wait longer."""
+        held = breaker.probing(known, probe, now)
+        recovered = Health() if outcome is Outcome.SUCCEEDED else breaker.closed(held)
+        update = _changing(held, recovered).when(_HOLDER, {"probe": probe})
+        release = jobs.release(config.workspace_id, config.id, now)
+        return self._transact(
+            [
+                self._of_health(config, update),
+                jobs.starting(self._table, release),
+                *self._noted(told),
+            ]
+        )
+
+    def clear(self, config: WebhookConfig) -> bool:
+        """After a success; one that began before the breaker opened leaves it open."""
+        update = Update().set(dict.fromkeys(_COLUMNS))
+        return self._write(config, update.when("attribute_not_exists(opened)", {})) is not None
+
+    def disable(
+        self,
+        config: WebhookConfig,
+        reason: DisabledReason,
+        now: int,
+        told: Event | None,
+    ) -> bool:
+        """False if the config was saved since it was read: what failed may have been mended."""
+        changes = {"enabled": False, "disabled_reason": reason, "disabled_at": now}
+        update = Update().set(changes | {"updated_at": now}).add("version", 1)
+        update.when("version = :when_version", {"version": config.version})
+        key = to_item(config_key(config.workspace_id, config.id))
+        cleared = Update().set(dict.fromkeys(_COLUMNS))
+        if reason is DisabledReason.ENDPOINT_FAILING:
+            enough = {"enough": breaker.GIVE_UP_AFTER}
+            cleared.when("exhausted >= :when_enough OR opened >= :when_enough", enough)
+        return self._transact(
+            [
+                {"Update": {"TableName": self._table, "Key": key, **update.request()}},
+                self._of_health(config, cleared),
+                *self._noted(told),
+            ]
+        )
+
+    def noting(self, told: Event) -> dict[str, Any]:
+        return self._events.noting(told)
+
+    def _of_health(self, config: WebhookConfig, update: Update) -> dict[str, Any]:
+        key = to_item(health_key(config.workspace_id, config.id))
+        return {"Update": {"TableName": self._table, "Key": key, **update.request()}}
+
+    def _noted(self, told: Event | None) -> list[dict[str, Any]]:
+        return [] if told is None else [self._events.noting(told)]
+
+    def _transact(self, items: list[dict[str, Any]]) -> bool:
+        try:
+            transact(self._dynamodb, items)
+        except CancelledError:
+            return False
+        return True
+
+    def _write(self, config: WebhookConfig, update: Update) -> Health | None:
+        """None if the condition did not hold."""
+        try:
+            answer = self._dynamodb.update_item(
+                TableName=self._table,
+                Key=to_item(health_key(config.workspace_id, config.id)),
+                ReturnValues="ALL_NEW",
+                **update.request(),
+            )
+        except ClientError as error:
+            if not is_condition(error):
+                raise
+            return None
+        return health_from(from_item(answer["Attributes"]))
+
+
+def health_from(values: dict[str, Any]) -> Health:
+    return Health.model_validate({name: values[name] for name in values.keys() & _COLUMNS})
+
+
+def _changing(old: Health, new: Health) -> Update:
+    """Only what differs, so that what others count meanwhile stays; blank is not stored."""
+    blank = Health().model_dump()
+    before, after = old.model_dump(), new.model_dump()
+    changed = {name: value for name, value in after.items() if value != before[name]}
+    return Update().set(
+        {name: None if value == blank[name] else value for name, value in changed.items()}
+    )
+
+
+def _expiry(now: int) -> dict[str, int]:
+    return {"expires_at": (now + FORGET_MS) // MS_PER_S}

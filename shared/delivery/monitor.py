@@ -1,0 +1,135 @@
+"""What the outcome of an attempt means for its endpoint: counted, tripped, recovered, disabled."""
+
+from typing import Any, NamedTuple
+
+from shared.configs.models import DisabledReason, WebhookConfig
+from shared.delivery import breaker, notices
+from shared.delivery.breaker import Health, Outcome
+from shared.delivery.health import HealthStore
+from shared.delivery.models import Attempt, Delivery
+from shared.events import operational
+from shared.events.models import Event
+from shared.observability import logger
+
+# Configs whose last success this worker remembers; more are forgotten at once.
+MAX_REMEMBERED = 10_000
+
+
+class Report(NamedTuple):
+    """A settled attempt. `health` is what was known of the endpoint before it, `probe` the lease
+    if it went out as the probe."""
+
+    config: WebhookConfig
+    delivery: Delivery
+    attempt: Attempt
+    health: Health
+    probe: str | None
+    now: int
+
+    @property
+    def outcome(self) -> Outcome:
+        attempt = self.attempt
+        return breaker.outcome_of(attempt.succeeded, attempt.status_code, attempt.cause)
+
+    @property
+    def is_the_end(self) -> bool:
+        """No attempt of the delivery follows, and none was answered as it should be."""
+        return not self.attempt.succeeded and self.attempt.next_wait_ms is None
+
+
+class Monitor:
+    """Lives as long as its worker.
+
+    Successes of healthy endpoints are not written, but remembered: a failure after one begins a new
+    row, so that a few failures among many successes of the same moment trip nothing.
+    """
+
+    def __init__(self, store: HealthStore) -> None:
+        self._store = store
+        self._succeeded: set[tuple[str, str]] = set()
+
+    def telling_of_the_end(
+        self, config: WebhookConfig, delivery: Delivery, attempt: Attempt, now: int
+    ) -> dict[str, Any] | None:
+        """The item that is written along with the end of a delivery whose schedule is spent."""
+        told = _told(delivery, notices.exhausted(config, delivery, attempt, now))
+        return None if told is None else self._store.noting(told)
+
+    def report(self, report: Report) -> None:
+        if report.outcome is Outcome.SUCCEEDED:
+            self._after_success(report)
+        else:
+            self._after_failure(report)
+
+    def _after_success(self, report: Report) -> None:
+        if len(self._succeeded) >= MAX_REMEMBERED:
+            self._succeeded.clear()
+        self._succeeded.add(_key(report))
+        if report.probe is not None:
+            self._recover(report, report.probe)
+        elif not report.health.is_blank and not report.health.opened:
+            self._store.clear(report.config)
+
+    def _after_failure(self, report: Report) -> None:
+        outcome, now = report.outcome, report.now
+        if outcome is Outcome.GONE:
+            self._disable(report, DisabledReason.ENDPOINT_GONE, report.health)
+            return
+        health = self._store.failed(
+            report.config, outcome, report.is_the_end, now, anew=self._is_anew(report)
+        )
+        if report.probe is not None and outcome is Outcome.REFUSED:
+            self._recover(report, report.probe)
+        elif report.probe is not None:
+            health = self._store.reopen(report.config, report.health, report.probe, now) or health
+        elif breaker.must_trip(health):
+            self._trip(report, health)
+        if breaker.must_disable(health, now):
+            self._disable(report, DisabledReason.ENDPOINT_FAILING, health)
+
+    def _is_anew(self, report: Report) -> bool:
+        try:
+            self._succeeded.remove(_key(report))
+        except KeyError:
+            return False
+        return True
+
+    def _trip(self, report: Report, health: Health) -> None:
+        told = _told(
+            report.delivery, notices.tripped(report.config, health, report.delivery, report.now)
+        )
+        if self._store.trip(report.config, health, report.now, told):
+            _log("config.tripped", report)
+
+    def _recover(self, report: Report, probe: str) -> None:
+        config, health, now = report.config, report.health, report.now
+        told = _told(report.delivery, notices.recovered(config, health, report.delivery, now))
+        if self._store.recover(config, health, report.outcome, probe, now, told):
+            _log("config.recovered", report)
+
+    def _disable(self, report: Report, reason: DisabledReason, health: Health) -> None:
+        config, now = report.config, report.now
+        told = _told(
+            report.delivery, notices.disabled(config, reason, health, report.delivery, now)
+        )
+        if self._store.disable(config, reason, now, told):
+            _log("config.disabled", report, reason=reason)
+
+
+def _told(delivery: Delivery, event: Event) -> Event | None:
+    """Deliveries of operational events make none, or two configs could keep each other busy."""
+    return None if operational.is_operational(delivery.event_id) else event
+
+
+def _key(report: Report) -> tuple[str, str]:
+    return report.config.workspace_id, report.config.id
+
+
+def _log(message: str, report: Report, **more: Any) -> None:
+    logger.warning(
+        message,
+        workspace_id=report.config.workspace_id,
+        config_id=report.config.id,
+        request_id=str(report.delivery.request_id),
+        **more,
+    )

@@ -1,0 +1,59 @@
+"""What is recorded of an attempt: what came of it, how long the next one waits, and why."""
+
+from shared.configs.models import WebhookConfig
+from shared.delivery import schedule
+from shared.delivery.models import Attempt, Delivery, Origin, Reason
+from shared.delivery.sender import Answer, Cause
+from shared.dialects import DIALECTS
+
+
+def is_success(answer: Answer, config: WebhookConfig) -> bool:
+    """The status decides: a receiver that has said yes is not asked again for the rest of it."""
+    status_code = answer.status_code
+    return status_code is not None and DIALECTS[config.dialect].is_success(status_code)
+
+
+def attempt_of(
+    delivery: Delivery,
+    config: WebhookConfig,
+    trigger: Origin,
+    answer: Answer,
+    started_at: int,
+    next_wait: tuple[int | None, Reason | None],
+) -> Attempt:
+    succeeded = is_success(answer, config)
+    wait_ms, reason = next_wait
+    return Attempt(
+        number=delivery.attempt,
+        trigger=trigger,
+        started_at=started_at,
+        succeeded=succeeded,
+        status_code=answer.status_code,
+        cause=None if succeeded else answer.cause or Cause.HTTP_STATUS,
+        detail=_detail(answer),
+        address=answer.address,
+        timings=answer.timings,
+        excerpt=answer.excerpt,
+        next_wait_ms=wait_ms,
+        next_reason=reason,
+    )
+
+
+def next_wait(
+    delivery: Delivery, config: WebhookConfig, answer: Answer, now: int, random: schedule.Random
+) -> tuple[int | None, Reason | None]:
+    """Milliseconds, and why so many; None if no attempt follows."""
+    if is_success(answer, config):
+        return None, None
+    waits = config.retry_schedule or DIALECTS[config.dialect].schedule
+    planned = schedule.wait_ms(waits, delivery.attempt, random)
+    if planned is None:
+        return None, None
+    asked = schedule.asked_wait_ms(answer.status_code, answer.retry_after, now)
+    reason = Reason.RETRY_AFTER if asked > planned else Reason.ATTEMPT_FAILED
+    return max(planned, asked), reason
+
+
+def _detail(answer: Answer) -> str:
+    redirected = answer.status_code is not None and 300 <= answer.status_code <= 399
+    return answer.detail or ("Redirects are not followed" if redirected else "")

@@ -1,0 +1,179 @@
+"""What the platform tells of itself: on the bus, and to the configs that ask for it."""
+
+import json
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from shared import aws
+from shared.configs.models import Trigger, WebhookConfig
+from shared.configs.store import ConfigStore
+from shared.dialects import DIALECTS
+from shared.events.bus import Bus
+from shared.events.models import Event
+from shared.events.operational import OPERATIONAL_TYPES
+from tests import factories
+from tests.integration.world import World
+from tests.local.receiver import Receiver
+from tests.template import template
+
+
+class Plain:
+    """Sends any event as it is."""
+
+    name = "plain"
+    schedule: tuple[int, ...] = (1,)
+
+    def can_express(self, event: Event) -> bool:
+        return True
+
+    def body(self, event: Event, request_id: UUID, built_at_ms: int) -> bytes:
+        return json.dumps({"type": event.event_type} | json.loads(event.payload)).encode()
+
+    def headers(self, event_type: str, request_id: UUID) -> dict[str, str]:
+        return {}
+
+    def is_success(self, status_code: int) -> bool:
+        return status_code == 200
+
+
+@pytest.fixture(autouse=True)
+def plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(DIALECTS, "plain", Plain())
+
+
+def subscribe(world: World, url: str, config_id: str) -> None:
+    """To everything operational, and to what any FunnelFlux config gets."""
+    types = [*map(str, OPERATIONAL_TYPES), "node_execution"]
+    config = WebhookConfig(
+        id=config_id,
+        workspace_id=world.workspace_id,
+        name=config_id,
+        url=url,
+        dialect="plain",
+        triggers=tuple(Trigger(event_type=kind) for kind in types),
+        secret=factories.SECRET,
+        created_at=world.clock(),
+        updated_at=world.clock(),
+    )
+    ConfigStore(aws.dynamodb(), "ConfigTable").add(config, limit=10)
+
+
+def disable(world: World, receiver: Receiver) -> None:
+    receiver.script("/in", [410])
+    world.make_config(receiver.url("/in"))
+    world.deliver()
+
+
+def on_the_bus(world: World) -> list[Any]:
+    return [entry for call in world.calls.of("PutEvents") for entry in call["Entries"]]
+
+
+def test_goes_to_the_bus(world: World, receiver: Receiver) -> None:
+    disable(world, receiver)
+
+    world.fan_out()
+
+    (entry,) = on_the_bus(world)
+    detail = json.loads(entry["Detail"])
+    assert entry["Source"] == "funnelhooks"
+    assert entry["EventBusName"] == "EventBus"
+    assert entry["DetailType"] == detail["event_type"] == "webhook_config.disabled"
+    assert detail["workspace_id"] == world.workspace_id
+    assert (detail["subject_type"], detail["subject_id"]) == ("WebhookConfig", "crm")
+    assert detail["data"]["reason"] == "endpoint_gone"
+    assert detail["event_id"] in [e["event_id"] for e in world.get("/v1/events").body["data"]]
+
+
+def test_goes_to_a_config_that_asks_for_it(world: World, receiver: Receiver) -> None:
+    subscribe(world, receiver.url("/ops"), "ops")
+    disable(world, receiver)
+
+    world.fan_out()
+    world.work("DispatchQueue")
+
+    told = [json.loads(request.body) for request in receiver.requests("/ops")]
+    assert [event["type"] for event in told] == ["node_execution", "webhook_config.disabled"]
+    assert told[1]["data"]["config_id"] == "crm"
+    assert told[1]["data"]["url_host"] == "127.0.0.1"
+
+
+def test_never_goes_to_the_config_that_it_is_about(world: World, receiver: Receiver) -> None:
+    receiver.script("/ops", [500], repeat=True)
+    subscribe(world, receiver.url("/ops"), "ops")
+    for _ in range(5):
+        world.deliver()
+
+    world.fan_out()
+    world.work("DispatchQueue")
+
+    assert [entry["DetailType"] for entry in on_the_bus(world)] == ["webhook_config.tripped"]
+    assert {json.loads(request.body)["type"] for request in receiver.requests()} == {
+        "node_execution"
+    }
+
+
+def test_that_is_not_delivered_makes_no_other(world: World, receiver: Receiver) -> None:
+    """Otherwise two configs that fail could tell each other of it for ever."""
+    receiver.script("/ops", [500], repeat=True)
+    subscribe(world, receiver.url("/ops"), "ops")
+    for number in range(6):
+        receiver.script("/in", [410])
+        world.make_config(receiver.url("/in"), f"config-{number}")
+        world.send(webhook_config_ids=[f"config-{number}"])
+        world.fan_out()
+        world.work("DispatchQueue")
+    world.calls.clear()
+
+    for _ in range(20):
+        world.fan_out()
+        world.work("DispatchQueue")
+        world.wait(60)
+
+    kinds = {entry["DetailType"] for entry in on_the_bus(world)}
+    assert kinds <= {"webhook_config.disabled"}
+    failed = world.get("/v1/deliveries", config_id="ops", state="failed").body["data"]
+    assert failed
+    assert {one["event_type"] for one in failed} == {"webhook_config.disabled"}
+
+
+def test_cannot_be_made_up_by_a_client(world: World) -> None:
+    forged = factories.resource_json("webhook_config.disabled", data={"config_id": "crm"})
+    named = world.call("POST", "/v1/events", forged | {"event_id": "!webhook_config.disabled.x.1"})
+    plain = world.call("POST", "/v1/events", forged)
+
+    world.fan_out()
+
+    assert (named.status, plain.status) == (400, 202)
+    assert on_the_bus(world) == []
+
+
+def test_that_the_bus_does_not_take_comes_back_alone(
+    world: World, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subscribe(world, receiver.url("/ops"), "ops")
+    disable(world, receiver)
+    put = Bus.put
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Bus, "put", refuse)
+        records = world.stream()
+        came_back = world.invoke("fanout", {"Records": records})["batchItemFailures"]
+    monkeypatch.setattr(Bus, "put", put)
+    world.invoke("fanout", {"Records": records})
+    world.work("DispatchQueue")
+
+    assert len(came_back) == 1
+    assert len(on_the_bus(world)) == 1
+    assert len(receiver.requests("/ops")) == 2
+
+
+def refuse(*_: object) -> None:
+    raise RuntimeError
+
+
+def test_on_the_bus_does_not_come_back_in() -> None:
+    (rule,) = template().of_type("AWS::Events::Rule").values()
+
+    assert rule["EventPattern"]["source"] == [{"anything-but": ["funnelhooks"]}]
