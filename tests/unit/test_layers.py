@@ -31,11 +31,18 @@ ROOMS = {
     "events": {"api.paging", "api.validation"},
     "visitors": {"api.paging", "delivery.erasure", "events"},
     "funnelytics": {"api.validation", "events", "visitors"},
-    "configs": {"api.validation", "events.models", "events.schema_bounds"},
+    "configs": {
+        "api.problems",
+        "api.validation",
+        "dialects",
+        "events.models",
+        "events.schema_bounds",
+        "workspaces.models",
+    },
     "workspaces": {"api.validation", "configs.keys"},
     "api": {"workspaces"},
-    "dialects": {"events.context", "events.models"},
-    "delivery": {"configs", "dialects", "events"},
+    "dialects": {"events.context", "events.models", "workspaces.models"},
+    "delivery": {"configs", "dialects", "events", "workspaces"},
 }
 
 

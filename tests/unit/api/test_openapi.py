@@ -257,7 +257,7 @@ def make_things(body: RawBody) -> list[Body]:
 @api.put("/things", Scope.EVENTS_WRITE, status=201, also=(200,))
 def save_thing(body: Body) -> Answered[Body]:
     """Make a thing, or replace it."""
-    return Answered(200, body)
+    return Answered(body, 200)
 
 
 @api.get("/v1/open")
