@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from functions.configs.parts import checked_url, configs, event_types, keyring, listings
+from functions.configs.parts import check_target, configs, event_types, keyring, listings
 from shared import ids
 from shared.api.admission import Request
 from shared.api.operations import Answered, Api
@@ -94,7 +94,7 @@ def _is_there(config: WebhookConfig) -> bool:
 
 def _check(caller: Caller, url: str | None, types: Sequence[str]) -> None:
     if url is not None:
-        checked_url(f"{wire.ENVELOPE}url", url)
+        check_target(f"{wire.ENVELOPE}url", url)
     unknown = [name for name in types if catalogue.find(name) is None]
     own = {kind.name for kind in event_types().all(caller.workspace_id)} if unknown else set()
     if missing := [name for name in unknown if name not in own]:

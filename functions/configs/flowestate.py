@@ -1,11 +1,14 @@
 """FlowEstate's subscription calls: webhook configs that a client such as Zapier or Make owns."""
 
-from functions.configs.parts import checked_url, configs, event_types, keyring, listings
+from collections.abc import Iterable, Sequence
+
+from functions.configs.parts import check_target, configs, event_types, keyring, listings
 from shared.api.operations import Answered, Api
 from shared.clock import now_ms
 from shared.configs import flowestate as wire
-from shared.configs.models import Status, WebhookConfig
+from shared.configs.eventtypes import OwnType
 from shared.configs.listings import ClaimedError
+from shared.configs.models import Status, WebhookConfig
 from shared.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from shared.events import catalogue
 from shared.events.catalogue import System
@@ -14,6 +17,8 @@ from shared.workspaces.models import Caller, Client, Scope
 PREFIX = "/api/v1/webhooks"
 # The holder of a claim may be deleted between the two looks at it.
 ROUNDS = 3
+
+_BUILT_IN = catalogue.groups(System.FLOWESTATE)
 
 api = Api(wire.Problems(), bearer=keyring)
 
@@ -24,8 +29,11 @@ def list_subscribable_events(caller: Caller) -> wire.EventTypes:
 
     FlowEstate's own come first, then the workspace's.
     """
-    groups = _groups(caller)
-    return wire.EventTypes(events=_names(groups), groups=groups)
+    own = list(event_types().all(caller.workspace_id))
+    groups = {group: list(names) for group, names in _BUILT_IN.items()}
+    for kind in own:
+        groups.setdefault(kind.group or "Other", []).append(kind.name)
+    return wire.EventTypes(events=_names(own), groups=groups)
 
 
 @api.get(f"{PREFIX}/subscriptions", Scope.WEBHOOKS_MANAGE)
@@ -55,7 +63,7 @@ def create_subscription(
     With an `external_id` that this client has used before, the subscription of that time is
     answered with 200, and without its secret.
     """
-    supported = _names(_groups(caller))
+    supported = _names(event_types().all(caller.workspace_id))
     _check(body, supported)
     new = wire.subscribed(body, caller.workspace_id, caller.key.client, now_ms())
     for _ in range(ROUNDS):
@@ -67,8 +75,8 @@ def create_subscription(
         if known is not None and body.external_id is not None:
             return Answered(wire.existing(known, supported), 200)
     raise ConflictError(
-        "This client has a subscription of that URL to that event. Delete it first, or tell the two "
-        "apart by an external_id."
+        "This client has subscribed that URL to that event. Delete the subscription first, or tell "
+        "the two apart by an external_id."
     )
 
 
@@ -88,9 +96,13 @@ def delete_subscription(caller: Caller, subscription_id: str) -> wire.Deleted:
     return wire.Deleted(id=subscription_id)
 
 
+def _unknown(subscription_id: str) -> NotFoundError:
+    return NotFoundError(f"No subscription {subscription_id} is known here.")
+
+
 def _own(caller: Caller, config_id: str) -> WebhookConfig:
-    config = configs().find(caller.workspace_id, config_id)
-    if config.status is Status.DELETED:
+    config = next(iter(configs().find_many(caller.workspace_id, [config_id])), None)
+    if config is None or config.status is Status.DELETED:
         raise _unknown(config_id)
     if config.listing and config.listing.name == wire.listing(caller.key.client):
         return config
@@ -108,20 +120,15 @@ def _holder(new: WebhookConfig) -> WebhookConfig | None:
     return next(iter(configs().find_many(new.workspace_id, [found] if found else [])), None)
 
 
-def _check(new: wire.NewSubscription, supported: tuple[str, ...]) -> None:
-    checked_url("target_url", new.target_url)
+def _check(new: wire.NewSubscription, supported: Sequence[str]) -> None:
+    check_target("target_url", new.target_url)
     if new.event not in supported and catalogue.find(new.event) is None:
         raise InvalidError.at(
             "event", f"{new.event} is no event type; GET {PREFIX}/events lists them"
         )
 
 
-def _groups(caller: Caller) -> dict[str, tuple[str, ...]]:
-    groups = dict(catalogue.groups(System.FLOWESTATE))
-    for own in event_types().all(caller.workspace_id):
-        groups[own.group] = (*groups.get(own.group, ()), own.name)
-    return groups
-
-
-def _names(groups: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
-    return tuple(name for names in groups.values() for name in names)
+def _names(own: Iterable[OwnType]) -> list[str]:
+    """FlowEstate's types in its order, then the workspace's."""
+    built_in = [name for names in _BUILT_IN.values() for name in names]
+    return [*built_in, *(kind.name for kind in own)]

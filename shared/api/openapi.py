@@ -28,7 +28,9 @@ TAGS = {
     "/v1/webhookconfig": "Webhook configs",
     "/v1/category": "Categories",
     "/v1/integration": "API keys",
+    "/api/v1/webhooks": "FlowEstate",
     "/api/v1/webhook": "Funnelytics",
+    "/api/v2": "ClickFunnels",
     "/": "About",
 }
 # Of those that are listed for a gate, any one is enough.

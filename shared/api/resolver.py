@@ -1,8 +1,9 @@
 """What every HTTPS function shares: both spellings of a path, errors, JSON answers."""
 
 import base64
+from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -16,6 +17,7 @@ from shared.observability import fault, logger
 JSON = "application/json"
 
 Answer = Response[Any]
+Served = TypeVar("Served")
 Headers = dict[str, str | list[str]]
 
 
@@ -29,6 +31,12 @@ def new_app(problems: Problems) -> APIGatewayHttpResolver:
 
 def is_http(event: dict[str, Any]) -> bool:
     return "rawPath" in event and "requestContext" in event
+
+
+def api_for(event: dict[str, Any], apis: Mapping[str, Served]) -> Served:
+    """The one whose prefix the path has, and of several the longest."""
+    path = f"{event['rawPath']}/"
+    return apis[max((p for p in apis if path.startswith(f"{p}/")), key=len)]
 
 
 def resolve(

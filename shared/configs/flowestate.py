@@ -1,8 +1,9 @@
-"""FlowEstate's subscriptions: what its clients send, what they read, how they are told what is wrong.
+"""FlowEstate's subscriptions: what clients send, what they read, how they are told what is wrong.
 
 Source: FlowEstate developer documentation, "Webhook subscriptions", "Errors", "Pagination".
 """
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
@@ -39,7 +40,7 @@ class Subscription(Model):
     event: str
     external_id: str | None
     managed_by: Client
-    supported_events: tuple[str, ...]
+    supported_events: list[str]
 
 
 class CreatedSubscription(Model):
@@ -51,7 +52,7 @@ class CreatedSubscription(Model):
     external_id: str | None
     managed_by: Client
     secret: str
-    supported_events: tuple[str, ...]
+    supported_events: list[str]
 
 
 class SubscriptionRead(Model):
@@ -84,8 +85,8 @@ class Deleted(Model):
 class EventTypes(Model):
     """`groups` has the same types under the headings of a menu."""
 
-    events: tuple[str, ...]
-    groups: dict[str, tuple[str, ...]]
+    events: list[str]
+    groups: dict[str, list[str]]
 
 
 class PageQuery(Model):
@@ -158,18 +159,18 @@ def subscribed(new: NewSubscription, workspace_id: str, client: Client, now: int
     )
 
 
-def created(config: WebhookConfig, supported: tuple[str, ...]) -> CreatedSubscription:
+def created(config: WebhookConfig, supported: Sequence[str]) -> CreatedSubscription:
     return CreatedSubscription(**existing(config, supported).model_dump(), secret=config.secret)
 
 
-def existing(config: WebhookConfig, supported: tuple[str, ...]) -> Subscription:
+def existing(config: WebhookConfig, supported: Sequence[str]) -> Subscription:
     return Subscription(
         id=config.id,
         target_url=config.url,
         event=config.triggers[0].event_type,
         external_id=config.external_id,
         managed_by=config.managed_by,
-        supported_events=supported,
+        supported_events=list(supported),
     )
 
 

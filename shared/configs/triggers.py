@@ -8,7 +8,6 @@ from shared.configs.models import ALL_TYPES, Trigger
 from shared.events.models import Event
 from shared.model import Model
 
-
 _SEVERAL = {"funnel_ids": "funnel_id", "page_ids": "page_id"}
 _ONE = ("funnel_id", "node_id", "traffic_source_id", "action_number")
 

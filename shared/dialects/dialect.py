@@ -13,7 +13,7 @@ CLICKFUNNELS_SCHEDULE = (1, 15, 60, 300, 900, 3_600, 43_200, 86_400)
 
 
 class Rendered(NamedTuple):
-    """What every attempt of a delivery sends: the bytes, and the headers that tell what they are."""
+    """What every attempt of a delivery sends: bytes, and headers that tell what they are."""
 
     body: bytes
     headers: Mapping[str, str]

@@ -7,10 +7,12 @@ data, and for its subject the one that the contract identifies.
 import json
 from typing import Any, NamedTuple
 
+Identifier = str | int | None
+
 
 class Subject(NamedTuple):
     kind: str
-    id: str | int | None
+    id: Identifier
 
 
 def compact(value: Any) -> bytes:
@@ -37,10 +39,13 @@ def subject_of(payload: dict[str, Any]) -> Subject:
     return Subject("Hit", payload.get("hit", {}).get("hit_id"))
 
 
-def funnel_of(payload: dict[str, Any]) -> str | int | None:
-    funnel, hit = payload.get("funnel", {}), payload.get("hit", {})
-    return payload.get("funnel_id") or funnel.get("funnel_id") or hit.get("funnel_id")
+def funnel_of(payload: dict[str, Any]) -> Identifier:
+    known = (payload, payload.get("funnel", {}), payload.get("hit", {}))
+    found: Identifier = next((some["funnel_id"] for some in known if "funnel_id" in some), None)
+    return found
 
 
-def page_of(payload: dict[str, Any]) -> str | int | None:
-    return payload.get("page_id") or payload.get("hit", {}).get("page_id")
+def page_of(payload: dict[str, Any]) -> Identifier:
+    known = (payload, payload.get("hit", {}))
+    found: Identifier = next((some["page_id"] for some in known if "page_id" in some), None)
+    return found

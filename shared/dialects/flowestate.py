@@ -11,8 +11,8 @@ from uuid import UUID
 
 from shared import ids
 from shared.clock import rfc3339
-from shared.dialects.envelope import compact, data_of, source_of
 from shared.dialects.dialect import Rendered
+from shared.dialects.envelope import compact, data_of, source_of
 from shared.events.models import Event
 from shared.workspaces.models import Workspace
 
