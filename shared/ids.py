@@ -125,6 +125,11 @@ def new_number(now_ms: int) -> int:
     return now_ms - _NUMBER_EPOCH_MS
 
 
+def moment_of(number: int) -> int:
+    """The time at which `new_number` made it."""
+    return number + _NUMBER_EPOCH_MS
+
+
 def number_of(name: str) -> int:
     """The number that an id is; for any other name one that is always the same, and larger."""
     if name.isascii() and name.isdigit() and len(name) <= _NUMBER_DIGITS and name[0] != "0":

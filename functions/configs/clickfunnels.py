@@ -6,10 +6,13 @@ from functions.configs.parts import check_target, configs, event_types, keyring,
 from shared import ids
 from shared.api.admission import Request
 from shared.api.operations import Answered, Api
+from shared.clickfunnels import endpoints as wire
+from shared.clickfunnels.numbers import check_workspace, missing
+from shared.clickfunnels.paging import PageQuery, next_page, turned
+from shared.clickfunnels.problems import ENVELOPE, ClickFunnelsProblems
 from shared.clock import now_ms
-from shared.configs import clickfunnels as wire
 from shared.configs.models import Status, WebhookConfig
-from shared.errors import ConflictError, InvalidError, NotFoundError
+from shared.errors import ConflictError, InvalidError
 from shared.events import catalogue
 from shared.workspaces.models import Caller, Scope
 
@@ -19,23 +22,23 @@ ENDPOINT = f"{PREFIX}/webhooks/outgoing/endpoints/<endpoint>"
 # Numbers that endpoints made in the same millisecond may try.
 ROUNDS = 20
 
-api = Api(wire.Problems(), bearer=keyring)
+api = Api(ClickFunnelsProblems(), bearer=keyring)
 
 
 @api.get(IN_WORKSPACE, Scope.WEBHOOKS_MANAGE)
 def list_endpoints(
-    caller: Caller, workspace: str, query: wire.PageQuery, request: Request
+    caller: Caller, workspace: str, query: PageQuery, request: Request
 ) -> Answered[list[wire.Endpoint]]:
     """Endpoints of the workspace, 20 at a time, by id.
 
     `Pagination-Next` and `Link` lead to the next page.
     """
-    wire.check_workspace(caller.workspace_id, workspace)
+    check_workspace(caller.workspace_id, workspace)
     known = listings().ids(caller.workspace_id, wire.DIALECT)
     found = configs().find_many(caller.workspace_id, known)
-    page, more = wire.turned([wire.shown(config) for config in found if _is_there(config)], query)
+    page, more = turned([wire.shown(config) for config in found if _is_there(config)], query)
     address = f"{request.origin}{request.path}"
-    more_at = wire.next_page(address, query, page[-1].id) if more else {}
+    more_at = next_page(address, query, page[-1].id) if more else {}
     return Answered(page, headers=more_at)
 
 
@@ -44,7 +47,7 @@ def create_endpoint(
     caller: Caller, workspace: str, body: wire.CreateEndpoint
 ) -> wire.CreatedEndpoint:
     """Make an endpoint. The `webhook_secret` is shown here and never again."""
-    wire.check_workspace(caller.workspace_id, workspace)
+    check_workspace(caller.workspace_id, workspace)
     new = body.webhooks_outgoing_endpoint
     _check(caller, new.url, new.event_type_ids or ())
     for moment in range(now := now_ms(), now + ROUNDS):
@@ -84,7 +87,7 @@ def _find(caller: Caller, identifier: str) -> WebhookConfig:
     known = number is not None and listings().at(caller.workspace_id, wire.DIALECT, number)
     config = next(iter(configs().find_many(caller.workspace_id, [known] if known else [])), None)
     if config is None or not _is_there(config):
-        raise NotFoundError("Not found: Record missing")
+        raise missing()
     return config
 
 
@@ -94,10 +97,10 @@ def _is_there(config: WebhookConfig) -> bool:
 
 def _check(caller: Caller, url: str | None, types: Sequence[str]) -> None:
     if url is not None:
-        check_target(f"{wire.ENVELOPE}url", url)
+        check_target(f"{ENVELOPE}url", url)
     unknown = [name for name in types if catalogue.find(name) is None]
     own = {kind.name for kind in event_types().all(caller.workspace_id)} if unknown else set()
     if missing := [name for name in unknown if name not in own]:
         raise InvalidError.at(
-            f"{wire.ENVELOPE}event_type_ids", f"not known as event types: {', '.join(missing)}"
+            f"{ENVELOPE}event_type_ids", f"not known as event types: {', '.join(missing)}"
         )

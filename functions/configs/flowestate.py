@@ -5,13 +5,14 @@ from collections.abc import Iterable, Sequence
 from functions.configs.parts import check_target, configs, event_types, keyring, listings
 from shared.api.operations import Answered, Api
 from shared.clock import now_ms
-from shared.configs import flowestate as wire
 from shared.configs.eventtypes import OwnType
 from shared.configs.listings import ClaimedError
 from shared.configs.models import Status, WebhookConfig
 from shared.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from shared.events import catalogue
 from shared.events.catalogue import System
+from shared.flowestate import subscriptions as wire
+from shared.flowestate.problems import FlowEstateProblems
 from shared.workspaces.models import Caller, Client, Scope
 
 PREFIX = "/api/v1/webhooks"
@@ -20,7 +21,7 @@ ROUNDS = 3
 
 _BUILT_IN = catalogue.groups(System.FLOWESTATE)
 
-api = Api(wire.Problems(), bearer=keyring)
+api = Api(FlowEstateProblems(), bearer=keyring)
 
 
 @api.get(f"{PREFIX}/events", Scope.WEBHOOKS_MANAGE)

@@ -29,10 +29,18 @@ PROGRAMS = {"cli"}
 ROOMS = {
     "actions": {"api", "events.context", "workspaces.models"},
     "events": {"api.paging", "api.validation"},
+    "flowestate": {"api.problems", "configs.models", "dialects", "workspaces.models"},
+    "clickfunnels": {
+        "api.problems",
+        "configs.models",
+        "delivery.models",
+        "dialects",
+        "events.models",
+        "workspaces.models",
+    },
     "visitors": {"api.paging", "delivery.erasure", "events"},
     "funnelytics": {"api.validation", "events", "visitors"},
     "configs": {
-        "api.problems",
         "api.validation",
         "dialects",
         "events.models",

@@ -1,18 +1,14 @@
-"""ClickFunnels' endpoints: what its clients send, what they read, how they are told what is wrong.
+"""ClickFunnels' endpoints: what its clients send, and what they read.
 
-Sources: ClickFunnels' OpenAPI document, "Webhooks::Outgoing::Endpoints"; "Pagination"; "Requests
-and Responses".
+Source: ClickFunnels' OpenAPI document, "Webhooks::Outgoing::Endpoints".
 """
 
-from collections.abc import Callable, Sequence
-from http import HTTPStatus
 from typing import Annotated, Any, Literal
-from urllib.parse import urlencode
 
 from pydantic import Field, StringConstraints
 
-from shared import errors, ids
-from shared.api.problems import FAULT, STATUS
+from shared import ids
+from shared.clickfunnels.numbers import workspace_number
 from shared.clock import Timestamp
 from shared.configs.models import ALL_TYPES, Listing, Trigger, WebhookConfig
 from shared.dialects import DIALECTS
@@ -20,9 +16,7 @@ from shared.model import Model
 from shared.workspaces.models import Client
 
 DIALECT = "clickfunnels"
-PAGE = 20
 MAX_IDS = 500
-ENVELOPE = "webhooks_outgoing_endpoint."
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 Url = Annotated[str, StringConstraints(min_length=1, max_length=2048)]
@@ -82,42 +76,6 @@ class CreatedEndpoint(Endpoint):
     webhook_secret: str
 
 
-class PageQuery(Model):
-    """`after` turns the page: the id of the last one that was read."""
-
-    after: Annotated[int, Field(ge=0)] | None = None
-    sort_order: Literal["asc", "desc"] = "asc"
-    sort_property: Literal["id", "updated_at"] = "id"
-
-
-_ORDERS: dict[str, Callable[[Endpoint], Any]] = {
-    "id": lambda endpoint: endpoint.id,
-    "updated_at": lambda endpoint: (endpoint.updated_at, endpoint.id),
-}
-
-
-class ErrorBody(Model):
-    """`errors` has the wrong fields of a request that is well formed."""
-
-    error: str
-    errors: dict[str, tuple[str, ...]] | None = None
-
-
-class Problems:
-    """A sentence; 422 with the wrong fields where the request is well formed otherwise."""
-
-    model: type[Model] = ErrorBody
-
-    def status(self, error: errors.FunnelhooksError) -> HTTPStatus:
-        return HTTPStatus.UNPROCESSABLE_ENTITY if _fields(error) else STATUS[type(error)]
-
-    def body(self, error: errors.FunnelhooksError) -> Model:
-        return ErrorBody(error=error.message, errors=_fields(error) or None)
-
-    def fault(self) -> Model:
-        return ErrorBody(error=FAULT)
-
-
 def created(new: NewEndpoint, workspace_id: str, client: Client, now: int) -> WebhookConfig:
     number = ids.new_number(now)
     return WebhookConfig(
@@ -159,43 +117,6 @@ def shown_with_secret(config: WebhookConfig) -> CreatedEndpoint:
     return CreatedEndpoint.model_validate(_shown(config) | {"webhook_secret": config.secret})
 
 
-def check_workspace(workspace_id: str, named: str) -> None:
-    """Raises NotFoundError unless the path names the workspace of the key, by its id or number."""
-    if named not in (workspace_id, str(workspace_number(workspace_id))):
-        raise errors.NotFoundError("Not found: Record missing")
-
-
-def turned(found: Sequence[Endpoint], query: PageQuery) -> tuple[list[Endpoint], bool]:
-    """A page of 20 endpoints, and whether there are more."""
-    descends = query.sort_order == "desc"
-    ordered = sorted(found, key=_ORDERS[query.sort_property], reverse=descends)
-    rest = ordered[_start(ordered, query) :]
-    return rest[:PAGE], len(rest) > PAGE
-
-
-def _start(ordered: Sequence[Endpoint], query: PageQuery) -> int:
-    if query.after is None:
-        return 0
-    numbers = [endpoint.id for endpoint in ordered]
-    if query.after not in numbers:
-        raise errors.InvalidError.at("after", "is the id of no endpoint here")
-    return numbers.index(query.after) + 1
-
-
-def next_page(address: str, query: PageQuery, last: int) -> dict[str, str]:
-    """Headers that lead to the page after the one whose last id is `last`."""
-    given = query.model_dump(exclude_defaults=True) | {"after": last}
-    return {
-        "Pagination-Next": str(last),
-        "Link": f'<{address}?{urlencode(given)}>; rel="next"',
-    }
-
-
-def workspace_number(workspace_id: str) -> int:
-    """ClickFunnels' workspaces have numbers; ours is made from its id."""
-    return ids.number_of(workspace_id)
-
-
 def _shown(config: WebhookConfig) -> dict[str, Any]:
     number = config.listing.position if config.listing else ids.number_of(config.id)
     first = config.triggers[0]
@@ -235,12 +156,3 @@ def _types(config: WebhookConfig) -> tuple[str, ...]:
 def _id(text: str) -> int | str:
     """A number that came in as a number goes out as one."""
     return int(text) if text.isdigit() and str(int(text)) == text else text
-
-
-def _fields(error: errors.FunnelhooksError) -> dict[str, tuple[str, ...]]:
-    found: dict[str, tuple[str, ...]] = {}
-    for field in error.fields:
-        if field.path.startswith(ENVELOPE):
-            name = field.path.removeprefix(ENVELOPE)
-            found[name] = (*found.get(name, ()), field.message)
-    return found

@@ -1,16 +1,14 @@
-"""FlowEstate's subscriptions: what clients send, what they read, how they are told what is wrong.
+"""FlowEstate's subscriptions: what clients send, and what they read.
 
-Source: FlowEstate developer documentation, "Webhook subscriptions", "Errors", "Pagination".
+Source: FlowEstate developer documentation, "Webhook subscriptions", "Pagination".
 """
 
 from collections.abc import Sequence
-from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, field_validator
 
-from shared import errors, ids
-from shared.api.problems import FAULT, STATUS
+from shared import ids
 from shared.clock import Timestamp
 from shared.configs.models import Listing, Status, Trigger, WebhookConfig
 from shared.dialects import DIALECTS
@@ -101,40 +99,6 @@ class PageQuery(Model):
         text = str(value)
         is_number = text.isascii() and text.removeprefix("-").isdigit() and len(text) <= 20
         return min(max(int(text), 1), MAX_LIMIT) if is_number else value
-
-
-class Problem(Model):
-    message: str
-    code: str
-
-
-class ErrorBody(Model):
-    error: Problem
-
-
-_CODES = {
-    HTTPStatus.UNAUTHORIZED: "UNAUTHORIZED",
-    HTTPStatus.FORBIDDEN: "FORBIDDEN",
-    HTTPStatus.NOT_FOUND: "NOT_FOUND",
-    HTTPStatus.CONFLICT: "CONFLICT",
-}
-
-
-class Problems:
-    """A sentence and one of FlowEstate's codes; a rate limit is a BAD_REQUEST there."""
-
-    model: type[Model] = ErrorBody
-
-    def status(self, error: errors.FunnelhooksError) -> HTTPStatus:
-        return STATUS[type(error)]
-
-    def body(self, error: errors.FunnelhooksError) -> Model:
-        unlisted = "VALIDATION_ERROR" if error.fields else "BAD_REQUEST"
-        code = _CODES.get(STATUS[type(error)], unlisted)
-        return ErrorBody(error=Problem(message=error.message, code=code))
-
-    def fault(self) -> Model:
-        return ErrorBody(error=Problem(message=FAULT, code="INTERNAL_ERROR"))
 
 
 def listing(client: Client) -> str:
