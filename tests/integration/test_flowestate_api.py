@@ -1,4 +1,4 @@
-"""FlowEstate's subscription calls: every request and answer of its document, and what it implies."""
+"""FlowEstate's subscription calls: every request and answer of its document, and more."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -312,4 +312,3 @@ class TestOne:
         assert (config["dialect"], config["managedBy"]) == ("flowestate", "make")
         assert config["triggers"] == [{"eventType": "lead.created"}]
         assert made["secret"] not in str(config)
-
