@@ -6,6 +6,7 @@ from typing import Any
 
 from shared.configs.models import ALL_TYPES, Trigger
 from shared.events.models import Event
+from shared.events.operational import OPERATIONAL_TYPES
 from shared.model import Model
 
 _SEVERAL = {"funnel_ids": "funnel_id", "page_ids": "page_id"}
@@ -50,6 +51,9 @@ def _facts(event: Event) -> dict[str, Any]:
 
 
 def _matches(trigger: Trigger, facts: dict[str, Any]) -> bool:
+    """What the platform tells of itself goes to those alone that ask for it by its name."""
+    if trigger.event_type == ALL_TYPES and facts["event_type"] in OPERATIONAL_TYPES:
+        return False
     return all(
         facts[name] is not None and str(facts[name]) in wanted for name, wanted in _asked(trigger)
     )

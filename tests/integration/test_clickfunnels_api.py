@@ -70,8 +70,8 @@ class TestANewEndpoint:
         assert get(world, body["id"]).body == body
 
     def test_without_types_wants_all(self, world: World) -> None:
-        for types in (None, []):
-            assert created(world, event_type_ids=types)["event_type_ids"] == []
+        assert created(world, event_type_ids=None)["event_type_ids"] == []
+        assert created(world, event_type_ids=[])["event_type_ids"] == []
 
     def test_made_in_the_same_millisecond_has_a_number_of_its_own(self, world: World) -> None:
         numbers = {created(world)["id"] for _ in range(3)}

@@ -44,6 +44,7 @@ ROOMS = {
         "api.validation",
         "dialects",
         "events.models",
+        "events.operational",
         "events.schema_bounds",
         "workspaces.models",
     },
