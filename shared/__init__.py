@@ -7,6 +7,8 @@ actions     action links and forms: what they submit, who may follow them, the e
 events      accepting an event, and the EventTable store of events
 visitors    whose an event is: identities, merging, history, erasure
 funnelytics what Funnelytics' clients send, and what becomes of it
+flowestate  subscriptions, and how FlowEstate tells what is wrong
+clickfunnels  endpoints, events and pages as ClickFunnels has them, and its errors
 dialects    one module per system: how it is spoken; the payload contract and its schema
 delivery    the story of an attempt: schedule, signing, guard, sender, masking, ledger, queues
 """

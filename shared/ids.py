@@ -7,6 +7,7 @@ receiver quotes, and no index is paid for (docs/decisions/0003-request-ids.md).
 import base64
 import hashlib
 import json
+import re
 import secrets
 import string
 import uuid
@@ -18,8 +19,13 @@ _LOW_BITS = 62
 # `fh_` and 30 of the secret's 256 bits.
 _PREFIX_LENGTH = 8
 
-
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
+_NUMBER = re.compile(r"[0-9]{1,16}")
+_PUBLIC_ID = re.compile(r"B[0-9A-Za-z]{1,9}")
+_NUMBER_DIGITS = 15
+# 2026-01-01T00:00:00Z
+_NUMBER_EPOCH_MS = 1_767_225_600_000
 # 2019-07-23T00:00:00Z, FunnelFlux's beginning of time.
 _FUNNELFLUX_EPOCH_MS = 1_563_840_000_000
 
@@ -57,6 +63,10 @@ def new_key_id() -> str:
     return f"key_{secrets.token_hex(8)}"
 
 
+def new_subscription_id() -> str:
+    return f"wh_{secrets.token_hex(12)}"
+
+
 def new_api_key() -> str:
     return f"fh_{secrets.token_urlsafe(32)}"
 
@@ -74,6 +84,11 @@ def new_signing_secret() -> str:
 def new_link_secret() -> str:
     """What a workspace signs its action links with; never shown to anybody."""
     return f"fhl_{secrets.token_urlsafe(32)}"
+
+
+def new_hex_secret() -> str:
+    """64 hex digits, as FlowEstate and ClickFunnels write a secret."""
+    return secrets.token_hex(32)
 
 
 def new_lease() -> str:
@@ -103,6 +118,51 @@ def request_id(event: str, config_id: str) -> uuid.UUID:
     """The id of the delivery of the event with key `event` to a config: always the same one."""
     delivery = int(sha256_hex(f"{event}\0{config_id}"), 16) >> (256 - _DELIVERY_BITS)
     return _pack(int(event, 16) << _DELIVERY_BITS | delivery)
+
+
+def new_number(now_ms: int) -> int:
+    """For systems whose ids are numbers. They sort by the time of their making."""
+    return now_ms - _NUMBER_EPOCH_MS
+
+
+def moment_of(number: int) -> int:
+    """The time at which `new_number` made it."""
+    return number + _NUMBER_EPOCH_MS
+
+
+def number_of(name: str) -> int:
+    """The number that an id is; for any other name one that is always the same, and larger."""
+    if name.isascii() and name.isdigit() and len(name) <= _NUMBER_DIGITS and name[0] != "0":
+        return int(name)
+    return 2**52 + (int(sha256_hex(name), 16) >> 205)
+
+
+def public_id(number: int) -> str:
+    """A number in base 62, behind a letter that tells it from a number."""
+    text = ""
+    while number:
+        number, digit = divmod(number, len(_BASE62))
+        text = _BASE62[digit] + text
+    return f"B{text}"
+
+
+def number_from(identifier: str) -> int | None:
+    """From a number or a public id; None if it is neither."""
+    if _NUMBER.fullmatch(identifier):
+        return int(identifier)
+    if not _PUBLIC_ID.fullmatch(identifier):
+        return None
+    number = 0
+    for character in identifier[1:]:
+        number = number * len(_BASE62) + _BASE62.index(character)
+    return number
+
+
+def event_uuid(event_id: str, key: str) -> uuid.UUID:
+    """For systems whose events have UUIDs: the event's id if it is one, else its key as one."""
+    if _UUID.fullmatch(event_id):
+        return uuid.UUID(event_id)
+    return _pack(int(key, 16) << _DELIVERY_BITS)
 
 
 def event_key_of(request: uuid.UUID) -> str:

@@ -58,7 +58,7 @@ def create_action_link(caller: Caller, body: LinkNew, request: Request) -> LinkC
     if link.redirect is not None:
         redirects.check(link.redirect, workspaces().get(workspace_id).redirect_hosts, "redirect")
     secret = link_secrets().get(workspace_id)
-    url = links.url(_base(request), body, link, workspace_id, secret)
+    url = links.url(request.origin, body, link, workspace_id, secret)
     return LinkCreated(url=url, expires_at=expires_at)
 
 
@@ -83,9 +83,3 @@ def _checked(new: LinkNew) -> Scalars:
         raise InvalidError.at(links.LINK_KEY, "is what is made here")
     check_not_reserved(new.params)
     return fields.collect(new.fixed().items())
-
-
-def _base(request: Request) -> str:
-    """As the caller reached the API: by its own domain, or the gateway's, over TLS on AWS."""
-    scheme = request.headers.get("x-forwarded-proto", "http")
-    return f"{scheme}://{request.headers['host']}"

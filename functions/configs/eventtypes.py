@@ -107,7 +107,7 @@ def save_event_type(caller: Caller, body: EventTypeNew) -> Answered[OwnTypeRead]
         workspace_id=caller.workspace_id, **body.model_dump(), created_at=now, updated_at=now
     )
     saved, is_new = event_types().save(new, caller.workspace.limits.event_types)
-    return Answered(201 if is_new else 200, _own(saved))
+    return Answered(_own(saved), 201 if is_new else 200)
 
 
 @api.delete(PATH, Scope.CONFIGS_WRITE, status=204, errors=(404, 409))

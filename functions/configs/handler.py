@@ -1,4 +1,4 @@
-"""Webhook configs, categories, keys and action links over HTTPS.
+"""Webhook configs, categories, keys and action links over HTTPS, in the words of three systems.
 
 Invoked directly, it makes a workspace with its first key, or changes a workspace's settings.
 """
@@ -7,9 +7,18 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from functions.configs import action_links, apikeys, categories, eventtypes, public, webhook_configs
+from functions.configs import (
+    action_links,
+    apikeys,
+    categories,
+    clickfunnels,
+    eventtypes,
+    flowestate,
+    public,
+    webhook_configs,
+)
 from functions.configs.parts import api, workspaces
-from shared.api.resolver import is_http
+from shared.api.resolver import api_for, is_http
 from shared.clock import now_ms
 from shared.workspaces.bootstrap import read, run
 
@@ -26,7 +35,10 @@ __all__ = [
 ]
 
 
+APIS = {"": api, flowestate.PREFIX: flowestate.api, clickfunnels.PREFIX: clickfunnels.api}
+
+
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     if is_http(event):
-        return api.handle(event, context)
+        return api_for(event, APIS).handle(event, context)
     return run(read(event), workspaces(), now_ms).model_dump()

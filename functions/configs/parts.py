@@ -8,8 +8,11 @@ from shared.api.operations import Api
 from shared.clock import now_ms
 from shared.configs.categories import CategoryStore
 from shared.configs.eventtypes import EventTypeStore
+from shared.configs.listings import ListingStore
 from shared.configs.store import ConfigStore
-from shared.delivery.guard import Policy
+from shared.delivery import placeholders
+from shared.delivery.guard import Policy, check_url
+from shared.errors import InvalidError
 from shared.workspaces.link_secrets import LinkSecretStore
 from shared.workspaces.store import WorkspaceStore
 
@@ -22,6 +25,11 @@ def env() -> settings.Settings:
 @cache
 def configs() -> ConfigStore:
     return ConfigStore(aws.dynamodb(), env().config_table)
+
+
+@cache
+def listings() -> ListingStore:
+    return ListingStore(aws.dynamodb(), env().config_table)
 
 
 @cache
@@ -52,6 +60,15 @@ def keyring() -> Keyring:
 @cache
 def policy() -> Policy:
     return Policy(allow_private=env().allow_private_targets, ports=env().ports)
+
+
+def check_target(path: str, url: str) -> None:
+    """Raises InvalidError at `path` for a URL that no webhook may go to."""
+    try:
+        placeholders.check(url)
+        check_url(placeholders.without(url), policy())
+    except ValueError as error:
+        raise InvalidError.at(path, str(error)) from None
 
 
 api = Api(bearer=keyring)

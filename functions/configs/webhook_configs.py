@@ -3,13 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from functions.configs.parts import api, categories, configs, policy
+from functions.configs.parts import api, categories, check_target, configs
 from shared.clock import now_ms
 from shared.configs import funnelflux as wire
 from shared.configs import rules, targets
 from shared.configs.models import Status, WebhookConfig
-from shared.delivery import placeholders
-from shared.delivery.guard import check_url
 from shared.errors import ConflictError, InvalidError
 from shared.workspaces.models import Caller, Scope
 
@@ -149,12 +147,8 @@ def _undeleted(caller: Caller, config_id: str) -> WebhookConfig:
 def _check(caller: Caller, new: wire.WebhookConfig) -> None:
     """What a config must not be, beyond what its fields can tell one by one."""
     _check_category(caller, new.idCategory)
-    try:
-        if new.url:
-            placeholders.check(new.url)
-            check_url(placeholders.without(new.url), policy())
-    except ValueError as error:
-        raise InvalidError.at("url", str(error)) from None
+    if new.url:
+        check_target("url", new.url)
     try:
         targets.check(new.targetType, new.url, new.awsIamAuth)
     except ValueError as error:

@@ -38,17 +38,17 @@ class DeliveryQuery(Window):
 
 
 @cache
-def _keyring() -> Keyring:
+def keyring() -> Keyring:
     return Keyring(WorkspaceStore(aws.dynamodb(), settings.load().config_table), now_ms)
 
 
-api = Api(bearer=_keyring)
+api = Api(bearer=keyring)
 
 
 @api.get("/v1/events", Scope.EVENTS_READ)
 def list_events(caller: Caller, query: EventQuery) -> event_views.EventPage:
     """Events of the workspace, newest first."""
-    page = _logs().page(log.events_of(caller.workspace_id, query.event_type), query)
+    page = logs().page(log.events_of(caller.workspace_id, query.event_type), query)
     data = tuple(event_views.summary(item) for item in page.items)
     return event_views.EventPage(data=data, next_cursor=page.cursor)
 
@@ -56,8 +56,8 @@ def list_events(caller: Caller, query: EventQuery) -> event_views.EventPage:
 @api.get("/v1/events/<event_id>", Scope.EVENTS_READ, errors=(404,))
 def get_event(caller: Caller, event_id: str) -> views.EventRead:
     """One event with its deliveries and their attempts."""
-    event = _events().get(caller.workspace_id, event_id)
-    return views.event_with(event, _deliveries().of_event(event))
+    event = events().get(caller.workspace_id, event_id)
+    return views.event_with(event, deliveries().of_event(event))
 
 
 @api.get("/v1/deliveries", Scope.DELIVERIES_READ, errors=(404,))
@@ -68,7 +68,7 @@ def list_deliveries(caller: Caller, query: DeliveryQuery) -> views.DeliveryPage:
     if query.config_id is None or query.event_id is not None:
         raise InvalidError("Ask for the deliveries of one config_id or of one event_id.")
     wanted = log.deliveries_of(caller.workspace_id, query.config_id, query.state, query.event_type)
-    page = _logs().page(wanted, query)
+    page = logs().page(wanted, query)
     data = tuple(views.summary(item) for item in page.items)
     return views.DeliveryPage(data=data, next_cursor=page.cursor)
 
@@ -76,11 +76,11 @@ def list_deliveries(caller: Caller, query: DeliveryQuery) -> views.DeliveryPage:
 @api.get("/v1/deliveries/<request_id>", Scope.DELIVERIES_READ, errors=(404,))
 def get_delivery(caller: Caller, request_id: str) -> views.DeliveryRead:
     """One delivery by the request id that its receiver saw, with its attempts."""
-    return views.full(_deliveries().get(caller.workspace_id, request_id))
+    return views.full(deliveries().get(caller.workspace_id, request_id))
 
 
 def _of_event(caller: Caller, event_id: str, state: State | None) -> views.DeliveryPage:
-    found = _deliveries().of_event(_events().get(caller.workspace_id, event_id))
+    found = deliveries().of_event(events().get(caller.workspace_id, event_id))
     data = tuple(
         views.summary(delivery.model_dump(mode="json"))
         for delivery in found
@@ -90,16 +90,16 @@ def _of_event(caller: Caller, event_id: str, state: State | None) -> views.Deliv
 
 
 @cache
-def _logs() -> LogReader:
+def logs() -> LogReader:
     return LogReader(aws.dynamodb(), settings.load().event_table)
 
 
 @cache
-def _deliveries() -> DeliveryStore:
+def deliveries() -> DeliveryStore:
     return DeliveryStore(aws.dynamodb(), settings.load().event_table)
 
 
 @cache
-def _events() -> EventStore:
+def events() -> EventStore:
     env = settings.load()
     return EventStore(aws.dynamodb(), env.event_table, env.retention_days, env.repair_after_s)

@@ -4,12 +4,15 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from functions.deliveries import visitors
+from functions.deliveries import clickfunnels, visitors
 from functions.deliveries.api import api
+from shared.api.resolver import api_for
 
 # Imported for the operations that it declares.
-__all__ = ["api", "lambda_handler", "visitors"]
+__all__ = ["APIS", "lambda_handler", "visitors"]
+
+APIS = {"": api, clickfunnels.PREFIX: clickfunnels.api}
 
 
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    return api.handle(event, context)
+    return api_for(event, APIS).handle(event, context)

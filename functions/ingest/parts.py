@@ -8,7 +8,7 @@ from shared import aws, settings
 from shared.actions.gate import ActionGate
 from shared.api.auth import Keyring
 from shared.api.limits import EventRate, IngestGate
-from shared.api.resolver import Problem, problem
+from shared.api.problems import Problem, problem
 from shared.clock import now_ms
 from shared.configs.eventtypes import EventTypeStore
 from shared.errors import ConflictError, FunnelhooksError, InvalidError, TooLargeError

@@ -14,6 +14,12 @@ class Request(Model):
     headers: dict[str, str]
     source_ip: str
 
+    @property
+    def origin(self) -> str:
+        """As the caller reached the API: by its own domain, or the gateway's, over TLS on AWS."""
+        scheme = self.headers.get("x-forwarded-proto", "http")
+        return f"{scheme}://{self.headers['host']}"
+
 
 Who = TypeVar("Who", bound=Model)
 

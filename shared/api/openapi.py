@@ -10,7 +10,7 @@ from typing import Any, Union, get_args
 from pydantic import TypeAdapter
 
 from shared.api.operations import JSON, Operation, RawBody, Redirect
-from shared.api.resolver import Answer, ErrorBody
+from shared.api.resolver import Answer
 from shared.version import VERSION
 
 REFERENCE = "#/components/schemas/{model}"
@@ -28,7 +28,9 @@ TAGS = {
     "/v1/webhookconfig": "Webhook configs",
     "/v1/category": "Categories",
     "/v1/integration": "API keys",
+    "/api/v1/webhooks": "FlowEstate",
     "/api/v1/webhook": "Funnelytics",
+    "/api/v2": "ClickFunnels",
     "/": "About",
 }
 # Of those that are listed for a gate, any one is enough.
@@ -89,9 +91,7 @@ class _Schemas:
     """The schema of every body, answer and query, with one component for each model."""
 
     def __init__(self, operations: Iterable[Operation]) -> None:
-        wanted: list[tuple[Any, Any, TypeAdapter[Any]]] = [
-            ("error", "serialization", TypeAdapter(ErrorBody))
-        ]
+        wanted: list[tuple[Any, Any, TypeAdapter[Any]]] = []
         for operation in operations:
             wanted += [
                 ((operation.method, operation.path, part), mode, TypeAdapter(kind))
@@ -103,10 +103,6 @@ class _Schemas:
 
     def of(self, operation: Operation, part: str) -> dict[str, Any] | None:
         return self._found.get((operation.method, operation.path, part))
-
-    @property
-    def error(self) -> dict[str, Any]:
-        return self._found["error"]
 
     def resolved(self, schema: dict[str, Any]) -> dict[str, Any]:
         name = schema.get("$ref", "").rpartition("/")[2]
@@ -123,6 +119,7 @@ def _parts(operation: Operation) -> Iterable[tuple[str, str, Any]]:
     bodies = [kind for kind in _answers(operation) if kind not in (Answer, Redirect)]
     if bodies not in ([], [type(None)]):
         yield "answer", "serialization", Union[tuple(bodies)]  # noqa: UP007 - known at run time only
+    yield "error", "serialization", operation.problems.model
 
 
 def _answers(operation: Operation) -> tuple[Any, ...]:
@@ -200,7 +197,7 @@ def _responses(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
         location = {"Location": {"schema": {"type": "string"}}}
         responses["302"] = {"description": HTTPStatus.FOUND.phrase, "headers": location}
     for status in sorted({*_usual_errors(operation), *operation.errors}):
-        content = {JSON: {"schema": schemas.error}}
+        content = {JSON: {"schema": schemas.of(operation, "error")}}
         responses[str(status)] = {"description": HTTPStatus(status).phrase, "content": content}
         if status in _ERROR_HEADERS:
             header = {_ERROR_HEADERS[status]: {"schema": {"type": "string"}}}

@@ -13,7 +13,7 @@ The same declarations make the OpenAPI document, which so costs nothing at run t
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from http import HTTPStatus
 from typing import Any, Generic, Literal, TypeVar, get_args, get_origin, get_type_hints
@@ -26,6 +26,7 @@ from pydantic import TypeAdapter, ValidationError
 from shared.api import resolver
 from shared.api.admission import Admission, Gate
 from shared.api.body import parse_json
+from shared.api.problems import Native, Problems
 from shared.api.resolver import Answer, Headers
 from shared.api.validation import invalid
 from shared.errors import FunnelhooksError, UnsupportedMediaTypeError
@@ -34,6 +35,8 @@ from shared.workspaces.models import Scope
 
 JSON = "application/json"
 MAX_BODY_BYTES = 256 * 1024
+
+NATIVE = Native()
 
 Serve = Callable[..., Any]
 T = TypeVar("T")
@@ -59,10 +62,11 @@ class Redirect(Model):
 
 @dataclass(frozen=True)
 class Answered(Generic[T]):
-    """What an operation returns that has more statuses than one: which of them, and the body."""
+    """What an operation returns that has more to say than a body: another status, headers."""
 
-    status: int
     body: T
+    status: int | None = None
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,7 @@ class Operation:
     accepts: Any
     media_types: tuple[str, ...]
     reads: tuple[str, ...]
+    problems: Problems
     serve: Serve
 
     @cached_property
@@ -115,12 +120,14 @@ class Operation:
 class Api:
     """The operations of a function, and the resolver that routes to them.
 
-    Gates are made when the first caller comes, not at import.
+    `problems` is how it tells what is wrong. Gates are made when the first caller comes, not at
+    import.
     """
 
-    def __init__(self, **gates: Callable[[], Gate]) -> None:
+    def __init__(self, problems: Problems = NATIVE, **gates: Callable[[], Gate]) -> None:
+        self._problems = problems
         self._gates = gates
-        self._app = resolver.new_app()
+        self._app = resolver.new_app(problems)
         self.operations: list[Operation] = []
 
     def handle(self, event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
@@ -167,6 +174,7 @@ class Api:
                 accepts=accepts,
                 media_types=media_types,
                 reads=reads,
+                problems=self._problems,
                 serve=serve,
             )
             self.operations.append(operation)
@@ -184,7 +192,7 @@ class Api:
                 arguments = path | self._arguments(operation, admission)
                 return _answer(operation, operation.serve(**arguments), headers)
             except FunnelhooksError as error:
-                return _with(resolver.refused(error), headers)
+                return _with(resolver.refused(error, self._problems), headers)
 
         return serve
 
@@ -238,9 +246,14 @@ def _answer(operation: Operation, result: Any, headers: Headers) -> Answer:
         return _with(_sent_to(result), headers)
     if result is None:
         return Response(status_code=HTTPStatus.NO_CONTENT, body="", headers=headers)
-    said = result if isinstance(result, Answered) else Answered(operation.status, result)
+    said = result if isinstance(result, Answered) else Answered(result)
     text = operation.writer.dump_json(said.body, by_alias=True, exclude_none=operation.omit_none)
-    return Response(status_code=said.status, content_type=JSON, body=text.decode(), headers=headers)
+    return Response(
+        status_code=said.status or operation.status,
+        content_type=JSON,
+        body=text.decode(),
+        headers={**headers, **said.headers},
+    )
 
 
 def _sent_to(redirect: Redirect) -> Answer:

@@ -1,55 +1,42 @@
 """What every HTTPS function shares: both spellings of a path, errors, JSON answers."""
 
 import base64
+from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
-from aws_lambda_powertools.event_handler.exceptions import NotFoundError as NoRouteError
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from shared import errors
 from shared.api.admission import Request
+from shared.api.problems import NO_ADDRESS, Problems
 from shared.model import Model
 from shared.observability import fault, logger
 
 JSON = "application/json"
 
-_STATUS: dict[type[errors.FunnelhooksError], HTTPStatus] = {
-    errors.InvalidError: HTTPStatus.BAD_REQUEST,
-    errors.UnauthenticatedError: HTTPStatus.UNAUTHORIZED,
-    errors.ForbiddenError: HTTPStatus.FORBIDDEN,
-    errors.NotFoundError: HTTPStatus.NOT_FOUND,
-    errors.ConflictError: HTTPStatus.CONFLICT,
-    errors.TooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-    errors.UnsupportedMediaTypeError: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-    errors.RateLimitedError: HTTPStatus.TOO_MANY_REQUESTS,
-}
-
 Answer = Response[Any]
+Served = TypeVar("Served")
 Headers = dict[str, str | list[str]]
 
 
-class Problem(Model):
-    code: str
-    message: str
-    fields: tuple[errors.Field, ...] | None = None
-
-
-class ErrorBody(Model):
-    error: Problem
-
-
-def new_app() -> APIGatewayHttpResolver:
+def new_app(problems: Problems) -> APIGatewayHttpResolver:
     app = APIGatewayHttpResolver()
-    app.exception_handler(errors.FunnelhooksError)(refused)
-    app.exception_handler(Exception)(_failed)
-    app.not_found(_no_route)
+    app.exception_handler(errors.FunnelhooksError)(lambda error: refused(error, problems))
+    app.exception_handler(Exception)(lambda error: _failed(error, problems))
+    app.not_found(lambda _: refused(errors.NotFoundError(NO_ADDRESS), problems))
     return app
 
 
 def is_http(event: dict[str, Any]) -> bool:
     return "rawPath" in event and "requestContext" in event
+
+
+def api_for(event: dict[str, Any], apis: Mapping[str, Served]) -> Served:
+    """The one whose prefix the path has, and of several the longest."""
+    path = f"{event['rawPath']}/"
+    return apis[max((p for p in apis if path.startswith(f"{p}/")), key=len)]
 
 
 def resolve(
@@ -96,12 +83,8 @@ def answer(status: int, body: Model, headers: Headers | None = None) -> Answer:
     return Response(status_code=status, content_type=JSON, body=text, headers=headers)
 
 
-def problem(error: errors.FunnelhooksError) -> Problem:
-    return Problem(code=error.code, message=error.message, fields=error.fields or None)
-
-
-def refused(error: errors.FunnelhooksError) -> Answer:
-    return answer(_STATUS[type(error)], ErrorBody(error=problem(error)), _headers(error))
+def refused(error: errors.FunnelhooksError, problems: Problems) -> Answer:
+    return answer(problems.status(error), problems.body(error), _headers(error))
 
 
 def _headers(error: errors.FunnelhooksError) -> Headers:
@@ -118,12 +101,6 @@ def _headers(error: errors.FunnelhooksError) -> Headers:
             return {}
 
 
-def _failed(error: Exception) -> Answer:
+def _failed(error: Exception, problems: Problems) -> Answer:
     logger.error("request.failed", **fault(error))
-    message = "This is a fault of ours and was logged. Repeating the request is safe."
-    return answer(500, ErrorBody(error=Problem(code="internal", message=message)))
-
-
-def _no_route(_: NoRouteError) -> Answer:
-    message = "There is no such address."
-    return answer(404, ErrorBody(error=Problem(code="not_found", message=message)))
+    return answer(HTTPStatus.INTERNAL_SERVER_ERROR, problems.fault())

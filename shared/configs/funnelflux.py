@@ -10,13 +10,16 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints, ValidationInfo, field_validator
 
 from shared.clock import Timestamp
-from shared.configs.models import MAX_TRIGGERS, DisabledReason, Status, TargetType
-from shared.events.models import ConfigId, TriggerType
+from shared.configs.models import ALL_TYPES, DisabledReason, Status, TargetType
+from shared.dialects import DIALECTS
+from shared.events.models import EVENT_TYPE, ConfigId, TriggerType
 from shared.model import Model
 
 # What a read shows in place of a secret, and a save takes for "as it was".
 MASK = "********"
+FUNNELFLUX = "funnelflux"
 MAX_ENTRIES = 100
+MAX_TRIGGERS = 50
 MAX_HEADERS = 50
 MAX_HEADER_LENGTH = 4096
 MAX_WAIT_S = 24 * 60 * 60
@@ -60,6 +63,8 @@ Ids = Annotated[
     StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}( *, *[A-Za-z0-9_-]{1,64}){0,99}$"),
     Field(description="Ids, separated by commas, at most 100."),
 ]
+AnyEventType = Annotated[str, StringConstraints(pattern=rf"{EVENT_TYPE}|^\*$", max_length=128)]
+DialectName = Annotated[str, StringConstraints(pattern=f"^({'|'.join(DIALECTS)})$")]
 CategoryId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{0,64}$")]
 Url = Annotated[str, StringConstraints(max_length=2048)]
 Wait = Annotated[int, Field(ge=0, le=MAX_WAIT_S)]
@@ -81,21 +86,28 @@ class WebhookBasicAuthRead(Model):
 
 
 class WebhookTrigger(Model):
-    """Events of a type, and of them those that match every filter that is given."""
+    """Events of a type, or of all (`*`), and of them those that match every filter that is given.
 
-    eventType: TriggerType
+    Of several funnels or pages one must match.
+    """
+
+    eventType: AnyEventType
+    idFunnels: Annotated[list[Identifier], Field(max_length=MAX_ENTRIES)] | None = None
+    idPages: Annotated[list[Identifier], Field(max_length=MAX_ENTRIES)] | None = None
     idFunnel: Identifier | None = None
     idNode: Identifier | None = None
     idTrafficSource: Identifier | None = None
     actionNumber: Annotated[int, Field(ge=0, le=MAX_ACTION_NUMBER)] | None = None
 
 
-def _every_type() -> list[WebhookTrigger]:
-    return [WebhookTrigger(eventType=kind) for kind in TriggerType]
+def _every_type(dialect: str | None) -> list[WebhookTrigger]:
+    """All that FunnelFlux has; in another dialect, all that there are."""
+    every = TriggerType if dialect == FUNNELFLUX else (ALL_TYPES,)
+    return [WebhookTrigger(eventType=str(kind)) for kind in every]
 
 
 class WebhookConfig(Model):
-    """What is saved; a field that is left out takes its default."""
+    """What is saved; a field that is left out takes its default. A config keeps its `dialect`."""
 
     idWebhookConfig: ConfigId
     webhookConfigName: Name
@@ -109,8 +121,9 @@ class WebhookConfig(Model):
         default_factory=dict, max_length=MAX_HEADERS, examples=[{"X-Source": "funnelflux"}]
     )
     basicAuth: WebhookBasicAuth | None = None
+    dialect: DialectName = FUNNELFLUX
     triggers: list[WebhookTrigger] = Field(
-        default_factory=_every_type, min_length=1, max_length=MAX_TRIGGERS
+        default=None, min_length=1, max_length=MAX_TRIGGERS, validate_default=True
     )
     retrySchedule: Waits | None = None
     rateLimitPerSecond: Annotated[int, Field(ge=1, le=1000)] | None = None
@@ -118,6 +131,7 @@ class WebhookConfig(Model):
     awsIamAuth: bool = False
     disabledReason: ReadOnly = None
     disabledAt: ReadOnly = None
+    managedBy: ReadOnly = None
     warnings: ReadOnly = None
     createdAt: ReadOnly = None
     updatedAt: ReadOnly = None
@@ -128,6 +142,11 @@ class WebhookConfig(Model):
         if given.data.get("enabled") and not url:
             raise ValueError("is required while enabled is true; save a draft with enabled false")
         return url
+
+    @field_validator("triggers", mode="before")
+    @classmethod
+    def _left_out_means_every_type(cls, triggers: Any, given: ValidationInfo) -> Any:
+        return _every_type(given.data.get("dialect")) if triggers is None else triggers
 
     @field_validator("headers")
     @classmethod
@@ -157,7 +176,10 @@ class WebhookConfig(Model):
 
 
 class WebhookConfigRead(Model):
-    """What is stored; header values that look like credentials are masked."""
+    """What is stored; header values that look like credentials are masked.
+
+    `managedBy` is the kind of client that made it: `dashboard`, or an API of another system.
+    """
 
     idWebhookConfig: str
     webhookConfigName: str
@@ -171,6 +193,8 @@ class WebhookConfigRead(Model):
     url: str
     headers: dict[str, str]
     basicAuth: WebhookBasicAuthRead | None = None
+    dialect: str
+    managedBy: str
     triggers: tuple[WebhookTrigger, ...]
     retrySchedule: tuple[int, ...] | None = None
     rateLimitPerSecond: int | None = None

@@ -6,7 +6,9 @@ W#<workspace>               WORKSPACE        a workspace
                             APIKEY#<id>      where an API key of it is: the hash
                             CATEGORY#<id>    a category of its configs
                             EVENTTYPE#<name> an event type of its own
-W#<workspace>#T#<type>      <config id>      the config wants events of that type
+W#<workspace>#T#<type>      <config id>      the config wants events of that type; `*` is any
+W#<workspace>#L#<listing>   <position>#<id>  the config stands in that list of another system's API
+W#<workspace>#X#<listing>   <claim>          what only one config of that list may have
 W#<workspace>#C#<config>    HEALTH           how the config's endpoint has been, if it is not well
                             BUCKET           how much of its rate limit is used up
 KEY#<sha256 of the secret>  KEY              an API key
@@ -50,6 +52,19 @@ def endpoint(workspace_id: str, config_id: str) -> str:
 
 def triggers(workspace_id: str, event_type: str) -> str:
     return f"W#{workspace_id}#T#{event_type}"
+
+
+def listing(workspace_id: str, name: str) -> str:
+    return f"W#{workspace_id}#L#{name}"
+
+
+def listing_sk(position: int, config_id: str = "") -> str:
+    """Sorts by position, of which 16 digits hold all that a double can count."""
+    return f"{position:016d}#{config_id}"
+
+
+def claims(workspace_id: str, listing_name: str) -> str:
+    return f"W#{workspace_id}#X#{listing_name}"
 
 
 def api_key(secret_sha256: str) -> str:

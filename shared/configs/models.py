@@ -5,9 +5,12 @@ from enum import StrEnum
 from pydantic import Field
 
 from shared.model import Model
+from shared.workspaces.models import Client
 
-# So that the list, and not the database, is what refuses a config.
-MAX_TRIGGERS = 50
+# In place of an event type: all of them.
+ALL_TYPES = "*"
+# A transaction takes 100 items: a save may add so many trigger items and take as many away.
+MAX_LISTED = 45
 
 
 class Status(StrEnum):
@@ -35,9 +38,14 @@ class TargetType(StrEnum):
 
 
 class Trigger(Model):
-    """Events of a type, and of them those that match every filter that is set."""
+    """Events of a type, or of all types, and of them those that match every filter that is set.
+
+    Of `funnel_ids` and `page_ids` one must match; if there are none, any does.
+    """
 
     event_type: str
+    funnel_ids: tuple[str, ...] = ()
+    page_ids: tuple[str, ...] = ()
     funnel_id: str | None = None
     node_id: str | None = None
     traffic_source_id: str | None = None
@@ -54,6 +62,17 @@ class OldSecret(Model):
 
     secret: str
     signs_until: int
+
+
+class Listing(Model):
+    """A list of another system's API in which a config stands, and where.
+
+    `claim` is what no other config of the list may have.
+    """
+
+    name: str
+    position: int
+    claim: str | None = None
 
 
 class ConfigName(Model):
@@ -90,7 +109,9 @@ class WebhookConfig(Model):
     basic_auth: BasicAuth | None = None
     triggers: tuple[Trigger, ...]
     dialect: str = "funnelflux"
-    managed_by: str = "dashboard"
+    managed_by: Client = Client.DASHBOARD
+    listing: Listing | None = None
+    external_id: str | None = None
     secret: str
     old_secrets: tuple[OldSecret, ...] = ()
     aws_iam_auth: bool = False
@@ -107,5 +128,8 @@ class WebhookConfig(Model):
         return self.status is Status.ACTIVE and self.enabled
 
     @property
-    def event_types(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(trigger.event_type for trigger in self.triggers))
+    def listed_under(self) -> tuple[str, ...]:
+        """The event types at which fanout finds this config: its own, or if they are many, all."""
+        types = tuple(dict.fromkeys(trigger.event_type for trigger in self.triggers))
+        many = ALL_TYPES in types or len(types) > MAX_LISTED
+        return (ALL_TYPES,) if many else types

@@ -11,8 +11,18 @@ from shared.clock import MS_PER_S
 from shared.configs import funnelflux as wire
 from shared.configs.credentials import is_secret
 from shared.configs.funnelflux import MASK
-from shared.configs.models import BasicAuth, ConfigName, OldSecret, Status, Trigger, WebhookConfig
+from shared.configs.models import (
+    BasicAuth,
+    ConfigName,
+    Listing,
+    OldSecret,
+    Status,
+    Trigger,
+    WebhookConfig,
+)
+from shared.dialects import DIALECTS
 from shared.errors import InvalidError
+from shared.events.models import TriggerType
 
 # Secrets that still sign beside the new one; an older one falls out early.
 MAX_OLD_SECRETS = 5
@@ -23,6 +33,8 @@ _PROTECTED = ("idWebhookConfig", "status", "webhookConfigName", "idCategory", "o
 
 _TRIGGER_FIELDS = {
     "event_type": "eventType",
+    "funnel_ids": "idFunnels",
+    "page_ids": "idPages",
     "funnel_id": "idFunnel",
     "node_id": "idNode",
     "traffic_source_id": "idTrafficSource",
@@ -36,9 +48,11 @@ def created(
     """What comes masked is taken from `like`, if there is such a config."""
     return WebhookConfig(
         **_saved(new) | {"headers": _unmasked(new.headers, like.headers if like else {})},
+        dialect=new.dialect,
+        listing=_listing(new),
         basic_auth=_basic_auth(new.basicAuth, like.basic_auth if like else None),
         workspace_id=workspace_id,
-        secret=ids.new_signing_secret(),
+        secret=DIALECTS[new.dialect].new_secret(),
         created_at=now,
         updated_at=now,
         deleted_at=now if new.status is Status.DELETED else None,
@@ -47,6 +61,8 @@ def created(
 
 def replaced(old: WebhookConfig, new: wire.WebhookConfig, now: int) -> WebhookConfig:
     """A full replace, but a secret that is left out or comes back masked stays."""
+    if new.dialect != old.dialect:
+        raise InvalidError.at("dialect", f"stays {old.dialect}; make a new config for another")
     return _changed(
         old,
         now,
@@ -78,7 +94,10 @@ def rotated(old: WebhookConfig, overlap_hours: int, now: int) -> WebhookConfig:
     if overlap_hours:
         signing.insert(0, OldSecret(secret=old.secret, signs_until=until))
     return _changed(
-        old, now, secret=ids.new_signing_secret(), old_secrets=tuple(signing[:MAX_OLD_SECRETS])
+        old,
+        now,
+        secret=DIALECTS[old.dialect].new_secret(),
+        old_secrets=tuple(signing[:MAX_OLD_SECRETS]),
     )
 
 
@@ -123,6 +142,7 @@ def full(config: WebhookConfig, warnings: Sequence[str]) -> wire.WebhookConfigRe
         status=config.status,
         disabledReason=config.disabled_reason,
         disabledAt=config.disabled_at,
+        managedBy=config.managed_by,
         headers={name: _masked(name, value) for name, value in config.headers.items()},
         basicAuth=basic and wire.WebhookBasicAuthRead(username=basic.username),
         warnings=tuple(warnings),
@@ -137,6 +157,7 @@ def _changed(old: WebhookConfig, now: int, **changes: Any) -> WebhookConfig:
 
 def _saved(new: wire.WebhookConfig) -> dict[str, Any]:
     """The fields that are taken as they come."""
+    _check_expressible(new)
     return {
         "id": new.idWebhookConfig,
         "name": new.webhookConfigName,
@@ -158,6 +179,7 @@ def _saved(new: wire.WebhookConfig) -> dict[str, Any]:
 def _shown(config: WebhookConfig) -> dict[str, Any]:
     """The fields that are shown as they were saved."""
     return {
+        "dialect": config.dialect,
         "idWebhookConfig": config.id,
         "webhookConfigName": config.name,
         "description": config.description,
@@ -182,13 +204,32 @@ def _read_back(config: WebhookConfig) -> dict[str, Any]:
     }
 
 
+def _check_expressible(new: wire.WebhookConfig) -> None:
+    dialect = DIALECTS[new.dialect]
+    for number, trigger in enumerate(new.triggers):
+        if not dialect.can_express(trigger.eventType):
+            raise InvalidError.at(
+                f"triggers.{number}.eventType",
+                f"{trigger.eventType} cannot be said in the dialect {new.dialect}, "
+                f"which has {', '.join(TriggerType)}; choose another dialect",
+            )
+
+
+def _listing(new: wire.WebhookConfig) -> Listing | None:
+    name = DIALECTS[new.dialect].listing
+    if name is None:
+        return None
+    return Listing(name=name, position=ids.number_of(new.idWebhookConfig))
+
+
 def _trigger(trigger: wire.WebhookTrigger) -> Trigger:
-    values = {ours: getattr(trigger, theirs) for ours, theirs in _TRIGGER_FIELDS.items()}
-    return Trigger(**values | {"event_type": trigger.eventType.value})
+    given = {ours: getattr(trigger, theirs) for ours, theirs in _TRIGGER_FIELDS.items()}
+    return Trigger.model_validate({name: v for name, v in given.items() if v is not None})
 
 
 def _wire_trigger(trigger: Trigger) -> wire.WebhookTrigger:
-    values = {theirs: getattr(trigger, ours) for ours, theirs in _TRIGGER_FIELDS.items()}
+    known = trigger.model_dump(exclude_defaults=True)
+    values = {theirs: known[ours] for ours, theirs in _TRIGGER_FIELDS.items() if ours in known}
     return wire.WebhookTrigger.model_validate(values)
 
 

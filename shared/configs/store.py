@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from shared.aws import batch_get, from_item, to_item
 from shared.clock import MS_PER_S
-from shared.configs import jobs, keys
+from shared.configs import jobs, keys, listings
 from shared.configs.assets import KEEP_DELETED_MS, change_all
-from shared.configs.models import ConfigName, Status, Trigger, WebhookConfig
+from shared.configs.models import ALL_TYPES, ConfigName, Status, Trigger, WebhookConfig
 from shared.configs.triggers import Wanted
 from shared.errors import ConflictError, ForbiddenError, NotFoundError
 from shared.transaction import CancelledError, transact
@@ -30,11 +30,15 @@ class ConfigStore:
         self._table = table
 
     def add(self, config: WebhookConfig, limit: int) -> None:
-        """Raises ConflictError if the id is taken, by a deleted config too; ForbiddenError if the
-        workspace has `limit` configs."""
-        items = [self._put(config, "attribute_not_exists(pk)", {}), *self._triggers(config, None)]
+        """Raises ConflictError if the id is taken, by a deleted config too; ClaimedError if another
+        config has its claim; ForbiddenError if the workspace has `limit` configs of the kind."""
+        items = [
+            self._put(config, "attribute_not_exists(pk)", {}),
+            *listings.entries(self._table, config),
+            *self._triggers(config, None),
+        ]
         if config.status is not Status.DELETED:
-            items.append(self._count(config.workspace_id, 1, limit))
+            items.append(self._count(config, 1, limit))
         try:
             transact(self._dynamodb, items)
         except CancelledError as error:
@@ -42,6 +46,8 @@ class ConfigStore:
                 raise ConflictError(
                     f"The id {config.id} is taken. Choose another, or save by PUT."
                 ) from None
+            if config.listing and config.listing.claim and 1 in error.failed:
+                raise listings.ClaimedError from None
             raise ForbiddenError(f"The plan limit of {limit} webhook configs is reached.") from None
 
     def replace(self, old: WebhookConfig, new: WebhookConfig) -> None:
@@ -51,15 +57,31 @@ class ConfigStore:
             *self._triggers(new, old),
         ]
         if new.status is Status.DELETED and old.status is not Status.DELETED:
-            items.append(self._count(new.workspace_id, -1, None))
+            items += [self._count(new, -1, None), *listings.removals(self._table, new)]
         if new.is_receiving and not (old.is_receiving and old.url == new.url):
             items += self._fresh_start(new)
         try:
             transact(self._dynamodb, items)
         except CancelledError:
-            raise ConflictError(
-                f"The config {new.id} was saved by somebody else meanwhile. Read it and save again."
-            ) from None
+            raise _saved_meanwhile(new.id) from None
+
+    def remove(self, config: WebhookConfig) -> None:
+        """For good. Raises ConflictError if `config` is no longer what is stored."""
+        key = to_item(config_key(config.workspace_id, config.id))
+        delete = {
+            "TableName": self._table,
+            "Key": key,
+            "ConditionExpression": "version = :old",
+            "ExpressionAttributeValues": to_item({":old": config.version}),
+        }
+        gone = config.model_copy(update={"status": Status.DELETED})
+        items = [{"Delete": delete}, *self._triggers(gone, config)]
+        if config.status is not Status.DELETED:
+            items += [self._count(config, -1, None), *listings.removals(self._table, config)]
+        try:
+            transact(self._dynamodb, items)
+        except CancelledError:
+            raise _saved_meanwhile(config.id) from None
 
     def change_all(self, workspace_id: str, ids: Sequence[str], changes: dict[str, Any]) -> None:
         """Change fields of up to 100 configs, all or none; triggers stay.
@@ -126,13 +148,14 @@ class ConfigStore:
             put["ExpressionAttributeValues"] = to_item(values)
         return {"Put": put}
 
-    def _count(self, workspace_id: str, change: int, limit: int | None) -> Any:
+    def _count(self, config: WebhookConfig, change: int, limit: int | None) -> Any:
         """The workspace keeps the number of its configs, so that no list is read to check it."""
-        update = Update().add("config_count", change)
+        name = "config_count" if config.listing is None else "subscription_count"
+        update = Update().add(name, change)
         if limit is not None:
-            full = "attribute_not_exists(config_count) OR config_count < :when_limit"
+            full = f"attribute_not_exists({name}) OR {name} < :when_limit"
             update.when(full, {"limit": limit})
-        key = to_item({"pk": keys.workspace(workspace_id), "sk": keys.WORKSPACE_SK})
+        key = to_item({"pk": keys.workspace(config.workspace_id), "sk": keys.WORKSPACE_SK})
         return {"Update": {"TableName": self._table, "Key": key, **update.request()}}
 
     def _fresh_start(self, config: WebhookConfig) -> Iterator[Any]:
@@ -149,14 +172,20 @@ class ConfigStore:
             transact(self._dynamodb, [jobs.starting(self._table, job) for job in started])
 
     def _triggers(self, new: WebhookConfig, old: WebhookConfig | None) -> Iterator[Any]:
-        wanted = () if new.status is Status.DELETED else new.event_types
-        known = () if old is None or old.status is Status.DELETED else old.event_types
+        wanted = () if new.status is Status.DELETED else new.listed_under
+        known = () if old is None or old.status is Status.DELETED else old.listed_under
         for event_type in wanted:
             yield {"Update": {"TableName": self._table, **_trigger_update(new, event_type)}}
         for event_type in known:
             if event_type not in wanted:
                 key = to_item(_trigger_key(new, event_type))
                 yield {"Delete": {"TableName": self._table, "Key": key}}
+
+
+def _saved_meanwhile(config_id: str) -> ConflictError:
+    return ConflictError(
+        f"The config {config_id} was saved by somebody else meanwhile. Read it and save again."
+    )
 
 
 def config_key(workspace_id: str, config_id: str) -> dict[str, str]:
@@ -184,9 +213,9 @@ def _trigger_key(config: WebhookConfig, event_type: str) -> dict[str, str]:
 
 def _trigger_update(config: WebhookConfig, event_type: str) -> dict[str, Any]:
     """A type that was wanted before keeps its `since`."""
-    filters = [t for t in config.triggers if t.event_type == event_type]
-    update = Update().once({"since": config.updated_at})
-    update.set({"filters": [trigger.model_dump(exclude_none=True) for trigger in filters]})
+    listed = [t for t in config.triggers if event_type in (t.event_type, ALL_TYPES)]
+    filters = [trigger.model_dump(exclude_defaults=True) for trigger in listed]
+    update = Update().once({"since": config.updated_at}).set({"filters": filters})
     return {"Key": to_item(_trigger_key(config, event_type)), **update.request()}
 
 

@@ -19,9 +19,10 @@ from shared.delivery.monitor import Monitor, Report
 from shared.delivery.queues import Pointer, Queue
 from shared.delivery.reader import Material, Reader
 from shared.delivery.sender import Answer, Sender
-from shared.dialects import DIALECTS
+from shared.dialects import DIALECTS, Rendered
 from shared.events.models import Event
 from shared.observability import fault, logger
+from shared.workspaces.models import Workspace
 
 # All messages of a batch at once, so that a slow endpoint holds up nobody else's.
 PARALLEL = 10
@@ -34,22 +35,23 @@ _EXPIRED = Aside(state=State.FAILED, reason=Reason.EVENT_EXPIRED)
 
 
 class Task(NamedTuple):
-    """An attempt that may be made: of a body that was kept, or of an event to be rendered."""
+    """An attempt that may be made: of what was kept, or of an event to be rendered."""
 
     pointer: Pointer
     config: WebhookConfig
+    workspace: Workspace
     health: Health
-    content: bytes | Event
+    content: Rendered | Event
 
     @property
     def event(self) -> Event | None:
         return self.content if isinstance(self.content, Event) else None
 
-    def body(self, delivery: Delivery) -> bytes:
-        if isinstance(self.content, bytes):
+    def rendered(self, delivery: Delivery) -> Rendered:
+        if isinstance(self.content, Rendered):
             return self.content
-        built_at = delivery.built_at or delivery.created_at
-        return DIALECTS[self.config.dialect].body(self.content, delivery.request_id, built_at)
+        dialect, built_at = DIALECTS[self.config.dialect], delivery.built_at or delivery.created_at
+        return dialect.render(self.content, self.workspace, delivery.request_id, built_at)
 
 
 class Courier:
@@ -103,11 +105,11 @@ class Courier:
         elif self._remaining_ms() < config.timeout_s * MS_PER_S + MARGIN_MS:
             self._retries.send([pointer], BREATHER_MS)
         else:
-            self._admit(Task(pointer, config, material.health, content))
+            self._admit(Task(pointer, config, material.workspace, material.health, content))
 
-    def _content(self, pointer: Pointer, material: Material) -> bytes | Event | None:
+    def _content(self, pointer: Pointer, material: Material) -> Rendered | Event | None:
         """A later attempt whose body was lost is rendered again from its event."""
-        known = material.body or material.event
+        known = material.kept or material.event
         return self._reader.event(pointer) if known is None and pointer.attempt > 1 else known
 
     def _set_aside(self, pointer: Pointer, event: Event | None, aside: Aside) -> None:
@@ -138,11 +140,11 @@ class Courier:
             self._retries.send([found.pointer], found.wait_ms)
 
     def _send(self, task: Task, delivery: Delivery, admitted: Pass) -> None:
-        started_at, config, body = self._clock(), task.config, task.body(delivery)
-        prepared = request.prepare(config, delivery, body, started_at)
-        answer = self._sender.post(prepared.url, prepared.headers, body, config.timeout_s)
+        started_at, config, rendered = self._clock(), task.config, task.rendered(delivery)
+        prepared = request.prepare(config, delivery.request_id, rendered, started_at)
+        answer = self._sender.post(prepared.url, prepared.headers, rendered.body, config.timeout_s)
         if not outcome.is_success(answer, config) and task.event is not None:
-            self._ledger.keep_body(delivery, body, self._clock())
+            self._ledger.keep(delivery, rendered, self._clock())
         self._settle(task, delivery, admitted, answer, started_at)
 
     def _settle(

@@ -1,8 +1,10 @@
 """An event becomes deliveries: one for each config that wants it, always with the same ids."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 
 from shared import ids
+from shared.configs.models import ALL_TYPES
 from shared.configs.store import ConfigStore
 from shared.configs.triggers import Wanted, wanting
 from shared.delivery.queues import Pointer, Queue
@@ -17,13 +19,10 @@ Wanting = Callable[[str, str], list[Wanted]]
 
 def remembering(configs: ConfigStore) -> Wanting:
     """Asks once for each workspace and event type. For the length of a batch, not longer."""
-    known: dict[tuple[str, str], list[Wanted]] = {}
+    known = cache(configs.wanting)
 
     def ask(workspace_id: str, event_type: str) -> list[Wanted]:
-        question = (workspace_id, event_type)
-        if question not in known:
-            known[question] = configs.wanting(*question)
-        return known[question]
+        return known(workspace_id, event_type) + known(workspace_id, ALL_TYPES)
 
     return ask
 

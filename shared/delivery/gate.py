@@ -44,7 +44,7 @@ def receiver(config: WebhookConfig | None, event: Event | None) -> WebhookConfig
         return Aside(state=State.HELD, reason=Reason.CONFIG_ARCHIVED)
     if not config.enabled:
         return Aside(state=State.HELD, reason=Reason.CONFIG_DISABLED)
-    if event is not None and not DIALECTS[config.dialect].can_express(event):
+    if event is not None and not DIALECTS[config.dialect].can_express(event.event_type):
         return Aside(state=State.CANCELLED, reason=Reason.NOT_EXPRESSIBLE)
     return config
 

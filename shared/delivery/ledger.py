@@ -13,6 +13,7 @@ from shared.aws import from_item, is_condition, to_item
 from shared.clock import MS_PER_DAY, MS_PER_S
 from shared.delivery.models import Attempt, Delivery, Reason, State
 from shared.delivery.queues import MAX_DELAY_MS, Pointer
+from shared.dialects import Rendered
 from shared.events import keys
 from shared.events.models import Event
 from shared.model import Model
@@ -162,12 +163,13 @@ class Ledger:
         )
         return self._settle(delivery, attempt, update)
 
-    def keep_body(self, delivery: Delivery, body: bytes, now: int) -> None:
-        """The bytes that every later attempt sends; the first ones stay."""
+    def keep(self, delivery: Delivery, rendered: Rendered, now: int) -> None:
+        """What every later attempt sends; the first that is kept stays."""
         item = {
             "pk": keys.partition(delivery.workspace_id, ids.event_key_of(delivery.request_id)),
             "sk": keys.body_sk(delivery.request_id),
-            "body": body,
+            "body": rendered.body,
+            "headers": dict(rendered.headers),
             "expires_at": self._expires_at(now),
         }
         try:

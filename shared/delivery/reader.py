@@ -11,9 +11,12 @@ from shared.configs.store import config_from, config_key, health_key
 from shared.delivery.breaker import Health
 from shared.delivery.health import health_from
 from shared.delivery.queues import Pointer
+from shared.dialects import Rendered
 from shared.events import keys
 from shared.events.models import Event
 from shared.events.store import event_from
+from shared.workspaces.models import Workspace
+from shared.workspaces.store import workspace_from, workspace_key
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -22,12 +25,13 @@ ItemKey = tuple[str, str]
 
 
 class Material(NamedTuple):
-    """What there is for an attempt: an event for the first one, a kept body for later ones."""
+    """What there is for an attempt: an event for the first one, what was kept for later ones."""
 
     config: WebhookConfig | None
+    workspace: Workspace
     health: Health
     event: Event | None
-    body: bytes | None
+    kept: Rendered | None
 
 
 class Reader:
@@ -42,7 +46,7 @@ class Reader:
             key(pointer.workspace_id, pointer.config_id)
             for pointer in pointers
             for key in (config_key, health_key)
-        ]
+        ] + [workspace_key(pointer.workspace_id) for pointer in pointers]
         contents = [_content_key(pointer) for pointer in pointers]
         wanted = {self._config_table: _distinct(configs), self._event_table: _distinct(contents)}
         found = batch_get(self._dynamodb, wanted)
@@ -57,13 +61,19 @@ class Reader:
 def _material(pointer: Pointer, items: dict[ItemKey, dict[str, Any]]) -> Material:
     config = items.get(_key(config_key(pointer.workspace_id, pointer.config_id)))
     health = items.get(_key(health_key(pointer.workspace_id, pointer.config_id)), {})
-    event, body = items.get(_key(_event_key(pointer))), items.get(_key(_body_key(pointer)))
+    workspace = items.get(_key(workspace_key(pointer.workspace_id)))
+    event, kept = items.get(_key(_event_key(pointer))), items.get(_key(_body_key(pointer)))
     return Material(
         config=None if config is None else config_from(config),
+        workspace=workspace_from(workspace or _nameless(pointer)),
         health=health_from(health),
         event=None if event is None else event_from(event),
-        body=None if body is None else body["body"],
+        kept=None if kept is None else Rendered(kept["body"], kept["headers"]),
     )
+
+
+def _nameless(pointer: Pointer) -> dict[str, Any]:
+    return {"workspace_id": pointer.workspace_id, "name": "", "created_at": 0}
 
 
 def _content_key(pointer: Pointer) -> dict[str, str]:

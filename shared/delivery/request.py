@@ -2,14 +2,14 @@
 
 import base64
 from typing import NamedTuple
+from uuid import UUID
 
 from shared import aws
 from shared.clock import MS_PER_S
 from shared.configs import targets
 from shared.configs.models import BasicAuth, WebhookConfig
 from shared.delivery import iam, placeholders, signing
-from shared.delivery.models import Delivery
-from shared.dialects import DIALECTS
+from shared.dialects import DIALECTS, Rendered
 
 USER_AGENT = "Funnelhooks/1"
 
@@ -21,17 +21,19 @@ class Prepared(NamedTuple):
     headers: dict[str, str]
 
 
-def prepare(config: WebhookConfig, delivery: Delivery, body: bytes, now: int) -> Prepared:
+def prepare(config: WebhookConfig, request_id: UUID, rendered: Rendered, now: int) -> Prepared:
     """Only the signatures and their times differ between the attempts of a delivery."""
+    body, now_s = rendered.body, now // MS_PER_S
     url, own = placeholders.rendered(config.url, config.headers, body)
-    request_id = delivery.request_id
-    headers = (
-        own
-        | {"Content-Type": "application/json", "User-Agent": USER_AGENT}
-        | _authorization(config.basic_auth)
-        | DIALECTS[config.dialect].headers(delivery.event_type, request_id)
-        | signing.headers(_secrets(config, now), str(request_id), now // MS_PER_S, body)
-    )
+    headers = {
+        **own,
+        "Content-Type": "application/json",
+        "User-Agent": USER_AGENT,
+        **_authorization(config.basic_auth),
+        **rendered.headers,
+        **DIALECTS[config.dialect].signature(config.secret, body, now_s),
+        **signing.headers(_secrets(config, now), str(request_id), now_s, body),
+    }
     prepared = Prepared(url, headers)
     return _with_iam(prepared, body) if config.aws_iam_auth else prepared
 

@@ -1,8 +1,13 @@
 """The systems whose webhooks we speak, by the name that a config carries."""
 
-from shared.dialects.dialect import Dialect
+from shared.dialects.clickfunnels import ClickFunnels, ClickFunnelsV1
+from shared.dialects.dialect import Dialect, Rendered
+from shared.dialects.flowestate import FlowEstate
 from shared.dialects.funnelflux import FunnelFlux
 
-__all__ = ["DIALECTS", "Dialect"]
+__all__ = ["DIALECTS", "Dialect", "Rendered"]
 
-DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (FunnelFlux(),)}
+DIALECTS: dict[str, Dialect] = {
+    dialect.name: dialect
+    for dialect in (FunnelFlux(), FlowEstate(), ClickFunnels(), ClickFunnelsV1())
+}

@@ -3,11 +3,13 @@
 Source: FunnelFlux Pro, "Webhook Payloads" (schema_version 1.0).
 """
 
-import json
 from uuid import UUID
 
-from shared.dialects.dialect import CLICKFUNNELS_SCHEDULE
+from shared import ids
+from shared.dialects.dialect import CLICKFUNNELS_SCHEDULE, Rendered
+from shared.dialects.envelope import compact
 from shared.events.models import TRACKING_TYPES, Event
+from shared.workspaces.models import Workspace
 
 PAYLOAD_SCHEMA = "webhook_outbound_payload_v1"
 SCHEMA_VERSION = "1.0"
@@ -15,32 +17,40 @@ SCHEMA_VERSION = "1.0"
 
 class FunnelFlux:
     name = "funnelflux"
+    listing: str | None = None
     # FunnelFlux publishes no schedule.
     schedule: tuple[int, ...] = CLICKFUNNELS_SCHEDULE
 
-    def can_express(self, event: Event) -> bool:
-        return event.event_type in TRACKING_TYPES
+    def can_express(self, event_type: str) -> bool:
+        return event_type in TRACKING_TYPES
 
-    def body(self, event: Event, request_id: UUID, built_at_ms: int) -> bytes:
+    def render(
+        self, event: Event, workspace: Workspace, request_id: UUID, built_at_ms: int
+    ) -> Rendered:
         """The stored payload is one of the contract: it is neither read nor written again."""
-        head = json.dumps(
+        head = compact(
             {
                 "schema_version": SCHEMA_VERSION,
                 "event_type": event.event_type,
                 "request_id": str(request_id),
                 "timestamp": built_at_ms,
-            },
-            separators=(",", ":"),
+            }
         )
-        context = event.payload
-        return (head if context == "{}" else f"{head[:-1]},{context[1:]}").encode()
-
-    def headers(self, event_type: str, request_id: UUID) -> dict[str, str]:
-        return {
+        context = event.payload.encode()
+        body = head if context == b"{}" else head[:-1] + b"," + context[1:]
+        headers = {
             "X-Funnelflux-Payload-Schema": PAYLOAD_SCHEMA,
-            "X-Funnelflux-Trigger-Type": event_type,
+            "X-Funnelflux-Trigger-Type": event.event_type,
             "X-Funnelflux-Request-ID": str(request_id),
         }
+        return Rendered(body, headers)
+
+    def signature(self, secret: str, body: bytes, now_s: int) -> dict[str, str]:
+        """FunnelFlux has none of its own."""
+        return {}
 
     def is_success(self, status_code: int) -> bool:
         return 200 <= status_code <= 299
+
+    def new_secret(self) -> str:
+        return ids.new_signing_secret()

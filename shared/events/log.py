@@ -59,10 +59,11 @@ class LogReader:
         self._dynamodb = dynamodb
         self._table = table
 
-    def page(self, log: Log, window: Window) -> Page:
+    def page(self, log: Log, window: Window, ascending: bool = False) -> Page:
+        """Newest first, unless it is asked for otherwise."""
         if window.until < window.since:  # DynamoDB refuses such bounds
             return Page(items=(), cursor=None)
-        request = self._request(log, window)
+        request = self._request(log, window) | {"ScanIndexForward": ascending}
         if window.cursor is not None:
             request["ExclusiveStartKey"] = to_item(_start(log, read_cursor(window.cursor)))
         items: list[dict[str, Any]] = []
@@ -87,7 +88,6 @@ class LogReader:
             "TableName": self._table,
             "IndexName": log.index,
             "KeyConditionExpression": f"{pk} = :pk AND log_sk BETWEEN :from AND :until",
-            "ScanIndexForward": False,
         }
         if log.equal:
             request["FilterExpression"] = " AND ".join(f"#{name} = :{name}" for name in log.equal)

@@ -25,9 +25,8 @@ from shared.model import Model
 
 EventId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:~@+=-]{1,128}$")]
 # ClickFunnels names mix dots, dashes, underscores and slashes, and one has no dot at all.
-EventType = Annotated[
-    str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_/-]*(\.[a-z0-9_-]+)*$", max_length=128)
-]
+EVENT_TYPE = r"^[a-z0-9][a-z0-9_/-]*(\.[a-z0-9_-]+)*$"
+EventType = Annotated[str, StringConstraints(pattern=EVENT_TYPE, max_length=128)]
 ConfigId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
 

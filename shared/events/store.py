@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from shared.aws import from_item, is_condition, to_item
+from shared.aws import batch_get, from_item, is_condition, to_item
 from shared.clock import MS_PER_DAY, MS_PER_S
 from shared.errors import NotFoundError
 from shared.events import keys, personal
@@ -59,6 +59,13 @@ class EventStore:
             TableName=self._table, Key=_event_key(pk), ConsistentRead=True
         )
         return event_from(from_item(answer["Item"])) if "Item" in answer else None
+
+    def at_all(self, pks: Sequence[str]) -> list[Event]:
+        """The events of up to 100 partitions, in their order; those that are gone are left out."""
+        wanted = [{"pk": pk, "sk": keys.EVENT_SK} for pk in pks]
+        found = batch_get(self._dynamodb, {self._table: wanted})[self._table]
+        by_pk = {values["pk"]: event_from(values) for values in found}
+        return [by_pk[pk] for pk in pks if pk in by_pk]
 
     def erase(self, event: Event, now: int) -> None:
         """Leave what is nobody's personal data. The event stays in the index of its visitor."""

@@ -40,32 +40,30 @@ class WorkspaceStore:
     def add(self, workspace: Workspace) -> None:
         self._dynamodb.put_item(
             TableName=self._table,
-            Item=to_item(workspace.model_dump() | _workspace_key(workspace.workspace_id)),
+            Item=to_item(workspace.model_dump() | workspace_key(workspace.workspace_id)),
             ConditionExpression="attribute_not_exists(pk)",
         )
 
     def exists(self, workspace_id: str) -> bool:
         answer = self._dynamodb.get_item(
             TableName=self._table,
-            Key=to_item(_workspace_key(workspace_id)),
+            Key=to_item(workspace_key(workspace_id)),
             ProjectionExpression="pk",
         )
         return "Item" in answer
 
     def get(self, workspace_id: str) -> Workspace:
-        values = self._read(_workspace_key(workspace_id))
+        values = self._read(workspace_key(workspace_id))
         if values is None:
             raise NotFoundError(f"No workspace {workspace_id} is known here.")
-        return Workspace.model_validate(_only(values, _WORKSPACE_COLUMNS))
+        return workspace_from(values)
 
     def replace(self, old: Workspace, new: Workspace) -> Workspace:
         """Raises ConflictError if `old` is no longer what is stored."""
-        key = _workspace_key(old.workspace_id)
+        key = workspace_key(old.workspace_id)
         what = f"workspace {old.workspace_id}"
         changes = new.model_dump(include={"name", "slug", "limits", "redirect_hosts"})
-        return Workspace.model_validate(
-            _only(self._change(key, changes, old.version, what), _WORKSPACE_COLUMNS)
-        )
+        return workspace_from(self._change(key, changes, old.version, what))
 
     def add_key(self, key: ApiKey, secret: str) -> None:
         pointer = _pointer_key(key.workspace_id, key.id) | {"key_sha256": ids.sha256_hex(secret)}
@@ -180,7 +178,11 @@ class WorkspaceStore:
         return {"Delete": {"TableName": self._table, "Key": to_item(key), **condition}}
 
 
-def _workspace_key(workspace_id: str) -> dict[str, str]:
+def workspace_from(values: Mapping[str, Any]) -> Workspace:
+    return Workspace.model_validate(_only(values, _WORKSPACE_COLUMNS))
+
+
+def workspace_key(workspace_id: str) -> dict[str, str]:
     return {"pk": keys.workspace(workspace_id), "sk": keys.WORKSPACE_SK}
 
 

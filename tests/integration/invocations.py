@@ -55,6 +55,7 @@ def function_for(method: str, path: str) -> str:
     for route in template().of_type("AWS::ApiGatewayV2::Route").values():
         wanted, _, pattern = route["RouteKey"].partition(" ")
         regex = re.escape(pattern).replace(r"\{proxy\+\}", ".*")
+        regex = re.sub(r"\\{\w+\\}", "[^/]+", regex)
         if wanted not in (method, "ANY", "$default") or not re.fullmatch(regex or ".*", path):
             continue
         if (rank := (len(pattern), wanted == method)) > best:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from functions.configs import webhook_configs
+from functions.configs import parts
 from shared import aws
 from shared.configs.store import ConfigStore
 from shared.delivery.guard import Policy
@@ -113,7 +113,7 @@ class TestOnAws:
     def test_a_private_or_plain_url_is_refused_with_the_reason(
         self, world: World, monkeypatch: pytest.MonkeyPatch, url: str, hint: str
     ) -> None:
-        monkeypatch.setattr(webhook_configs, "policy", Policy)
+        monkeypatch.setattr(parts, "policy", Policy)
         reply = save(world, url=url)
 
         assert reply.status == 400
@@ -149,6 +149,8 @@ class TestReading:
             "retrySchedule": [1, 2],
             "timeoutSeconds": 10,
             "awsIamAuth": False,
+            "dialect": "funnelflux",
+            "managedBy": "dashboard",
             "warnings": [
                 "Zapier's webhook URLs start with https://hooks.zapier.com/; copy yours from the "
                 "trigger “Webhooks by Zapier”.",

@@ -14,6 +14,7 @@ from shared.delivery.ledger import Ledger
 from shared.delivery.models import Attempt, Delivery, Reason
 from shared.delivery.queues import Pointer
 from shared.delivery.sender import Timings
+from shared.dialects import Rendered
 from shared.events.store import EventStore
 from shared.visitors.erasure import Erasure
 from shared.visitors.forgetting import Forgetting
@@ -443,7 +444,7 @@ def fail(world: World, delivery: Delivery) -> None:
     """The attempt fails: its body is kept and the next one scheduled."""
     timings, now = Timings(total=1), world.clock()
     attempt = Attempt(number=1, started_at=now, succeeded=False, timings=timings, excerpt=IP)
-    ledger().keep_body(delivery, IP.encode(), now)
+    ledger().keep(delivery, Rendered(IP.encode(), {}), now)
     assert ledger().waiting(delivery, attempt, Reason.ATTEMPT_FAILED, now + 1000, now)
 
 

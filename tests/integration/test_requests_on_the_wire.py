@@ -15,8 +15,8 @@ from shared.clock import now_ms
 from shared.configs.models import OldSecret, TargetType, WebhookConfig
 from shared.delivery import request
 from shared.delivery.guard import Policy
-from shared.delivery.models import Delivery, State
 from shared.delivery.sender import Answer, Cause, Sender
+from shared.dialects import Rendered
 from tests import factories
 from tests.factories import SECRET
 from tests.fakes import NOW
@@ -44,16 +44,7 @@ def function_url(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def send(config: WebhookConfig, now: int) -> Answer:
-    delivery = Delivery(
-        workspace_id=config.workspace_id,
-        request_id=factories.request_id(),
-        event_id="event-1",
-        event_type="on_action",
-        config_id=config.id,
-        state=State.SENDING,
-        created_at=now,
-    )
-    prepared = request.prepare(config, delivery, BODY, now)
+    prepared = request.prepare(config, factories.request_id(), Rendered(BODY, {}), now)
     with Sender(Policy(allow_private=True)) as sender:
         return sender.post(prepared.url, prepared.headers, BODY)
 

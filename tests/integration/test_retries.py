@@ -6,6 +6,7 @@ import pytest
 
 from shared.delivery import ledger
 from shared.delivery.queues import Queue
+from shared.dialects import Rendered
 from shared.dialects.funnelflux import FunnelFlux
 from tests.fakes import NOW
 from tests.integration.world import World
@@ -262,11 +263,13 @@ class TestTheBody:
         world.make_config(receiver.url("/in"))
         world.deliver()
 
-        monkeypatch.setattr(FunnelFlux, "body", lambda *_: b'{"schema_version":"2.0"}')
+        monkeypatch.setattr(FunnelFlux, "render", lambda *_: Rendered(b"{}", {"X-New": "1"}))
         world.wait(1)
 
         first, second = receiver.requests()
         assert first.body == second.body
+        assert second.headers["X-Funnelflux-Trigger-Type"] == "node_execution"
+        assert "X-New" not in second.headers
 
     def test_is_kept_only_when_it_is_needed_again(self, world: World, receiver: Receiver) -> None:
         receiver.script("/in", [500])

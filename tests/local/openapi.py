@@ -3,14 +3,15 @@
 import json
 
 from functions.configs import public
-from functions.configs.handler import api as configs_api
-from functions.deliveries.handler import api as deliveries_api
+from functions.configs.handler import APIS as CONFIGS_APIS
+from functions.deliveries.handler import APIS as DELIVERIES_APIS
 from functions.ingest.handler import api as ingest_api
 from shared.api.openapi import document
 
 
 def text() -> str:
-    operations = [*ingest_api.operations, *configs_api.operations, *deliveries_api.operations]
+    apis = [ingest_api, *CONFIGS_APIS.values(), *DELIVERIES_APIS.values()]
+    operations = [operation for api in apis for operation in api.operations]
     return json.dumps(document(operations), indent=2, ensure_ascii=False) + "\n"
 
 

@@ -13,6 +13,7 @@ from shared.delivery.ledger import Ledger
 from shared.delivery.models import Attempt, Delivery, State
 from shared.delivery.sender import Timings
 from shared.delivery.wake import WakeIndex
+from shared.dialects import Rendered
 from shared.errors import ConflictError, InvalidError
 from shared.events import log
 from shared.events.log import LogReader
@@ -71,7 +72,9 @@ WRITES = [
         id="claim",
     ),
     pytest.param(lambda c: Ledger(c, "t", 30, 600).delivered(DELIVERY, ATTEMPT, NOW), id="settle"),
-    pytest.param(lambda c: Ledger(c, "t", 30, 600).keep_body(DELIVERY, b"{}", NOW), id="body"),
+    pytest.param(
+        lambda c: Ledger(c, "t", 30, 600).keep(DELIVERY, Rendered(b"{}", {}), NOW), id="body"
+    ),
     pytest.param(
         lambda c: WakeIndex(c, "t", "c", 30, 600).begin(factories.pointer(), factories.event(), 0),
         id="begin",

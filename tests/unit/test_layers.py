@@ -29,13 +29,29 @@ PROGRAMS = {"cli"}
 ROOMS = {
     "actions": {"api", "events.context", "workspaces.models"},
     "events": {"api.paging", "api.validation"},
+    "flowestate": {"api.problems", "configs.models", "dialects", "workspaces.models"},
+    "clickfunnels": {
+        "api.problems",
+        "configs.models",
+        "delivery.models",
+        "dialects",
+        "events.models",
+        "workspaces.models",
+    },
     "visitors": {"api.paging", "delivery.erasure", "events"},
     "funnelytics": {"api.validation", "events", "visitors"},
-    "configs": {"api.validation", "events.models", "events.schema_bounds"},
+    "configs": {
+        "api.validation",
+        "dialects",
+        "events.models",
+        "events.operational",
+        "events.schema_bounds",
+        "workspaces.models",
+    },
     "workspaces": {"api.validation", "configs.keys"},
     "api": {"workspaces"},
-    "dialects": {"events.context", "events.models"},
-    "delivery": {"configs", "dialects", "events"},
+    "dialects": {"events.context", "events.models", "workspaces.models"},
+    "delivery": {"configs", "dialects", "events", "workspaces"},
 }
 
 

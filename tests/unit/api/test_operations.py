@@ -111,7 +111,7 @@ def own() -> Answer:
 def twice(body: Body) -> Answered[Body]:
     is_new = body.name not in served
     served.append(body.name)
-    return Answered(201 if is_new else 200, body)
+    return Answered(body, 201 if is_new else 200)
 
 
 @api.get("/broken", Scope.CONFIGS_READ)

@@ -60,7 +60,7 @@ class TestAField:
             ("basicAuth.password", {"username": "a", "password": "p" * 1025}),
             ("triggers", []),
             ("triggers", [{"eventType": "on_action"}] * 51),
-            ("triggers.0.eventType", [{"eventType": "contact.created"}]),
+            ("triggers.0.eventType", [{"eventType": "Contact Created"}]),
             ("triggers.0.actionNumber", [{"eventType": "on_action", "actionNumber": -1}]),
             ("triggers.0.actionNumber", [{"eventType": "on_action", "actionNumber": 10**40}]),
             ("triggers.0.idFunnel", [{"eventType": "on_action", "idFunnel": ""}]),

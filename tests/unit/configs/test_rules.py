@@ -44,7 +44,7 @@ class TestANewConfig:
         assert (config.dialect, config.managed_by) == ("funnelflux", "dashboard")
 
     def test_wants_all_four_trigger_types_unless_it_says_otherwise(self) -> None:
-        assert created().event_types == (
+        assert created().listed_under == (
             "node_execution",
             "on_action",
             "conversion_triggered",
@@ -56,8 +56,8 @@ class TestANewConfig:
 
         config = created(triggers=[trigger, {"eventType": "node_execution"}])
 
-        assert config.event_types == ("on_action", "node_execution")
-        assert config.triggers[0].model_dump(exclude_none=True) == {
+        assert config.listed_under == ("on_action", "node_execution")
+        assert config.triggers[0].model_dump(exclude_defaults=True) == {
             "event_type": "on_action",
             "funnel_id": "f1",
             "node_id": "n1",

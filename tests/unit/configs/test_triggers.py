@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.configs.models import Trigger
+from shared.configs.models import ALL_TYPES, MAX_LISTED, Trigger
 from shared.configs.triggers import Wanted, wanting
 from shared.events.models import Event
 from tests import factories
@@ -99,3 +99,48 @@ def test_each_candidate_is_judged_by_itself(candidates: list[tuple[str, bool]]) 
 
     expected = [number for number, chosen in enumerate(candidates) if chosen == ("f1", True)]
     assert found == [f"config-{number}" for number in expected]
+
+
+def test_one_that_wants_all_types_gets_every_type() -> None:
+    triggers = (Trigger(event_type=ALL_TYPES),)
+
+    assert wanting(event(), [Wanted(config_id="crm", since=NOW, filters=triggers)]) == ["crm"]
+
+
+def test_one_that_is_listed_under_all_types_for_a_few_gets_only_those() -> None:
+    listed = Wanted(config_id="crm", since=NOW, filters=(Trigger(event_type="lead.created"),))
+
+    assert wanting(event(), [listed]) == []
+
+
+def test_one_that_is_found_twice_gets_an_event_once() -> None:
+    listed = Wanted(config_id="crm", since=NOW, filters=(Trigger(event_type=EVENT_TYPE),))
+
+    assert wanting(event(), [listed, listed]) == ["crm"]
+
+
+@pytest.mark.parametrize(
+    ("payload", "asked", "matches"),
+    [
+        ({"page_id": 7}, {"page_ids": ("7", "8")}, True),
+        ({"page_id": 9}, {"page_ids": ("7", "8")}, False),
+        ({}, {"page_ids": ("7",)}, False),
+        ({"hit": {"page_id": "p1"}}, {"page_ids": ("p1",)}, True),
+        ({"funnel_id": "f1", "page_id": 7}, {"funnel_ids": ("f1",), "page_ids": ("7",)}, True),
+        ({"funnel_id": "f2", "page_id": 7}, {"funnel_ids": ("f1",), "page_ids": ("7",)}, False),
+    ],
+)
+def test_of_several_pages_or_funnels_one_must_match(
+    payload: dict[str, Any], asked: dict[str, Any], matches: bool
+) -> None:
+    assert wants(event(**payload), asked) == matches
+
+
+@given(st.integers(1, 60))
+def test_a_config_with_many_types_is_listed_under_all(count: int) -> None:
+    triggers = tuple(Trigger(event_type=f"thing.{number}") for number in range(count))
+
+    listed = factories.config(triggers=triggers).listed_under
+
+    assert len(listed) <= MAX_LISTED
+    assert listed == (ALL_TYPES,) or len(listed) == count

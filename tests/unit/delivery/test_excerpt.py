@@ -12,9 +12,9 @@ from shared import ids
 from shared.configs.models import BasicAuth, OldSecret
 from shared.delivery import request
 from shared.delivery.masking import MASK
-from shared.delivery.models import Delivery, State
 from shared.delivery.request import Prepared
 from shared.delivery.sender import Answer, Sender
+from shared.dialects import Rendered
 from tests import factories
 from tests.fakes import NOW
 from tests.local.names import Names
@@ -93,16 +93,7 @@ class TestAnEcho:
             basic_auth=BasicAuth(username="alice", password="correct horse/battery"),
             old_secrets=(OldSecret(secret=ids.new_signing_secret(), signs_until=NOW + 1000),),
         )
-        delivery = Delivery(
-            workspace_id=config.workspace_id,
-            request_id=factories.request_id(),
-            event_id="event-1",
-            event_type="on_action",
-            config_id=config.id,
-            state=State.SENDING,
-            created_at=NOW,
-        )
-        return request.prepare(config, delivery, b"{}", NOW)
+        return request.prepare(config, factories.request_id(), Rendered(b"{}", {}), NOW)
 
     def _secrets(self, prepared: Prepared) -> list[str]:
         """Spelled out here, so that the test does not believe what it tests."""

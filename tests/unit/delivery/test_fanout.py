@@ -69,7 +69,11 @@ def test_a_question_is_asked_once_in_a_batch() -> None:
     for event_type in ("on_action", "node_execution", "on_action"):
         ask(WORKSPACE, event_type)
 
-    assert configs.questions == [(WORKSPACE, "on_action"), (WORKSPACE, "node_execution")]
+    assert sorted(configs.questions) == [
+        (WORKSPACE, "*"),
+        (WORKSPACE, "node_execution"),
+        (WORKSPACE, "on_action"),
+    ]
 
 
 def test_an_operational_event_goes_to_any_config_but_the_one_that_it_is_about() -> None:

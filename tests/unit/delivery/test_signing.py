@@ -15,7 +15,7 @@ from shared import ids
 from shared.configs import rules
 from shared.configs.models import WebhookConfig
 from shared.delivery import request, signing
-from shared.delivery.models import Delivery, State
+from shared.dialects import Rendered
 from tests import factories
 
 # The second wraps the first since its version 2, and reads the headers in its own way.
@@ -152,16 +152,7 @@ class TestRotation:
             library(config.secret).verify(b"{}", headers)
 
     def _headers(self, config: WebhookConfig, now: int) -> dict[str, str]:
-        delivery = Delivery(
-            workspace_id=config.workspace_id,
-            request_id=factories.request_id(),
-            event_id="event-1",
-            event_type="on_action",
-            config_id=config.id,
-            state=State.SENDING,
-            created_at=now,
-        )
-        return request.prepare(config, delivery, b"{}", now).headers
+        return request.prepare(config, factories.request_id(), Rendered(b"{}", {}), now).headers
 
 
 def test_several_signatures_stand_in_the_order_of_their_secrets() -> None:

@@ -19,7 +19,7 @@ REQUEST = UUID("afa7f540-76d9-4bfe-a18d-4bc4d690ea56")
 
 def body(values: dict[str, Any]) -> bytes:
     event = intake.accept(intake.read(values), WORKSPACE, NOW)
-    return FUNNELFLUX.body(event, REQUEST, NOW + 5)
+    return FUNNELFLUX.render(event, factories.workspace(), REQUEST, NOW + 5).body
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,11 @@ def test_characters_are_sent_as_they_are() -> None:
 
 
 def test_the_headers_name_contract_trigger_and_request() -> None:
-    assert FUNNELFLUX.headers("on_action", REQUEST) == {
+    event = factories.event(event_type="on_action")
+
+    headers = FUNNELFLUX.render(event, factories.workspace(), REQUEST, NOW).headers
+
+    assert headers == {
         "X-Funnelflux-Payload-Schema": "webhook_outbound_payload_v1",
         "X-Funnelflux-Trigger-Type": "on_action",
         "X-Funnelflux-Request-ID": str(REQUEST),
@@ -89,10 +93,9 @@ def test_success_is_2xx(status_code: int, success: bool) -> None:
 
 
 def test_a_tracking_event_can_be_expressed_and_another_cannot() -> None:
-    contact = intake.accept(intake.read(factories.resource_json()), WORKSPACE, NOW)
-
-    assert FUNNELFLUX.can_express(factories.event())
-    assert not FUNNELFLUX.can_express(contact)
+    assert FUNNELFLUX.can_express("on_action")
+    assert not FUNNELFLUX.can_express("contact.created")
+    assert not FUNNELFLUX.can_express("*")
 
 
 def test_the_schedule_is_the_clickfunnels_table() -> None:

@@ -80,7 +80,9 @@ def definition(name: str) -> dict[str, Any]:
 
 def delivered(values: dict[str, Any]) -> Any:
     event = intake.accept(intake.read(values), WORKSPACE, NOW)
-    return json.loads(DIALECTS["funnelflux"].body(event, REQUEST, NOW))
+    return json.loads(
+        DIALECTS["funnelflux"].render(event, factories.workspace(), REQUEST, NOW).body
+    )
 
 
 def payload(kind: str = "node_execution", /, **changes: Any) -> dict[str, Any]:

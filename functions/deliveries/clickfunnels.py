@@ -1,0 +1,92 @@
+"""ClickFunnels' event calls."""
+
+from functions.deliveries.api import deliveries, events, keyring, logs
+from shared import ids
+from shared.api.admission import Request
+from shared.api.operations import Answered, Api
+from shared.api.paging import Window, write_cursor
+from shared.clickfunnels import events as wire
+from shared.clickfunnels.numbers import accepted_at, check_workspace, event_number, missing
+from shared.clickfunnels.paging import PAGE, PageQuery, next_page
+from shared.clickfunnels.problems import ClickFunnelsProblems
+from shared.clock import LAST_MS
+from shared.events import log
+from shared.events.models import Event
+from shared.workspaces.models import Caller, Scope
+
+PREFIX = "/api/v2"
+EVENT = f"{PREFIX}/webhooks/outgoing/events/<event>"
+
+api = Api(ClickFunnelsProblems(), bearer=keyring)
+
+
+@api.get(f"{PREFIX}/workspaces/<workspace>/webhooks/outgoing/events", Scope.EVENTS_READ)
+def list_outgoing_events(
+    caller: Caller, workspace: str, query: PageQuery, request: Request
+) -> Answered[list[wire.EventRead]]:
+    """Events of the workspace, 20 at a time, by id, which is by time.
+
+    `Pagination-Next` and `Link` lead to the next page.
+    """
+    check_workspace(caller.workspace_id, workspace)
+    window, ascending = _window(caller, query), query.sort_order == "asc"
+    page = logs().page(log.events_of(caller.workspace_id, None), window, ascending)
+    found = events().at_all([item["pk"] for item in page.items])
+    shown = [wire.shown(event) for event in found]
+    if page.cursor is None or not shown:
+        return Answered(shown)
+    address = f"{request.origin}{request.path}"
+    return Answered(shown, headers=next_page(address, query, shown[-1].id))
+
+
+@api.get(EVENT, Scope.EVENTS_READ)
+def get_outgoing_event(caller: Caller, event: str) -> wire.EventRead:
+    """One event, by its `id` or its `public_id`."""
+    return wire.shown(_find(caller, event))
+
+
+@api.get(f"{EVENT}/deliveries", Scope.DELIVERIES_READ)
+def list_event_deliveries(caller: Caller, event: str) -> list[wire.DeliveryRead]:
+    """Where the event was sent, with every attempt. ClickFunnels shows this to its staff only."""
+    found = _find(caller, event)
+    return wire.deliveries_of(found, deliveries().of_event(found))
+
+
+def _find(caller: Caller, identifier: str) -> Event:
+    number = ids.number_from(identifier)
+    pk = None if number is None else _partition(caller, number)
+    found = None if pk is None else events().at(pk)
+    if found is None:
+        raise missing()
+    return found
+
+
+def _window(caller: Caller, query: PageQuery) -> Window:
+    """An event that is gone meanwhile still tells the time after which the page begins."""
+    if query.after is None:
+        return Window(limit=PAGE)
+    moment, item = accepted_at(query.after), _item(caller, query.after)
+    if item is not None:
+        return Window(limit=PAGE, cursor=write_cursor(item["log_sk"]))
+    if query.sort_order == "asc":
+        return Window(since=min(moment + 1, LAST_MS), limit=PAGE)
+    return Window(until=max(moment - 1, 0), limit=PAGE)
+
+
+def _partition(caller: Caller, number: int) -> str | None:
+    item = _item(caller, number)
+    return None if item is None else item["pk"]
+
+
+def _item(caller: Caller, number: int) -> dict[str, str] | None:
+    """What the log holds of the event with that number: one of those of its millisecond."""
+    moment = accepted_at(number)
+    if moment > LAST_MS:
+        return None
+    at_once = Window(since=moment, until=moment, limit=100)
+    page = logs().page(log.events_of(caller.workspace_id, None), at_once)
+    return next((item for item in page.items if _number(item) == number), None)
+
+
+def _number(item: dict[str, str]) -> int:
+    return event_number(int(item["created_at"]), item["log_sk"].partition("#")[2])

@@ -1,0 +1,62 @@
+"""How an API tells what is wrong: which status, and a body of its own shape."""
+
+from http import HTTPStatus
+from typing import Protocol
+
+from shared import errors
+from shared.model import Model
+
+FAULT = "This is a fault of ours and was logged. Repeating the request is safe."
+NO_ADDRESS = "There is no such address."
+
+STATUS: dict[type[errors.FunnelhooksError], HTTPStatus] = {
+    errors.InvalidError: HTTPStatus.BAD_REQUEST,
+    errors.UnauthenticatedError: HTTPStatus.UNAUTHORIZED,
+    errors.ForbiddenError: HTTPStatus.FORBIDDEN,
+    errors.NotFoundError: HTTPStatus.NOT_FOUND,
+    errors.ConflictError: HTTPStatus.CONFLICT,
+    errors.TooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    errors.UnsupportedMediaTypeError: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    errors.RateLimitedError: HTTPStatus.TOO_MANY_REQUESTS,
+}
+
+
+class Problems(Protocol):
+    """The shapes that a client of the API expects. `model` is what the document shows of them."""
+
+    model: type[Model]
+
+    def status(self, error: errors.FunnelhooksError) -> HTTPStatus: ...
+
+    def body(self, error: errors.FunnelhooksError) -> Model: ...
+
+    def fault(self) -> Model: ...
+
+
+class Problem(Model):
+    code: str
+    message: str
+    fields: tuple[errors.Field, ...] | None = None
+
+
+class ErrorBody(Model):
+    error: Problem
+
+
+class Native:
+    """Our own: a code for programs, a sentence for people, every wrong field by its path."""
+
+    model: type[Model] = ErrorBody
+
+    def status(self, error: errors.FunnelhooksError) -> HTTPStatus:
+        return STATUS[type(error)]
+
+    def body(self, error: errors.FunnelhooksError) -> Model:
+        return ErrorBody(error=problem(error))
+
+    def fault(self) -> Model:
+        return ErrorBody(error=Problem(code="internal", message=FAULT))
+
+
+def problem(error: errors.FunnelhooksError) -> Problem:
+    return Problem(code=error.code, message=error.message, fields=error.fields or None)

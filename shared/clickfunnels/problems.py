@@ -1,0 +1,42 @@
+"""How ClickFunnels tells what is wrong.
+
+Source: ClickFunnels, "Requests and Responses": 400 for what is built wrongly, 422 for what is built
+well and cannot be done.
+"""
+
+from http import HTTPStatus
+
+from shared.api.problems import FAULT, STATUS
+from shared.errors import FunnelhooksError
+from shared.model import Model
+
+ENVELOPE = "webhooks_outgoing_endpoint."
+
+
+class ClickFunnelsError(Model):
+    """`errors` has the wrong fields of the resource that was sent."""
+
+    error: str
+    errors: dict[str, tuple[str, ...]] | None = None
+
+
+class ClickFunnelsProblems:
+    model: type[Model] = ClickFunnelsError
+
+    def status(self, error: FunnelhooksError) -> HTTPStatus:
+        return HTTPStatus.UNPROCESSABLE_ENTITY if _fields(error) else STATUS[type(error)]
+
+    def body(self, error: FunnelhooksError) -> Model:
+        return ClickFunnelsError(error=error.message, errors=_fields(error) or None)
+
+    def fault(self) -> Model:
+        return ClickFunnelsError(error=FAULT)
+
+
+def _fields(error: FunnelhooksError) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for field in error.fields:
+        if field.path.startswith(ENVELOPE):
+            name = field.path.removeprefix(ENVELOPE)
+            found[name] = (*found.get(name, ()), field.message)
+    return found

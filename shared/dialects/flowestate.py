@@ -1,0 +1,60 @@
+"""FlowEstate: an envelope around the data, signed as a whole.
+
+Source: FlowEstate developer documentation, "Webhooks". Its table of retries is published up to the
+fourth attempt; the waits after that are ours.
+"""
+
+import hashlib
+import hmac
+import json
+from uuid import UUID
+
+from shared import ids
+from shared.clock import rfc3339
+from shared.dialects.dialect import Rendered
+from shared.dialects.envelope import compact, data_of, source_of
+from shared.events.models import Event
+from shared.workspaces.models import Workspace
+
+
+class FlowEstate:
+    name = "flowestate"
+    listing: str | None = None
+    # 1 m, 5 m, 30 m, 2 h, 6 h, 24 h
+    schedule: tuple[int, ...] = (60, 300, 1_800, 7_200, 21_600, 86_400)
+
+    def can_express(self, event_type: str) -> bool:
+        return True
+
+    def render(
+        self, event: Event, workspace: Workspace, request_id: UUID, built_at_ms: int
+    ) -> Rendered:
+        values = json.loads(event.payload)
+        envelope = {
+            "id": f"evt_{ids.event_uuid(event.event_id, event.key)}",
+            "type": event.event_type,
+            "createdAt": rfc3339(event.occurred_at),
+            "organization": {
+                "id": workspace.workspace_id,
+                "name": workspace.name,
+                "slug": workspace.slug,
+            },
+            "data": data_of(values),
+        }
+        headers = {
+            "User-Agent": "FlowEstate-Webhook/1.0",
+            "X-FlowEstate-Event": event.event_type,
+            "X-FlowEstate-Delivery": str(request_id),
+            "X-FlowEstate-Source": source_of(values),
+        }
+        return Rendered(compact(envelope), headers)
+
+    def signature(self, secret: str, body: bytes, now_s: int) -> dict[str, str]:
+        digest = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+        return {"X-FlowEstate-Signature": f"sha256={digest}"}
+
+    def is_success(self, status_code: int) -> bool:
+        return 200 <= status_code <= 299
+
+    def new_secret(self) -> str:
+        return ids.new_hex_secret()
