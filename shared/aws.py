@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError, NoCredentialsError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
 _config = Config(
@@ -53,6 +54,11 @@ def dynamodb() -> "DynamoDBClient":
 @cache
 def sqs() -> "SQSClient":
     return _session().client("sqs", config=_config)
+
+
+@cache
+def s3() -> "S3Client":
+    return _session().client("s3", config=_config)
 
 
 @cache

@@ -285,6 +285,10 @@ class World:
         return self._event_key(event_id) | {"sk": keys.body_sk(found)}
 
 
+def _clients() -> tuple[Any, ...]:
+    return aws.dynamodb(), aws.sqs(), aws.s3()
+
+
 class CrashError(BaseException):
     """The process is gone: nothing that catches errors catches this."""
 
@@ -300,11 +304,11 @@ def new_world(account: Account) -> Iterator[World]:
         patch("shared.delivery.wiring.random", lambda: 0.5),  # no jitter
     ):
         world = World(account, clock)
-        for client in (aws.dynamodb(), aws.sqs()):
+        for client in _clients():
             client.meta.events.register("provide-client-params", world.calls.record)
         try:
             yield world
         finally:
-            for client in (aws.dynamodb(), aws.sqs()):
+            for client in _clients():
                 client.meta.events.unregister("provide-client-params", world.calls.record)
             account.empty()

@@ -14,6 +14,7 @@ GROUND = {
     "aws",
     "batch",
     "clock",
+    "deadletters",
     "errors",
     "ids",
     "model",
@@ -34,6 +35,7 @@ ROOMS = {
     "configs": {"api.validation", "events.models", "events.schema_bounds"},
     "workspaces": {"api.validation", "configs.keys"},
     "api": {"workspaces"},
+    "imports": {"api.body", "api.validation", "events.door", "events.intake"},
     "dialects": {"events.context", "events.models"},
     "delivery": {"configs", "dialects", "events"},
 }
