@@ -66,9 +66,8 @@ class DeadLetters:
 
 def sendable(text: str, limit: int) -> str:
     """The beginning of `text`, without the characters that SQS takes in no message."""
-    return "".join(one if _is_sendable(ord(one)) else "\N{REPLACEMENT CHARACTER}" for one in text)[
-        :limit
-    ]
+    begun = text[:limit]
+    return "".join(one if _is_sendable(ord(one)) else "\N{REPLACEMENT CHARACTER}" for one in begun)
 
 
 def _is_sendable(code: int) -> bool:

@@ -149,6 +149,19 @@ class TestAnImport:
         assert (refused["line"], refused["code"]) == (2, "too_large")
         assert sorted(listed(world)) == ["a", "b"]
 
+    def test_holds_events_to_the_schemas_of_their_types(self, world: World) -> None:
+        wanted = {"type": "object", "required": ["score"]}
+        registered = {"name": "quiz.completed", "group": "Quiz", "schema": wanted}
+        assert world.call("POST", "/v1/eventtypes", registered).status < 300
+        data = [{"score": 1}, {}]
+        lines = [json.dumps(factories.resource_json("quiz.completed", data=one)) for one in data]
+        key = upload(world, "\n".join(lines))
+
+        run(world)
+
+        assert counts(world, key) == (1, 0, 1)
+        assert "score" in report(world, key)["refused_lines"][0]["message"]
+
     def test_takes_what_editors_and_exports_write(self, world: World) -> None:
         content = (
             BOM + f"{line(event_id='a')}\r\n\r\n  \n{line(event_id='b')}\r\n".encode() + b"\xff\n"
@@ -256,6 +269,13 @@ class TestANoticeThatComesTwice:
 
 
 class TestALineThatRepeats:
+    def test_an_event_by_its_nature_is_counted_as_such(self, world: World) -> None:
+        key = upload(world, "\n".join([line("conversion_triggered")] * 3))
+
+        run(world)
+
+        assert counts(world, key) == (1, 2, 0)
+
     def test_an_event_that_came_by_another_road_is_counted_as_such(self, world: World) -> None:
         world.send(event_id="a")
         key = upload(world, line(event_id="a") + "\n" + line(event_id="a", action_number=9))
@@ -299,7 +319,7 @@ class TestALongImport:
         assert world.calls.names.count("PutItem") == 931
 
     def test_shows_how_far_it_is(self, world: World) -> None:
-        key = upload(world, "\n".join([line()] * 150))
+        key = upload(world, "\n".join(line(event_id=f"e{number}") for number in range(150)))
         world.context.remaining_ms = 0
 
         world.work("ImportQueue")

@@ -7,7 +7,7 @@ from tests import factories
 from tests.integration.world import Reply, World
 from tests.local.receiver import Receiver
 
-ADDRESSES = ["/v1/events", "/api/v1/webhook/Lead"]
+ADDRESSES = ["/v1/events", "/api/v1/webhook/Lead", "/v1/actions/funnel_1/node_1/1"]
 
 
 def send_back(world: World, path: str, **headers: str) -> Reply:

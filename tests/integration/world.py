@@ -8,7 +8,7 @@ import importlib
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 from unittest.mock import patch
@@ -89,8 +89,12 @@ class World:
         properties = template().functions()[f"{function.capitalize()}Function"]
         module, _, name = properties["Handler"].rpartition(".")
         handler = getattr(importlib.import_module(module), name)
-        with patch.dict(os.environ, self.account.variables(properties)):
+        with self.environment(function):
             return json.loads(json.dumps(handler(json.loads(json.dumps(event)), self.context)))
+
+    def environment(self, function: str) -> AbstractContextManager[Any]:
+        properties = template().functions()[f"{function.capitalize()}Function"]
+        return patch.dict(os.environ, self.account.variables(properties))
 
     def call(
         self,
