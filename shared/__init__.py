@@ -5,6 +5,7 @@ workspaces  workspaces and API keys
 configs     webhook configs and their triggers, and the ConfigTable store
 actions     action links and forms: what they submit, who may follow them, the event they become
 events      accepting an event, and the EventTable store of events
+imports     objects of JSON Lines, line by line into events, with a report beside each
 visitors    whose an event is: identities, merging, history, erasure
 funnelytics what Funnelytics' clients send, and what becomes of it
 flowestate  subscriptions, and how FlowEstate tells what is wrong

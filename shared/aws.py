@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError, NoCredentialsError
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
 _config = Config(
@@ -59,6 +60,11 @@ def sqs() -> "SQSClient":
 @cache
 def events() -> "EventBridgeClient":
     return _session().client("events", config=_config)
+
+
+@cache
+def s3() -> "S3Client":
+    return _session().client("s3", config=_config)
 
 
 @cache

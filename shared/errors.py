@@ -6,6 +6,7 @@ FunnelhooksError
 ├── ForbiddenError          the key lacks a scope, or the plan a place
 ├── NotFoundError           unknown here, or another workspace's
 ├── ConflictError           the id is taken, or the state forbids it
+├── LoopError               a delivery of ours that came straight back in
 ├── TooLargeError           more bytes than the stated limit
 ├── UnsupportedMediaTypeError
 └── RateLimitedError        too many requests; says when to come back
@@ -52,6 +53,10 @@ class NotFoundError(FunnelhooksError):
 
 class ConflictError(FunnelhooksError):
     code = "conflict"
+
+
+class LoopError(FunnelhooksError):
+    code = "loop"
 
 
 class TooLargeError(FunnelhooksError):

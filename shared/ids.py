@@ -165,6 +165,14 @@ def event_uuid(event_id: str, key: str) -> uuid.UUID:
     return _pack(int(key, 16) << _DELIVERY_BITS)
 
 
+def is_request_id(text: str) -> bool:
+    """Whether it is written as `request_id` makes them: a UUID of version 8."""
+    try:
+        return uuid.UUID(text).version == 8 and str(uuid.UUID(text)) == text
+    except ValueError:
+        return False
+
+
 def event_key_of(request: uuid.UUID) -> str:
     """The key of the event that a delivery belongs to; hex of no meaning for a foreign UUID."""
     return f"{_unpack(request) >> _DELIVERY_BITS:0{_EVENT_BITS // 4}x}"

@@ -14,6 +14,8 @@ class Settings(Model):
     dispatch_queue_url: str = ""
     retry_queue_url: str = ""
     event_bus: str = ""
+    import_queue_url: str = ""
+    dead_letters_url: str = ""
     retention_days: int = 30
     repair_after_s: int = 600
     target_ports: str = "443,8443"

@@ -18,7 +18,7 @@ PATH = "/v1/actions/<funnel_id>/<node_id>/<action_number>"
 LINKS = "/v1/actions/links"
 
 
-@api.get(PATH, Scope.EVENTS_WRITE, security="action", status=202, errors=(409,))
+@api.get(PATH, Scope.EVENTS_WRITE, security="action", status=202, errors=(409, 410))
 def follow_action_link(
     caller: Follower,
     request: Request,
@@ -39,7 +39,7 @@ def follow_action_link(
     Scope.EVENTS_WRITE,
     security="action",
     status=202,
-    errors=(409,),
+    errors=(409, 410),
     accepts=Scalars,
     media_types=(forms.URLENCODED, forms.MULTIPART, forms.JSON),
 )

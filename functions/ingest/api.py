@@ -36,7 +36,7 @@ class Batch(Model):
     "/v1/events",
     Scope.EVENTS_WRITE,
     status=202,
-    errors=(409,),
+    errors=(409, 410),
     omit_none=True,
     accepts=TrackingEvent | ResourceEvent | Batch,
     reads=("Idempotency-Key",),

@@ -29,7 +29,7 @@ class ActionAccepted(Model):
     Scope.EVENTS_WRITE,
     security="funnelytics",
     status=202,
-    errors=(409,),
+    errors=(409, 410),
     accepts=dict[str, Any],
 )
 def accept_action(caller: Caller, action: str, body: RawBody) -> ActionAccepted:

@@ -19,4 +19,4 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
         return api.handle(event, context)
     if "Records" in event:
         return failures(each(event["Records"], message_id, accept_message))
-    return accept_invocation(event)
+    return accept_invocation(event, context.aws_request_id)

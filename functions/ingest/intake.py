@@ -1,54 +1,103 @@
 """Events that come without HTTPS. IAM has decided who may send; the event names its workspace."""
 
+import json
+import re
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from functions.ingest import parts
-from shared.api.body import parse_json
-from shared.batch import Record
-from shared.errors import InvalidError
+from shared.api.body import check, parse_json
+from shared.api.problems import Problem
+from shared.batch import Record, message_id
+from shared.deadletters import Letter, letter
+from shared.errors import FunnelhooksError, InvalidError
 from shared.events import intake
+
+# Room for the number of an event in a batch.
+_ENVELOPE_ID = re.compile(r"[A-Za-z0-9._:~@+=-]{1,100}")
+
+
+class Sent(NamedTuple):
+    """An event or a batch without its envelope, and which message or invocation brought it."""
+
+    workspace_id: str
+    values: dict[str, Any]
+    origin: str
 
 
 def accept_message(record: Record) -> None:
-    """A message that comes twice is one event: its id stands in for one that the event lacks.
-
-    Nobody reads the answer, so a batch of which a part is refused raises: what was refused is then
-    found in the dead-letter queue.
-    """
-    values = parse_json(record["body"].encode(), intake.MAX_EVENT_BYTES)
-    results = accept_invocation(values, record["messageId"]).get("results", [])
-    refused = sum("error" in result for result in results)
-    if refused:
-        raise InvalidError(f"{refused} of {len(results)} events are refused.")
+    """A message that comes twice is one event. One that is refused would be refused for ever."""
+    try:
+        values = parse_json(record["body"].encode(), intake.MAX_EVENT_BYTES)
+        _accept(_opened(values, message_id(record)))
+    except FunnelhooksError as error:
+        parts.dead_letters().put([letter(record["body"], message_id(record), error)])
 
 
-def accept_invocation(values: Any, event_id: str | None = None) -> dict[str, Any]:
-    """An event, a batch of them, or an EventBridge envelope around one.
+def accept_invocation(values: Any, request_id: str) -> dict[str, Any]:
+    """An event, a batch of them, or an EventBridge envelope around either.
 
     A refusal is raised: a caller who waits sees it, and one who does not finds it in the
-    dead-letter queue.
+    dead-letter queue. Lambda's own repetitions of an invocation have the same request id.
     """
+    check(values)
+    return _accept(_opened(values, request_id))
+
+
+def _accept(sent: Sent) -> dict[str, Any]:
+    if "events" in sent.values:
+        return {"results": _accept_batch(sent)}
+    return {"event_id": parts.accept(sent.values, sent.workspace_id, sent.origin)}
+
+
+def _accept_batch(sent: Sent) -> list[dict[str, Any]]:
+    """Nobody may be there to read the answer, so what is refused is put aside too."""
+    batch = parts.checked_batch(sent.values["events"])
+    results = parts.accept_batch(batch, sent.workspace_id, sent.origin)
+    refused = [
+        _letter(sent, index, result.error) for index, result in enumerate(results) if result.error
+    ]
+    parts.dead_letters().put(refused)
+    return [result.model_dump(exclude_none=True) for result in results]
+
+
+def _letter(sent: Sent, index: int, found: Problem) -> Letter:
+    body = {"workspace_id": sent.workspace_id, "events": [sent.values["events"][index]]}
+    return Letter(
+        body=json.dumps(body),
+        source_id=sent.origin,
+        error_code=found.code,
+        error_message=found.message,
+        error_fields=tuple(field.path for field in found.fields or ()),
+        batch_index=index,
+    )
+
+
+def _opened(values: Any, origin: str) -> Sent:
     if not isinstance(values, dict):
         raise InvalidError("An event is a JSON object.")
     if "detail-type" in values:
-        return accept_invocation(_unwrap(values), values.get("id", event_id))
-    workspace_id = _workspace_of(values)
+        values, origin = _unwrapped(values), _envelope_id(values, origin)
     rest = {name: value for name, value in values.items() if name != "workspace_id"}
-    if "events" in rest:
-        batch = parts.checked_batch(rest["events"])
-        results = parts.accept_batch(batch, workspace_id, event_id)
-        return {"results": [result.model_dump(exclude_none=True) for result in results]}
-    return {"event_id": parts.accept(rest, workspace_id, event_id)}
+    return Sent(_workspace_of(values), rest, origin)
 
 
-def _unwrap(envelope: dict[str, Any]) -> dict[str, Any]:
+def _unwrapped(envelope: dict[str, Any]) -> dict[str, Any]:
     """EventBridge: `detail-type` is the event type, `detail` the event with its workspace_id."""
     detail = envelope.get("detail")
     if not isinstance(detail, dict):
         raise InvalidError.at("detail", "must be a JSON object")
+    if "events" in detail:
+        return detail
     occurred_at = {"occurred_at": envelope["time"]} if "time" in envelope else {}
     return occurred_at | detail | {"event_type": envelope["detail-type"]}
+
+
+def _envelope_id(envelope: dict[str, Any], otherwise: str) -> str:
+    envelope_id = envelope.get("id", otherwise)
+    if not isinstance(envelope_id, str) or not _ENVELOPE_ID.fullmatch(envelope_id):
+        raise InvalidError.at("id", "is not one that EventBridge gives")
+    return envelope_id
 
 
 def _workspace_of(values: dict[str, Any]) -> str:

@@ -11,9 +11,10 @@ from shared.api.limits import EventRate, IngestGate
 from shared.api.problems import Problem, problem
 from shared.clock import now_ms
 from shared.configs.eventtypes import EventTypeStore
-from shared.errors import ConflictError, FunnelhooksError, InvalidError, TooLargeError
-from shared.events import intake
+from shared.deadletters import DeadLetters
+from shared.errors import FunnelhooksError, InvalidError
 from shared.events.checker import Checker
+from shared.events.door import Door
 from shared.events.models import EventId
 from shared.events.store import EventStore
 from shared.model import Model
@@ -34,6 +35,16 @@ class Result(Model):
 def store() -> EventStore:
     env = settings.load()
     return EventStore(aws.dynamodb(), env.event_table, env.retention_days, env.repair_after_s)
+
+
+@cache
+def door() -> Door:
+    return Door(store(), checker(), now_ms)
+
+
+@cache
+def dead_letters() -> DeadLetters:
+    return DeadLetters(aws.sqs(), settings.load().dead_letters_url, now_ms)
 
 
 @cache
@@ -72,21 +83,9 @@ def action_gate() -> ActionGate:
     return ActionGate(keyring().bearer, workspaces().get, rate(), now_ms)
 
 
-def accept(values: Any, workspace_id: str, event_id: str | None = None) -> str:
+def accept(values: Any, workspace_id: str, origin: str | None = None) -> str:
     """The id of the event, which is stored now, or was before with the same body."""
-    new = intake.read(values)
-    checker().check(workspace_id, new)
-    event = intake.accept(new, workspace_id, now_ms(), event_id)
-    size = len(event.payload.encode())
-    if size > intake.MAX_EVENT_BYTES:
-        raise TooLargeError(f"The event has {size} bytes, the limit is {intake.MAX_EVENT_BYTES}.")
-    if store().add(event) not in (None, event.fingerprint):
-        raise ConflictError(
-            f"The event id {event.event_id} is taken by an event with another body. Send the same "
-            "body to repeat it, or another id; an event that carries none is known by its "
-            "conversion_id, its custom_event_id, or its hit and node."
-        )
-    return event.event_id
+    return door().accept(values, workspace_id, origin).event_id
 
 
 def checked_batch(batch: Any) -> list[Any]:
@@ -95,18 +94,18 @@ def checked_batch(batch: Any) -> list[Any]:
     return batch
 
 
-def accept_batch(batch: list[Any], workspace_id: str, batch_id: str | None = None) -> list[Result]:
+def accept_batch(batch: list[Any], workspace_id: str, origin: str | None = None) -> list[Result]:
     """Each event is answered by itself, in the order of the batch.
 
-    `batch_id` and its number stand in for an id that an event does not carry itself.
+    `origin` is what brought the batch; with the number of an event it says what brought that.
     """
-    ids = [batch_id and f"{batch_id}-{number}" for number in range(len(batch))]
+    origins = [origin and f"{origin}-{number}" for number in range(len(batch))]
     with ThreadPoolExecutor(PARALLEL) as pool:
-        return list(pool.map(partial(_answer, workspace_id), batch, ids))
+        return list(pool.map(partial(_answer, workspace_id), batch, origins))
 
 
-def _answer(workspace_id: str, values: Any, event_id: str | None) -> Result:
+def _answer(workspace_id: str, values: Any, origin: str | None) -> Result:
     try:
-        return Result(event_id=accept(values, workspace_id, event_id))
+        return Result(event_id=accept(values, workspace_id, origin))
     except FunnelhooksError as error:
         return Result(error=problem(error))

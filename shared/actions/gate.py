@@ -5,6 +5,7 @@ from urllib.parse import unquote
 
 from shared.actions import links
 from shared.actions.models import Follower
+from shared.api import loops
 from shared.api.admission import Admission, Request
 from shared.api.limits import Authenticate, EventRate
 from shared.clock import MS_PER_S, Clock
@@ -38,6 +39,7 @@ class ActionGate:
         self._nobodys_secret = new_link_secret()
 
     def admit(self, request: Request, scope: Scope) -> Admission[Follower]:
+        loops.refuse(request.headers)
         link = links.find(request.query)
         if link is not None:
             follower = self._linked(links.SignedLink(link), unquote(request.path))

@@ -22,7 +22,7 @@ def parse_json(body: bytes, limit: int) -> Any:
     if not text.strip():
         raise InvalidError("The body is empty, a JSON object is expected.")
     value = _value(text)
-    _check(value)
+    check(value)
     return value
 
 
@@ -49,8 +49,8 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON number")
 
 
-def _check(value: Any) -> None:
-    """Walks by levels, so that a deep value cannot exhaust the stack."""
+def check(value: Any) -> None:
+    """Refuses what is too deep, no number or no text. Walks by levels, so no depth is too much."""
     level = [value]
     for _ in range(MAX_DEPTH + 1):
         level = [inner for outer in level for inner in _children(outer)]
@@ -66,8 +66,8 @@ def _children(value: Any) -> list[Any]:
         return value
     if isinstance(value, str):
         _refuse_surrogates(value)
-    if isinstance(value, float) and math.isinf(value):
-        raise InvalidError("The body holds a number that is too large, such as 1e999.")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InvalidError("The body holds a number that is too large, such as 1e999, or is none.")
     return []
 
 

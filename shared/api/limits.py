@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from shared.api import loops
 from shared.api.admission import Admission, Request
 from shared.clock import MS_PER_MINUTE, MS_PER_S, Clock
 from shared.errors import RateLimitedError
@@ -100,13 +101,17 @@ class EventRate:
 
 
 class IngestGate:
-    """Lets in who may send events, one at a time; a batch takes the rest of its events itself."""
+    """Lets in who may send events, one at a time; a batch takes the rest of its events itself.
+
+    Whoever they are, they may not be a delivery of ours (`loops`).
+    """
 
     def __init__(self, authenticate: Authenticate, rate: EventRate) -> None:
         self._authenticate = authenticate
         self._rate = rate
 
     def admit(self, request: Request, scope: Scope) -> Admission[Caller]:
+        loops.refuse(request.headers)
         caller = self._authenticate(request.headers, scope)
         return Admission(caller=caller, headers=self._rate.take(caller.workspace))
 

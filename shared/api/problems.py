@@ -15,6 +15,8 @@ STATUS: dict[type[errors.FunnelhooksError], HTTPStatus] = {
     errors.ForbiddenError: HTTPStatus.FORBIDDEN,
     errors.NotFoundError: HTTPStatus.NOT_FOUND,
     errors.ConflictError: HTTPStatus.CONFLICT,
+    # Disables the config that a delivery comes from, which is what a loop needs.
+    errors.LoopError: HTTPStatus.GONE,
     errors.TooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.UnsupportedMediaTypeError: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     errors.RateLimitedError: HTTPStatus.TOO_MANY_REQUESTS,

@@ -10,8 +10,7 @@ from shared.configs import targets
 from shared.configs.models import BasicAuth, WebhookConfig
 from shared.delivery import iam, placeholders, signing
 from shared.dialects import DIALECTS, Rendered
-
-USER_AGENT = "Funnelhooks/1"
+from shared.version import USER_AGENT
 
 
 class Prepared(NamedTuple):

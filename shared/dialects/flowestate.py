@@ -14,6 +14,7 @@ from shared.clock import rfc3339
 from shared.dialects.dialect import Rendered
 from shared.dialects.envelope import compact, data_of, source_of
 from shared.events.models import Event
+from shared.version import FLOWESTATE_AGENT
 from shared.workspaces.models import Workspace
 
 
@@ -42,7 +43,7 @@ class FlowEstate:
             "data": data_of(values),
         }
         headers = {
-            "User-Agent": "FlowEstate-Webhook/1.0",
+            "User-Agent": FLOWESTATE_AGENT,
             "X-FlowEstate-Event": event.event_type,
             "X-FlowEstate-Delivery": str(request_id),
             "X-FlowEstate-Source": source_of(values),

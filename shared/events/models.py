@@ -156,6 +156,7 @@ class ResourceEvent(NewEvent):
 class Event(Model):
     """An accepted event. `payload` is the JSON text of what happened; times are milliseconds.
 
+    `origin` names the record that brought it, if one did: a message, a line of an import.
     `erased_at` is when its personal data was taken out of it.
     """
 
@@ -170,6 +171,7 @@ class Event(Model):
     config_ids: tuple[str, ...] = ()
     visitor_id: str | None = None
     erased_at: int | None = None
+    origin: str | None = None
 
 
 def _told(context: dict[str, Any]) -> dict[str, Any]:

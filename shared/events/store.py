@@ -30,8 +30,8 @@ class EventStore:
         self._retention_ms = retention_days * MS_PER_DAY
         self._repair_after_ms = repair_after_s * MS_PER_S
 
-    def add(self, event: Event) -> str | None:
-        """None if the event is new, else the fingerprint of the event that has its id already."""
+    def add(self, event: Event) -> Event | None:
+        """None if the event is new, else the event that has its id already."""
         try:
             self._dynamodb.put_item(
                 **self._put(event), ReturnValuesOnConditionCheckFailure="ALL_OLD"
@@ -39,7 +39,7 @@ class EventStore:
         except ClientError as error:
             if not is_condition(error):
                 raise
-            return str(from_item(error.response["Item"])["fingerprint"])  # type: ignore[typeddict-item]
+            return event_from(from_item(error.response["Item"]))  # type: ignore[typeddict-item]
         return None
 
     def puts(self, events: Sequence[Event]) -> list[dict[str, Any]]:

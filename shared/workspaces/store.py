@@ -49,6 +49,7 @@ class WorkspaceStore:
             TableName=self._table,
             Key=to_item(workspace_key(workspace_id)),
             ProjectionExpression="pk",
+            ConsistentRead=True,
         )
         return "Item" in answer
 

@@ -1,4 +1,4 @@
-"""The template's tables, queues and bus, in moto's account."""
+"""The template's tables, queues, bus and bucket, in moto's account."""
 
 import json
 from functools import cache
@@ -12,10 +12,12 @@ from tests.template import Json, resolved, template
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
+IMPORT_BUCKET = "import-bucket"  # moto takes no name like ImportBucket
 PARAMETERS = {"AllowPrivateTargets": "true"}
 
 
@@ -28,12 +30,14 @@ class Account:
         self._make_tables()
         self._make_queues()
         self._make_buses()
+        _s3().create_bucket(Bucket=IMPORT_BUCKET)
         (self._stream,) = _streams().list_streams(TableName="EventTable")["Streams"]
 
     def empty(self) -> None:
         """Behind moto's API, on which this would take longer than most tests do."""
         for table in get_backend("dynamodb")[ACCOUNT][REGION].tables.values():
             table.items.clear()
+        get_backend("s3")[ACCOUNT]["aws"].buckets[IMPORT_BUCKET].keys.clear()
         for queue in self._queue_urls:
             get_backend("sqs")[ACCOUNT][REGION].purge_queue(queue)
 
@@ -70,6 +74,22 @@ class Account:
     def delete(self, queue: str, receipt_handle: str) -> None:
         _sqs().delete_message(QueueUrl=self._queue_urls[queue], ReceiptHandle=receipt_handle)
 
+    def letters(self, queue: str) -> list[Any]:
+        """What lies there, with its attributes; it is taken out."""
+        found: list[Any] = []
+        while (
+            answer := _sqs()
+            .receive_message(
+                QueueUrl=self._queue_urls[queue],
+                MaxNumberOfMessages=10,
+                WaitTimeSeconds=0,
+                MessageAttributeNames=["All"],
+            )
+            .get("Messages")
+        ):
+            found += answer
+        return found
+
     def send(self, queue: str, body: str) -> None:
         _sqs().send_message(QueueUrl=self._queue_urls[queue], MessageBody=body)
 
@@ -85,6 +105,22 @@ class Account:
             AttributeNames=[f"ApproximateNumberOfMessages{name}" for name in names],  # type: ignore[misc]
         )
         return sum(int(count) for count in answer["Attributes"].values())
+
+    # ── Objects ───────────────────────────────────────────────────────────────────────────────────
+
+    def upload(self, key: str, content: bytes) -> str:
+        """The etag of the object."""
+        return _s3().put_object(Bucket=IMPORT_BUCKET, Key=key, Body=content)["ETag"].strip('"')
+
+    def delete_object(self, key: str) -> None:
+        _s3().delete_object(Bucket=IMPORT_BUCKET, Key=key)
+
+    def object(self, key: str) -> bytes:
+        return _s3().get_object(Bucket=IMPORT_BUCKET, Key=key)["Body"].read()
+
+    def objects(self) -> list[str]:
+        answer = _s3().list_objects_v2(Bucket=IMPORT_BUCKET)
+        return [entry["Key"] for entry in answer.get("Contents", [])]
 
     # ── The stream ────────────────────────────────────────────────────────────────────────────────
 
@@ -152,6 +188,11 @@ def _dynamodb() -> "DynamoDBClient":
 @cache
 def _streams() -> Any:
     return boto3.client("dynamodbstreams")
+
+
+@cache
+def _s3() -> "S3Client":
+    return boto3.client("s3")
 
 
 @cache

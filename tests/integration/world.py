@@ -8,7 +8,7 @@ import importlib
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 from unittest.mock import patch
@@ -89,8 +89,12 @@ class World:
         properties = template().functions()[f"{function.capitalize()}Function"]
         module, _, name = properties["Handler"].rpartition(".")
         handler = getattr(importlib.import_module(module), name)
-        with patch.dict(os.environ, self.account.variables(properties)):
+        with self.environment(function):
             return json.loads(json.dumps(handler(json.loads(json.dumps(event)), self.context)))
+
+    def environment(self, function: str) -> AbstractContextManager[Any]:
+        properties = template().functions()[f"{function.capitalize()}Function"]
+        return patch.dict(os.environ, self.account.variables(properties))
 
     def call(
         self,
@@ -288,6 +292,10 @@ class World:
         return self._event_key(event_id) | {"sk": keys.body_sk(found)}
 
 
+def _clients() -> tuple[Any, ...]:
+    return aws.dynamodb(), aws.sqs(), aws.s3(), aws.events()
+
+
 class CrashError(BaseException):
     """The process is gone: nothing that catches errors catches this."""
 
@@ -303,12 +311,11 @@ def new_world(account: Account) -> Iterator[World]:
         patch("shared.delivery.wiring.random", lambda: 0.5),  # no jitter
     ):
         world = World(account, clock)
-        clients = (aws.dynamodb(), aws.sqs(), aws.events())
-        for client in clients:
+        for client in _clients():
             client.meta.events.register("provide-client-params", world.calls.record)
         try:
             yield world
         finally:
-            for client in clients:
+            for client in _clients():
                 client.meta.events.unregister("provide-client-params", world.calls.record)
             account.empty()

@@ -2,8 +2,8 @@
 
     python -m tests.local.demo_invoke events/ingest_direct.json
 
-The file's name begins with that of the function. The made-up workspace, key, ids and link of the
-samples become those of the local stack.
+The file's name begins with that of the function. The made-up workspace, key, ids, link and bucket
+of the samples become those of the local stack.
 """
 
 import json
@@ -23,6 +23,7 @@ EVENT_ID = "example-event-1"
 CONFIG_ID = "webhook-config-id"
 LINK = "made-up-link-of-the-examples"
 ACTION = {"funnel_id": "funnel_123", "node_id": "node_form", "action_number": 2}
+IMPORT_BUCKET = "funnelhooks-importbucket-example"
 
 
 def main(path: Path) -> int:
@@ -40,11 +41,11 @@ def main(path: Path) -> int:
 def invoke(stack: Stack, function: str, event: str) -> tuple[Any, bool]:
     """What the function answers, and whether that is an error that it raised."""
     client = stack.client("lambda")
+    payload = localised(event, stack.workspace_id, stack.api_key).replace(
+        IMPORT_BUCKET, stack.outputs["ImportBucketName"]
+    )
     try:
-        answer = client.invoke(
-            FunctionName=f"{stack.stack_name}-{function}",
-            Payload=localised(event, stack.workspace_id, stack.api_key),
-        )
+        answer = client.invoke(FunctionName=f"{stack.stack_name}-{function}", Payload=payload)
     except client.exceptions.ResourceNotFoundException:
         raise LocalStackError(f"There is no function {function}.") from None
     return json.load(answer["Payload"]), "FunctionError" in answer

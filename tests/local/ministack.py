@@ -64,6 +64,11 @@ def rate_s(expression: str) -> int | None:
     return max(1, round(seconds * MINUTE_S / 60)) if seconds else seconds
 
 
+def pin_origin(source_ip: str, _: bool) -> None:
+    """What stays on loopback needs no TLS, on which the policy of a bucket may insist."""
+    find_origin(source_ip, True)
+
+
 def look_at_queues() -> None:
     """SQS hands out a message when its delay ends; MiniStack's mappings look once a second."""
     while True:
@@ -84,6 +89,7 @@ def _failures(body: Any) -> bool:
 MINUTE_S = float(os.environ.pop("SCHEDULE_MINUTE_S", "60"))
 
 replace(app, "_HEALTH_PATHS", ("/_ministack/health",))  # /health is a path of our API
+find_origin = replace(app, "pin_request_origin", pin_origin)
 find_iam_action = replace(iam_actions, "extract_iam_action", iam_action)
 find_concurrency = replace(lambda_svc, "_sqs_esm_concurrency", concurrency_of)
 run = replace(lambda_svc, "_execute_function", execute)

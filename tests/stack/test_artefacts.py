@@ -9,7 +9,7 @@ import pytest
 
 from tests.local.stack import Stack, state_folder
 
-FUNCTIONS = ["configs", "ingest", "fanout", "dispatch", "retry", "deliveries"]
+FUNCTIONS = ["configs", "ingest", "imports", "fanout", "dispatch", "retry", "deliveries"]
 # boto3 and what it needs come with the Lambda runtime.
 RUNTIME = ["boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six"]
 

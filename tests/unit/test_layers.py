@@ -14,6 +14,7 @@ GROUND = {
     "aws",
     "batch",
     "clock",
+    "deadletters",
     "errors",
     "ids",
     "model",
@@ -50,6 +51,7 @@ ROOMS = {
     },
     "workspaces": {"api.validation", "configs.keys"},
     "api": {"workspaces"},
+    "imports": {"api.body", "api.validation", "events.door", "events.intake"},
     "dialects": {"events.context", "events.models", "workspaces.models"},
     "delivery": {"configs", "dialects", "events", "workspaces"},
 }

@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from shared.configs.funnelflux import MAX_SCHEDULE_S
+from shared.imports.models import REPORT_SUFFIX
 from shared.settings import Settings
 from tests.template import Json, Template, references, template
 
-STAGES = ["configs", "ingest", "fanout", "dispatch", "retry", "deliveries"]
+STAGES = ["configs", "ingest", "imports", "fanout", "dispatch", "retry", "deliveries"]
 FUNCTIONS = [f"{stage.capitalize()}Function" for stage in STAGES]
 
 
@@ -79,7 +80,7 @@ class TestQueues:
     def test_of_dead_letters_each_have_an_alarm(self, template: Template) -> None:
         letters = {name for name in template.of_type("AWS::SQS::Queue") if "Letters" in name}
 
-        assert len(letters) == 4
+        assert len(letters) == 5
         assert alarms("ApproximateNumberOfMessagesVisible") == letters
 
     def test_that_are_read_each_have_an_alarm_on_their_age(self) -> None:
@@ -95,6 +96,49 @@ class TestQueues:
 
         assert queues["IntakeQueue"]["MaximumMessageSize"] == 1024 * 1024
         assert queues["IntakeDeadLetters"]["MaximumMessageSize"] == 1024 * 1024
+
+
+class TestTheImportBucket:
+    def test_is_private_encrypted_and_outlives_the_stack(self, template: Template) -> None:
+        bucket = template.resources["ImportBucket"]
+
+        assert bucket["DeletionPolicy"] == bucket["UpdateReplacePolicy"] == "Retain"
+        properties = bucket["Properties"]
+        assert set(properties["PublicAccessBlockConfiguration"].values()) == {True}
+        assert len(properties["PublicAccessBlockConfiguration"]) == 4
+        assert properties["OwnershipControls"]["Rules"] == [
+            {"ObjectOwnership": "BucketOwnerEnforced"}
+        ]
+        assert "KmsKeyArn" in references(properties["BucketEncryption"])
+
+    def test_forgets_its_objects_and_keeps_no_old_versions(self, template: Template) -> None:
+        bucket = template.of_type("AWS::S3::Bucket")["ImportBucket"]
+
+        (rule,) = bucket["LifecycleConfiguration"]["Rules"]
+        assert rule["Status"] == "Enabled"
+        assert rule["ExpirationInDays"] == {"Ref": "RetentionDays"}
+        assert rule["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"] == 1
+        assert "VersioningConfiguration" not in bucket
+
+    def test_is_reached_by_tls_alone(self, template: Template) -> None:
+        (policy,) = template.of_type("AWS::S3::BucketPolicy").values()
+
+        (statement,) = policy["PolicyDocument"]["Statement"]
+        assert statement["Effect"] == "Deny"
+        assert statement["Action"] == "s3:*"
+        assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+    def test_tells_of_uploads_but_not_of_reports(self, template: Template) -> None:
+        pattern = template.of_type("AWS::Events::Rule")["ImportRule"]["EventPattern"]
+
+        bucket = template.of_type("AWS::S3::Bucket")["ImportBucket"]
+        assert bucket["NotificationConfiguration"] == {
+            "EventBridgeConfiguration": {"EventBridgeEnabled": True}
+        }
+        suffixes = [entry["suffix"] for entry in pattern["detail"]["object"]["key"]]
+        assert suffixes == [".jsonl", ".jsonl.gz"]
+        assert not any(REPORT_SUFFIX.endswith(suffix) for suffix in suffixes)
+        assert references(pattern["detail"]["bucket"]) == {"ImportBucket"}
 
 
 class TestTables:
@@ -218,7 +262,10 @@ class TestRoles:
             if all(action.startswith("xray:") for action in statement["Action"]):
                 continue
             assert references(statement["Resource"]), statement
-            assert "*" not in json.dumps(statement["Resource"]).replace("}/stream/*", "")
+            resource = json.dumps(statement["Resource"])
+            for allowed in ("}/stream/*", "}/*.jsonl", "}/*.report.json"):
+                resource = resource.replace(allowed, "}")
+            assert "*" not in resource
 
     @pytest.mark.parametrize("name", FUNCTIONS)
     def test_let_a_function_write_its_own_log_only(self, name: str) -> None:
@@ -235,6 +282,8 @@ class TestRoles:
         [
             ("ingest", "dynamodb:DeleteItem", "EventTable"),
             ("ingest", "dynamodb:PutItem", "ConfigTable"),
+            ("imports", "dynamodb:PutItem", "ConfigTable"),
+            ("imports", "sqs:SendMessage", "IntakeQueue"),
             ("fanout", "dynamodb:PutItem", "EventTable"),
             ("dispatch", "dynamodb:PutItem", "ConfigTable"),
             ("dispatch", "sqs:SendMessage", "DispatchQueue"),
@@ -279,12 +328,15 @@ class TestEventSources:
     def test_all_let_a_bad_record_come_back_alone(self, template: Template) -> None:
         sources = [*template.events("SQS"), *template.events("DynamoDB")]
 
-        assert len(sources) == 4
+        assert len(sources) == 5
         for _, source in sources:
             assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
-    def test_of_queues_hand_over_ten_at_a_time(self, template: Template) -> None:
-        assert {source["BatchSize"] for _, source in template.events("SQS")} == {10}
+    def test_of_queues_hand_over_ten_at_a_time_but_one_import(self, template: Template) -> None:
+        sizes = {name: source["BatchSize"] for name, source in template.events("SQS")}
+
+        assert sizes.pop("ImportsFunction") == 1
+        assert set(sizes.values()) == {10}
 
     def test_of_retries_are_bounded_so_that_first_attempts_have_room(
         self, template: Template
@@ -292,6 +344,7 @@ class TestEventSources:
         bounds = {name: s.get("ScalingConfig") for name, s in template.events("SQS")}
 
         assert bounds["RetryFunction"] == {"MaximumConcurrency": {"Ref": "RetryConcurrency"}}
+        assert bounds["ImportsFunction"] == {"MaximumConcurrency": {"Ref": "ImportConcurrency"}}
         assert bounds["DispatchFunction"] == {"MaximumConcurrency": {"Ref": "DispatchConcurrency"}}
 
     def test_of_the_stream_ends_for_every_record(self, template: Template) -> None:
@@ -371,6 +424,7 @@ class TestTheStack:
             "IngestFunctionName",
             "EventBusName",
             "IntakeQueueUrl",
+            "ImportBucketName",
         }
         for output in template.outputs.values():
             assert output["Description"]

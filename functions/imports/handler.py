@@ -1,0 +1,75 @@
+"""Objects of JSON Lines in the import bucket become events."""
+
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from shared import aws, settings
+from shared.batch import Record, each, failures, message_id
+from shared.clock import MS_PER_S, now_ms
+from shared.configs.eventtypes import EventTypeStore
+from shared.deadletters import DeadLetters, letter
+from shared.errors import InvalidError
+from shared.events.checker import Checker
+from shared.events.door import Door
+from shared.events.store import EventStore
+from shared.imports.bucket import ImportBucket
+from shared.imports.importer import Importer
+from shared.imports.models import Job, State
+from shared.imports.notice import job_in, message_of
+from shared.observability import logger
+from shared.workspaces.store import WorkspaceStore
+
+# A batch of lines takes less, and so do the report and the message that follow it.
+MARGIN_MS = 20 * MS_PER_S
+
+
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """A run for each message; an import that has not come to its end goes on by another one."""
+
+    def work(record: Record) -> None:
+        try:
+            _run(job_in(record["body"], now_ms()), context)
+        except InvalidError as error:
+            _dead_letters().put([letter(record["body"], message_id(record), error)])
+
+    return failures(each(event["Records"], message_id, work))
+
+
+def _run(job: Job, context: LambdaContext) -> None:
+    about: dict[str, Any] = job.source.model_dump()
+    run = _importer(context).run(job)
+    if run is None:
+        logger.info("import.gone", **about)
+        return
+    about |= run.job.tally.model_dump(exclude={"refused_lines"})
+    logger.info("import.run", state=run.state, lines=run.job.position.line, **about)
+    if run.state is State.RUNNING:
+        queue_url = settings.load().import_queue_url
+        aws.sqs().send_message(QueueUrl=queue_url, MessageBody=message_of(run.job))
+
+
+def _importer(context: LambdaContext) -> Importer:
+    bucket, door, workspaces = _parts()
+    return Importer(
+        bucket=bucket,
+        door=door,
+        is_workspace=workspaces.exists,
+        clock=now_ms,
+        has_time=lambda: context.get_remaining_time_in_millis() > MARGIN_MS,
+    )
+
+
+@cache
+def _parts() -> tuple[ImportBucket, Door, WorkspaceStore]:
+    env = settings.load()
+    store = EventStore(aws.dynamodb(), env.event_table, env.retention_days, env.repair_after_s)
+    types = EventTypeStore(aws.dynamodb(), env.config_table)
+    door = Door(store, Checker(types.find_schema, now_ms), now_ms)
+    return ImportBucket(aws.s3()), door, WorkspaceStore(aws.dynamodb(), env.config_table)
+
+
+@cache
+def _dead_letters() -> DeadLetters:
+    return DeadLetters(aws.sqs(), settings.load().dead_letters_url, now_ms)

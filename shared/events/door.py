@@ -1,0 +1,49 @@
+"""The one door: whatever road an event took, here it is checked and stored."""
+
+from typing import Any
+
+from shared.clock import Clock
+from shared.errors import ConflictError, TooLargeError
+from shared.events import intake
+from shared.events.checker import Checker
+from shared.events.models import EventId
+from shared.events.store import EventStore
+from shared.model import Model
+
+
+class Accepted(Model):
+    """`is_new` if this very record brought the event, now or when it was handed in before."""
+
+    event_id: EventId
+    is_new: bool
+
+
+class Door:
+    def __init__(self, store: EventStore, checker: Checker, clock: Clock) -> None:
+        self._store = store
+        self._checker = checker
+        self._clock = clock
+
+    def accept(self, values: Any, workspace_id: str, origin: str | None = None) -> Accepted:
+        """The event is stored now, or was before with the same body.
+
+        `origin` names the record that brings the event, such as a message or a line of an object.
+        It stands in for an id that the event does not carry, by name or by nature.
+        """
+        new = intake.read(values)
+        self._checker.check(workspace_id, new)
+        event = intake.accept(new, workspace_id, self._clock(), origin)
+        size = len(event.payload.encode())
+        if size > intake.MAX_EVENT_BYTES:
+            raise TooLargeError(
+                f"The event has {size} bytes, the limit is {intake.MAX_EVENT_BYTES}."
+            )
+        known = self._store.add(event.model_copy(update={"origin": origin}))
+        if known is not None and known.fingerprint != event.fingerprint:
+            raise ConflictError(
+                f"The event id {event.event_id} is taken by an event with another body. Send the "
+                "same body to repeat it, or another id; an event that carries none is known by its "
+                "conversion_id, its custom_event_id, or its hit and node."
+            )
+        is_new = known is None or (origin is not None and known.origin == origin)
+        return Accepted(event_id=event.event_id, is_new=is_new)

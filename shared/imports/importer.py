@@ -1,0 +1,148 @@
+"""One run of an import: lines become events until the object ends or the time does.
+
+A run that dies is made again from where it began. What it had accepted is known by its origin and
+counted as before, so the report comes out the same.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from functools import partial
+from typing import NamedTuple
+
+from shared.api.body import parse_json
+from shared.clock import Clock
+from shared.deadletters import sendable
+from shared.errors import FunnelhooksError
+from shared.events.door import Door
+from shared.events.intake import MAX_EVENT_BYTES
+from shared.imports.bucket import GoneError, ImportBucket
+from shared.imports.lines import Line, lines
+from shared.imports.models import MAX_REFUSED, Job, Refused, Report, Source, State, Tally
+from shared.imports.streams import UnreadableError
+
+# Lines between two looks at the time.
+BATCH = 100
+PARALLEL = 10
+MAX_MESSAGE = 500
+
+# Refused, or whether the event is new; None for a line without anything.
+Outcome = Refused | bool | None
+
+
+class Run(NamedTuple):
+    """How far a run came."""
+
+    job: Job
+    state: State
+    reason: str | None = None
+
+
+class Importer:
+    def __init__(
+        self,
+        bucket: ImportBucket,
+        door: Door,
+        is_workspace: Callable[[str], bool],
+        clock: Clock,
+        has_time: Callable[[], bool],
+    ) -> None:
+        self._bucket = bucket
+        self._door = door
+        self._is_workspace = is_workspace
+        self._clock = clock
+        self._has_time = has_time
+
+    def run(self, job: Job) -> Run | None:
+        """None if the object is there no more; what took its place is announced by itself."""
+        report_key = job.source.report_key
+        try:
+            run = self._read(job)
+        except GoneError:
+            return None
+        if not self._bucket.has(job.source):
+            return None
+        self._bucket.write(report(run, self._clock()), report_key)
+        return run
+
+    def _read(self, job: Job) -> Run:
+        source = job.source
+        if not source.workspace_id or not self._is_workspace(source.workspace_id):
+            reason = "The key must begin with the id of a workspace: <workspace_id>/<name>.jsonl"
+            return Run(job, State.FAILED, reason)
+        unread = lines(
+            self._bucket.open(source, job.position.offset).read, job.position, MAX_EVENT_BYTES
+        )
+        try:
+            with ThreadPoolExecutor(PARALLEL) as pool:
+                for batch in _batches(unread):
+                    job = self._accept(job, batch, pool)
+                    if len(batch) == BATCH and not self._has_time():
+                        return Run(job, State.RUNNING)
+        except UnreadableError as error:
+            return Run(job, State.FAILED, str(error))
+        return Run(job, State.DONE)
+
+    def _accept(self, job: Job, batch: list[Line], pool: Executor) -> Job:
+        outcomes = pool.map(partial(self._outcome, job.source), batch)
+        position = batch[-1].after if batch else job.position
+        return job.model_copy(update={"tally": counted(job.tally, outcomes), "position": position})
+
+    def _outcome(self, source: Source, line: Line) -> Outcome:
+        if line.content is None:
+            message = f"The line has more than {MAX_EVENT_BYTES} bytes."
+            return Refused(line=line.number, code="too_large", message=message)
+        if not line.content:
+            return None
+        try:
+            values = parse_json(line.content, MAX_EVENT_BYTES)
+            origin = source.line_id(line.number)
+            return self._door.accept(values, source.workspace_id, origin).is_new
+        except FunnelhooksError as error:
+            message = sendable(error.message, MAX_MESSAGE)
+            return Refused(line=line.number, code=error.code, message=message)
+
+
+def counted(tally: Tally, outcomes: Iterable[Outcome]) -> Tally:
+    found = [outcome for outcome in outcomes if outcome is not None]
+    refused = [outcome for outcome in found if isinstance(outcome, Refused)]
+    return Tally(
+        accepted=tally.accepted + found.count(True),
+        repeated=tally.repeated + found.count(False),
+        refused=tally.refused + len(refused),
+        refused_lines=(*tally.refused_lines, *refused)[:MAX_REFUSED],
+    )
+
+
+def report(run: Run, now: int) -> Report:
+    source, tally = run.job.source, run.job.tally
+    return Report(
+        state=run.state,
+        reason=run.reason,
+        bucket=source.bucket,
+        key=source.key,
+        etag=source.etag,
+        workspace_id=source.workspace_id,
+        lines=run.job.position.line,
+        accepted=tally.accepted,
+        repeated=tally.repeated,
+        refused=tally.refused,
+        refused_lines=tally.refused_lines,
+        started_at=run.job.started_at,
+        updated_at=now,
+        duration_ms=now - run.job.started_at,
+    )
+
+
+def _batches(unread: Iterator[Line]) -> Iterator[list[Line]]:
+    """Full ones, and what there is at the end or before the place that cannot be read."""
+    batch: list[Line] = []
+    try:
+        for line in unread:
+            batch.append(line)
+            if len(batch) == BATCH:
+                yield batch
+                batch = []
+    except UnreadableError:
+        yield batch
+        raise
+    yield batch

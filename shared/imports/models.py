@@ -1,0 +1,98 @@
+"""An import: an object of JSON Lines, how far it has come, and the report beside it."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import StringConstraints
+
+from shared import ids
+from shared.clock import Timestamp
+from shared.errors import InvalidError
+from shared.imports.lines import Position
+from shared.model import Model
+
+REPORT_SUFFIX = ".report.json"
+# S3 takes no longer keys.
+MAX_KEY_BYTES = 1024
+# A report and a message hold so many; the others are counted.
+MAX_REFUSED = 100
+
+
+class Source(Model):
+    """One version of an object: what is uploaded under the same key later has another etag."""
+
+    bucket: str
+    key: str
+    etag: str
+
+    @property
+    def workspace_id(self) -> str:
+        """The first segment of the key; empty if it has but one."""
+        return self.key.rpartition("/")[0].partition("/")[0]
+
+    @property
+    def is_packed(self) -> bool:
+        return self.key.endswith(".gz")
+
+    @property
+    def report_key(self) -> str:
+        key = self.key + REPORT_SUFFIX
+        if len(key.encode()) > MAX_KEY_BYTES:
+            raise InvalidError.at("key", "is too long, there is no room for the name of its report")
+        return key
+
+    def line_id(self, number: int) -> str:
+        """The same for the same line of the same object, however often it is read."""
+        digest = ids.sha256_hex(f"{self.bucket}\0{self.key}\0{self.etag}")[:32]
+        return f"s3-{digest}-{number}"
+
+
+class Refused(Model):
+    """A line that is no event, and why; values of the line are no part of it."""
+
+    line: int
+    code: str
+    message: Annotated[str, StringConstraints(max_length=500)]
+
+
+class Tally(Model):
+    """What became of the lines that were read."""
+
+    accepted: int = 0
+    repeated: int = 0
+    refused: int = 0
+    refused_lines: tuple[Refused, ...] = ()
+
+
+class Job(Model):
+    """All that another run must know to go on."""
+
+    source: Source
+    started_at: int
+    position: Position = Position()
+    tally: Tally = Tally()
+
+
+class State(StrEnum):
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class Report(Model):
+    """`refused_lines` are the first ones; `reason` says why an import failed where it did."""
+
+    state: State
+    reason: str | None = None
+    bucket: str
+    key: str
+    etag: str
+    workspace_id: str
+    lines: int
+    accepted: int
+    repeated: int
+    refused: int
+    refused_lines: tuple[Refused, ...]
+    started_at: Timestamp
+    updated_at: Timestamp
+    duration_ms: int
