@@ -12,7 +12,7 @@ from shared.configs.jobs import JobStore, Turn
 from shared.configs.store import ConfigStore
 from shared.delivery.archive import DeliveryStore
 from shared.delivery.release import Releaser
-from shared.delivery.wiring import ledger, retry_queue
+from shared.delivery.wiring import health, ledger, retry_queue
 
 # A page takes less.
 MARGIN_MS = 8 * MS_PER_S
@@ -57,6 +57,7 @@ def _releaser() -> Releaser:
     return Releaser(
         jobs=_jobs(),
         configs=ConfigStore(aws.dynamodb(), env.config_table),
+        health=health(),
         deliveries=DeliveryStore(aws.dynamodb(), env.event_table),
         ledger=ledger(),
         queue=retry_queue(),

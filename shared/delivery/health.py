@@ -38,6 +38,14 @@ class HealthStore:
         self._table = table
         self._events = events
 
+    def find(self, workspace_id: str, config_id: str) -> Health:
+        answer = self._dynamodb.get_item(
+            TableName=self._table,
+            Key=to_item(health_key(workspace_id, config_id)),
+            ConsistentRead=True,
+        )
+        return health_from(from_item(answer.get("Item", {})))
+
     def probe(self, config: WebhookConfig, known: Health, now: int) -> str | None:
         """The lease of the one probe that may go out now; None if another worker has it."""
         wanted = breaker.probing(known, ids.new_lease(), now)
@@ -106,9 +114,9 @@ class HealthStore:
             ]
         )
 
-    def clear(self, config: WebhookConfig) -> bool:
+    def clear(self, config: WebhookConfig, now: int) -> bool:
         """After a success; one that began before the breaker opened leaves it open."""
-        update = Update().set(dict.fromkeys(_COLUMNS))
+        update = Update().set(dict.fromkeys(_COLUMNS) | _expiry(now))
         return self._write(config, update.when("attribute_not_exists(opened)", {})) is not None
 
     def disable(
@@ -123,7 +131,7 @@ class HealthStore:
         update = Update().set(changes | {"updated_at": now}).add("version", 1)
         update.when("version = :when_version", {"version": config.version})
         key = to_item(config_key(config.workspace_id, config.id))
-        cleared = Update().set(dict.fromkeys(_COLUMNS))
+        cleared = Update().set(dict.fromkeys(_COLUMNS) | _expiry(now))
         if reason is DisabledReason.ENDPOINT_FAILING:
             enough = {"enough": breaker.GIVE_UP_AFTER}
             cleared.when("exhausted >= :when_enough OR opened >= :when_enough", enough)

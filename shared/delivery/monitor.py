@@ -68,7 +68,7 @@ class Monitor:
         if report.probe is not None:
             self._recover(report, report.probe)
         elif not report.health.is_blank and not report.health.opened:
-            self._store.clear(report.config)
+            self._store.clear(report.config, report.now)
 
     def _after_failure(self, report: Report) -> None:
         outcome, now = report.outcome, report.now

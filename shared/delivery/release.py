@@ -6,6 +6,8 @@ between the two. A delivery is released only from where the page found it, so it
 
 A worker that read the config before it received again may hold a delivery after its page has gone
 by. Workers do not live longer than SETTLED_MS, so the last pass begins no sooner than that.
+
+While the breaker is open it does nothing: whatever closes the breaker begins a release anew.
 """
 
 from collections.abc import Sequence
@@ -17,6 +19,7 @@ from shared.configs.jobs import Job, JobStore, Turn
 from shared.configs.models import WebhookConfig
 from shared.configs.store import ConfigStore
 from shared.delivery.archive import DeliveryStore, Listed
+from shared.delivery.health import HealthStore
 from shared.delivery.ledger import Ledger
 from shared.delivery.models import Reason, State
 from shared.delivery.queues import Pointer, Queue, delay_s
@@ -56,6 +59,7 @@ class Releaser:
         self,
         jobs: JobStore,
         configs: ConfigStore,
+        health: HealthStore,
         deliveries: DeliveryStore,
         ledger: Ledger,
         queue: Queue,
@@ -63,6 +67,7 @@ class Releaser:
     ) -> None:
         self._jobs = jobs
         self._configs = configs
+        self._health = health
         self._deliveries = deliveries
         self._ledger = ledger
         self._queue = queue
@@ -84,7 +89,8 @@ class Releaser:
             config = self._configs.find(job.workspace_id, job.config_id)
         except NotFoundError:
             return None
-        return config if config.is_receiving else None
+        tripped = self._health.find(job.workspace_id, job.config_id).opened
+        return config if config.is_receiving and not tripped else None
 
     def _do_page(self, job: Job, place: Place, rate: int) -> None:
         size, part = min(rate * PAGE_S, MAX_PAGE), _PARTS[place.part]

@@ -44,7 +44,7 @@ def _sender() -> Sender:
 
 
 @cache
-def _health() -> HealthStore:
+def health() -> HealthStore:
     env = _settings()
     events = EventStore(aws.dynamodb(), env.event_table, env.retention_days, env.repair_after_s)
     return HealthStore(aws.dynamodb(), env.config_table, events)
@@ -52,7 +52,7 @@ def _health() -> HealthStore:
 
 @cache
 def _monitor() -> Monitor:
-    return Monitor(_health())
+    return Monitor(health())
 
 
 def deliver(records: list[Record], context: LambdaContext) -> list[str]:
@@ -73,7 +73,7 @@ def _courier(context: LambdaContext) -> Courier:
     env = _settings()
     return Courier(
         reader=Reader(aws.dynamodb(), env.config_table, env.event_table),
-        gate=Gate(_health(), Bucket(aws.dynamodb(), env.config_table), random),
+        gate=Gate(health(), Bucket(aws.dynamodb(), env.config_table), random),
         ledger=ledger(),
         sender=_sender(),
         monitor=_monitor(),

@@ -3,14 +3,20 @@
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from shared import aws
 from shared.configs.store import ConfigStore, health_key
-from shared.delivery.breaker import PROBE_MS
+from shared.delivery import breaker
+from shared.delivery.breaker import PROBE_MS, Health, Outcome
 from shared.delivery.health import HealthStore
 from shared.delivery.ledger import Ledger
 from shared.delivery.sender import Sender
-from tests.integration.world import CrashError, World
+from shared.events.store import EventStore
+from tests import factories
+from tests.integration.account import Account
+from tests.integration.world import CrashError, World, new_world
 from tests.local.receiver import Receiver, Reply
 
 WINDOW_S = 30
@@ -504,6 +510,27 @@ class TestAnEndpointThatFailsForDays:
 
         assert world.state(event_id) == "delivered"
         assert world.state(waiting) == "delivered"
+
+
+OUTCOMES = st.sampled_from([Outcome.TROUBLED, Outcome.REFUSED, Outcome.UNASKED])
+
+
+@settings(max_examples=25)
+@given(st.lists(st.tuples(OUTCOMES, st.booleans(), st.booleans(), st.integers(0, 9)), max_size=12))
+def test_the_table_counts_as_the_breaker_does(
+    account: Account, row: list[tuple[Outcome, bool, bool, int]]
+) -> None:
+    with new_world(account) as world:
+        store = HealthStore(aws.dynamodb(), "ConfigTable", EventStore(aws.dynamodb(), "E", 30, 600))
+        config, expected = factories.config(), Health()
+
+        for outcome, exhausted, anew, later in row:
+            world.clock.advance(later)
+            now = world.clock()
+            expected = breaker.failed(expected, outcome, exhausted, now, anew)
+            found = store.failed(config, outcome, exhausted, now, anew)
+
+            assert found == expected
 
 
 class TestAnExhaustedDelivery:

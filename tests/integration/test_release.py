@@ -192,6 +192,26 @@ def test_a_delivery_that_a_slow_worker_holds_after_its_page_went_by_is_released(
     assert delivered(world, [event_id]) == 1
 
 
+def test_a_release_stops_at_an_endpoint_that_fails_and_goes_on_when_it_is_back(
+    world: World, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(release, "MAX_PAGE", 6)
+    receiver.script("/in", [500] * 5)
+    events = hold(world, receiver, 12, retrySchedule=[7200])
+    enable(world, receiver, retrySchedule=[7200], rateLimitPerSecond=1)
+    world.sweep()
+
+    for _ in range(12):
+        world.wait(1)
+    held = [world.state(event) for event in events].count("held")
+    for _ in range(6):
+        run(world)
+        world.clock.advance(REPAIR_S)
+
+    assert held == 6
+    assert delivered(world, events) == 7  # the others have failed, and wait for two hours
+
+
 STEPS = [(JobStore, "find"), (Ledger, "release"), (Queue, "send"), (JobStore, "advance")]
 
 
