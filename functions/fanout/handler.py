@@ -15,7 +15,7 @@ from shared.configs.store import ConfigStore
 from shared.delivery.fanout import first_pointers, remembering, send_all
 from shared.delivery.queues import Pointer, Queue
 from shared.events import operational
-from shared.events.bus import Bus
+from shared.events.bus import Bus, Untold
 from shared.events.models import Event
 from shared.events.store import event_from
 from shared.observability import logger
@@ -25,19 +25,20 @@ MARGIN_MS = 10 * MS_PER_S
 
 
 @cache
-def _parts() -> tuple[ConfigStore, Queue, Bus]:
+def _parts() -> tuple[ConfigStore, Queue, Bus, Queue]:
     env = settings.load()
     return (
         ConfigStore(aws.dynamodb(), env.config_table),
         Queue(aws.sqs(), env.dispatch_queue_url),
         Bus(aws.events, env.event_bus),
+        Queue(aws.sqs(), env.dead_letters_url),
     )
 
 
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """A record that cannot be read comes back alone, and so does what there was no time for; if SQS
-    fails, the whole batch does."""
-    configs, queue, bus = _parts()
+    fails, the whole batch does. A bus that fails holds up nobody's deliveries."""
+    configs, queue, bus, dead_letters = _parts()
     ask = remembering(configs)
     events, pointers = dict[str, Event](), dict[str, list[Pointer]]()
 
@@ -47,13 +48,15 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
         pointers[number] = first_pointers(events[number], ask)
 
     def tell(record: Record) -> None:
-        if operational.is_operational(events[_sequence_number(record)].event_id):
-            bus.put(events[_sequence_number(record)])
+        event = events[_sequence_number(record)]
+        if operational.is_operational(event.event_id):
+            bus.put(event)
 
     failed = each(event["Records"], _sequence_number, collect)
     failed += send_all(queue, pointers, lambda: context.get_remaining_time_in_millis() > MARGIN_MS)
     sent = [record for record in event["Records"] if _sequence_number(record) not in failed]
-    failed += each(sent, _sequence_number, tell)
+    untold = [events[number] for number in each(sent, _sequence_number, tell)]
+    dead_letters.send([Untold(workspace_id=e.workspace_id, event_id=e.event_id) for e in untold])
     logger.info("fanned_out", events=len(sent), deliveries=sum(map(len, pointers.values())))
     return failures(failed)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from shared.clock import MS_PER_S, rfc3339
 from shared.events import operational
 from shared.events.models import Event
+from shared.model import Model
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
@@ -15,6 +16,17 @@ if TYPE_CHECKING:
 
 class NotPutError(Exception):
     """EventBridge did not take the event."""
+
+
+class Untold(Model):
+    """The dead letter of an event that did not get onto the bus; it is in the log all the same."""
+
+    workspace_id: str
+    event_id: str
+
+    @property
+    def group(self) -> str:
+        return self.workspace_id
 
 
 class Bus:

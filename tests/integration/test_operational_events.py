@@ -149,24 +149,26 @@ def test_cannot_be_made_up_by_a_client(world: World) -> None:
     assert on_the_bus(world) == []
 
 
-def test_that_the_bus_does_not_take_comes_back_alone(
+def test_that_the_bus_does_not_take_is_a_dead_letter_and_holds_up_no_delivery(
     world: World, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     subscribe(world, receiver.url("/ops"), "ops")
     disable(world, receiver)
-    put = Bus.put
+    event_id = world.send()
 
-    with monkeypatch.context() as broken:
-        broken.setattr(Bus, "put", refuse)
-        records = world.stream()
-        came_back = world.invoke("fanout", {"Records": records})["batchItemFailures"]
-    monkeypatch.setattr(Bus, "put", put)
-    world.invoke("fanout", {"Records": records})
-    world.work("DispatchQueue")
+    monkeypatch.setattr(Bus, "put", refuse)
+    came_back = world.fan_out()
+    for _ in range(2):
+        world.work("DispatchQueue")
 
-    assert len(came_back) == 1
-    assert len(on_the_bus(world)) == 1
-    assert len(receiver.requests("/ops")) == 2
+    (letter,) = world.account.receive("FanoutDeadLetters")
+    assert came_back == []
+    assert json.loads(letter["Body"]) == {
+        "workspace_id": world.workspace_id,
+        "event_id": "!webhook_config.disabled.crm.1",
+    }
+    assert world.state(event_id, "ops") == "delivered"
+    assert len(receiver.requests("/ops")) == 3
 
 
 def refuse(*_: object) -> None:
