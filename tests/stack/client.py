@@ -25,7 +25,8 @@ class Client:
         self._session.headers["Authorization"] = f"Bearer {self.api_key}"
 
     def call(self, method: str, path: str, **options: Any) -> requests.Response:
-        return self._session.request(method, self.api_url + path, timeout=PATIENCE_S, **options)
+        options.setdefault("timeout", PATIENCE_S)
+        return self._session.request(method, self.api_url + path, **options)
 
     def make_config(self, url: str, **fields: Any) -> "Config":
         config_id = fields.pop("idWebhookConfig", uuid.uuid4().hex)

@@ -7,18 +7,38 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import pytest
+import requests
+
 from tests.local.receiver import Receiver, Reply
 from tests.local.stack import Stack
 from tests.stack.client import Client, until
 
 PARALLEL = 50
+# So many at once start so many workers, on a machine that may have two cores.
+CROWD_S = 300
 IP = "203.0.113.99"
+
+pytestmark = pytest.mark.timeout(2 * CROWD_S)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def workers(stack: Stack) -> None:
+    """As many as there will be requests at a time. They start before the table is asked anything,
+    since starting takes all of a small machine, and the emulator with it."""
+
+    def knock(_: int) -> int:
+        path = f"{stack.api_url}/api/v1/webhook/Demo"
+        return requests.post(path, json={}, timeout=CROWD_S).status_code
+
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        assert set(pool.map(knock, range(PARALLEL))) == {401}
 
 
 def post(client: Client, body: Any, action: str = "Demo", key: str | None = None) -> int:
     headers = {"X-PROJECT-ID": client.workspace_id, "X-API-KEY": key or client.api_key}
-    answer = client.call("POST", f"/api/v1/webhook/{action}", json=body, headers=headers)
-    return answer.status_code
+    path = f"/api/v1/webhook/{action}"
+    return client.call("POST", path, json=body, headers=headers, timeout=CROWD_S).status_code
 
 
 def new_email() -> str:
