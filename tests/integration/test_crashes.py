@@ -25,7 +25,7 @@ Disaster = tuple[type, str, bool] | str
 BEGINNING: list[Step] = [(Reader, "read"), (Ledger, "claim"), (Sender, "post")]
 SUCCEEDING: list[Step] = [*BEGINNING, (Ledger, "delivered")]
 FAILING_AGAIN: list[Step] = [*BEGINNING, (Ledger, "waiting"), (Queue, "send")]
-FAILING: list[Step] = [*FAILING_AGAIN, (Ledger, "keep_body")]
+FAILING: list[Step] = [*FAILING_AGAIN, (Ledger, "keep")]
 
 MINUTE = 60
 ROUNDS_ENOUGH = 20
