@@ -23,6 +23,7 @@ _KEPT = frozenset(
     }
 )
 _KEPT_ENDINGS = ("_id", "_timestamp")
+ERASED = "erased"
 
 
 def visitor_of(context: dict[str, Any]) -> str | None:
@@ -42,14 +43,17 @@ def remains(context: dict[str, Any]) -> dict[str, Any]:
 
 
 def _kept(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if _is_kept(name, value)}
+    return {name: _impersonal(value) for name, value in values.items() if _is_kept(name, value)}
 
 
 def _is_kept(name: str, value: Any) -> bool:
-    # Nobody stops a client from making an id or an order number of an e-mail address.
-    if isinstance(value, dict | list) or (isinstance(value, str) and "@" in value):
-        return False
-    return name in _KEPT or name.endswith(_KEPT_ENDINGS)
+    is_flat = not isinstance(value, dict | list)
+    return is_flat and (name in _KEPT or name.endswith(_KEPT_ENDINGS))
+
+
+def _impersonal(value: Any) -> Any:
+    """Nobody stops a client from making an id or an order number of an e-mail address."""
+    return ERASED if isinstance(value, str) and "@" in value else value
 
 
 def _currency(values: dict[str, Any]) -> dict[str, Any]:

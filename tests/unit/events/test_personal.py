@@ -3,11 +3,15 @@
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.clickfunnels import events as clickfunnels
 from shared.events import intake, personal
+from shared.events.models import TriggerType
 from tests import factories
+from tests.fakes import NOW
 
 CONTEXTS = ["visitor", "hit", "session", "tracking_fields", "action_data", "url_buffer", "data"]
 VALUES = st.dictionaries(st.sampled_from(["email", "ip", "visitor_id", "q"]), st.just("secret@x"))
@@ -83,7 +87,27 @@ def test_an_address_is_no_id() -> None:
         conversion={"conversion_id": "alice@example.com", "revenue": "1.00"},
     )
 
-    assert "alice" not in json.dumps(left)
+    assert left["visitor"] == {"visitor_id": "erased"}
+    assert left["conversion"] == {"conversion_id": "erased", "revenue": "1.00"}
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        *(factories.event_json(kind) for kind in TriggerType),
+        factories.event_json("conversion_triggered", conversion={"conversion_id": "a@b"}),
+        factories.event_json("custom_event_triggered", custom_event={"custom_event_id": "a@b"}),
+        factories.event_json(visitor=None, hit=None, funnel=None, session=None),
+        factories.resource_json(subject_id="alice@example.com"),
+    ],
+)
+def test_what_is_left_can_still_be_shown(values: dict[str, Any]) -> None:
+    event = intake.accept(intake.read(values), factories.WORKSPACE, NOW)
+
+    left = personal.remains(json.loads(event.payload))
+
+    erased = event.model_copy(update={"payload": json.dumps(left)})
+    assert "@" not in clickfunnels.shown(erased).model_dump_json()
 
 
 def test_a_resource_keeps_its_name_and_nothing_of_its_data() -> None:
