@@ -62,7 +62,7 @@ def create_subscription(
     """Subscribe a URL to one event type.
 
     With an `external_id` that this client has used before, the subscription of that time is
-    answered with 200, and without its secret.
+    answered with 200, and without its secret. If the platform disabled it, it is active again.
     """
     supported = _names(event_types().all(caller.workspace_id))
     _check(body, supported)
@@ -74,6 +74,8 @@ def create_subscription(
         except ClaimedError:
             known = _holder(new)
         if known is not None and body.external_id is not None:
+            if known.disabled_reason is not None:
+                configs().replace(known, known.enabled_again(now_ms()))
             return Answered(wire.existing(known, supported), 200)
     raise ConflictError(
         "This client has subscribed that URL to that event. Delete the subscription first, or tell "

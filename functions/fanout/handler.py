@@ -10,12 +10,13 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from shared import aws, settings
 from shared.batch import Record, each, failures
-from shared.clock import MS_PER_S
+from shared.clock import MS_PER_S, now_ms
 from shared.configs.store import ConfigStore
+from shared.deadletters import DeadLetters
 from shared.delivery.fanout import first_pointers, remembering, send_all
 from shared.delivery.queues import Pointer, Queue
 from shared.events import operational
-from shared.events.bus import Bus, Untold
+from shared.events.bus import Bus, untold
 from shared.events.models import Event
 from shared.events.store import event_from
 from shared.observability import logger
@@ -25,13 +26,13 @@ MARGIN_MS = 10 * MS_PER_S
 
 
 @cache
-def _parts() -> tuple[ConfigStore, Queue, Bus, Queue]:
+def _parts() -> tuple[ConfigStore, Queue, Bus, DeadLetters]:
     env = settings.load()
     return (
         ConfigStore(aws.dynamodb(), env.config_table),
         Queue(aws.sqs(), env.dispatch_queue_url),
         Bus(aws.events, env.event_bus),
-        Queue(aws.sqs(), env.dead_letters_url),
+        DeadLetters(aws.sqs(), env.dead_letters_url, now_ms),
     )
 
 
@@ -55,8 +56,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
     failed = each(event["Records"], _sequence_number, collect)
     failed += send_all(queue, pointers, lambda: context.get_remaining_time_in_millis() > MARGIN_MS)
     sent = [record for record in event["Records"] if _sequence_number(record) not in failed]
-    untold = [events[number] for number in each(sent, _sequence_number, tell)]
-    dead_letters.send([Untold(workspace_id=e.workspace_id, event_id=e.event_id) for e in untold])
+    dead_letters.put([untold(events[number]) for number in each(sent, _sequence_number, tell)])
     logger.info("fanned_out", events=len(sent), deliveries=sum(map(len, pointers.values())))
     return failures(failed)
 

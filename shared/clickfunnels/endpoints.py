@@ -94,17 +94,18 @@ def created(new: NewEndpoint, workspace_id: str, client: Client, now: int) -> We
 
 
 def changed(old: WebhookConfig, change: EndpointChange, now: int) -> WebhookConfig:
+    """A save takes up an endpoint again that the platform disabled: there is no other way to."""
     known = shown(old).model_dump()
     values = known | change.model_dump(exclude_none=True)
-    return old.model_copy(
+    kept = old.model_copy(update={"updated_at": now, "version": old.version + 1})
+    new = old.enabled_again(now) if old.disabled_reason is not None else kept
+    return new.model_copy(
         update={
             "name": values["name"],
             "url": values["url"],
             "triggers": _triggers(
                 values["event_type_ids"], values["funnel_ids"], values["page_ids"]
             ),
-            "updated_at": now,
-            "version": old.version + 1,
         }
     )
 

@@ -123,6 +123,11 @@ class WebhookConfig(Model):
     deleted_at: int | None = None
     version: int = 1
 
+    def enabled_again(self, now: int) -> "WebhookConfig":
+        """What its owner does, in whichever way, with a config that the platform disabled."""
+        changes = {"enabled": True, "disabled_reason": None, "disabled_at": None}
+        return self.model_copy(update=changes | {"updated_at": now, "version": self.version + 1})
+
     @property
     def is_receiving(self) -> bool:
         return self.status is Status.ACTIVE and self.enabled

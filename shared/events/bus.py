@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from shared.clock import MS_PER_S, rfc3339
+from shared.deadletters import Letter
 from shared.events import operational
 from shared.events.models import Event
-from shared.model import Model
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
@@ -16,17 +16,6 @@ if TYPE_CHECKING:
 
 class NotPutError(Exception):
     """EventBridge did not take the event."""
-
-
-class Untold(Model):
-    """The dead letter of an event that did not get onto the bus; it is in the log all the same."""
-
-    workspace_id: str
-    event_id: str
-
-    @property
-    def group(self) -> str:
-        return self.workspace_id
 
 
 class Bus:
@@ -47,6 +36,17 @@ class Bus:
         answer = self._client().put_events(Entries=[entry])  # type: ignore[list-item]
         if answer["FailedEntryCount"]:
             raise NotPutError(answer["Entries"][0].get("ErrorCode"))
+
+
+def untold(event: Event) -> Letter:
+    """The dead letter of an event that did not get onto the bus; it is in the log all the same."""
+    body = {"workspace_id": event.workspace_id, "event_id": event.event_id}
+    return Letter(
+        body=json.dumps(body),
+        source_id=event.event_id,
+        error_code="not_put",
+        error_message="EventBridge did not take this operational event.",
+    )
 
 
 def _detail(event: Event) -> dict[str, Any]:

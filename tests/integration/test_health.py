@@ -16,6 +16,7 @@ from shared.delivery.sender import Sender
 from shared.events.store import EventStore
 from tests import factories
 from tests.integration.account import Account
+from tests.integration.test_flowestate_api import key_of
 from tests.integration.world import CrashError, World, new_world
 from tests.local.receiver import Receiver, Reply
 
@@ -434,6 +435,56 @@ class TestAnEndpointThatIsGone:
 
         shown = world.get("/v1/webhookconfig/find/byId", idWebhookConfig="crm").body
         assert shown["enabled"] is False
+        assert "disabledReason" not in shown
+
+
+class TestAGoneEndpointOfAnotherSystem:
+    """Its own calls know no `enabled`, and take it up again all the same."""
+
+    EVENT = factories.resource_json("lead.created", data={"name": "Alice"})
+
+    def send(self, world: World) -> str:
+        event_id: str = world.call("POST", "/v1/events", self.EVENT).body["event_id"]
+        world.fan_out()
+        world.work("DispatchQueue")
+        return event_id
+
+    def test_is_subscribed_again_in_flowestate(self, world: World, receiver: Receiver) -> None:
+        receiver.script("/in", [410])
+        path, key = "/api/v1/webhooks/subscriptions", key_of(world, "zapier")
+        new = {"target_url": receiver.url("/in"), "event": "lead.created", "external_id": "zap-1"}
+        made = world.call("POST", path, new, key=key).body
+        self.send(world)
+        gone = world.call("GET", f"{path}/{made['id']}", key=key).body
+
+        again = world.call("POST", path, new, key=key)
+        event_id = self.send(world)
+
+        assert gone["is_active"] is False
+        assert (again.status, again.body["id"]) == (200, made["id"])
+        assert world.call("GET", f"{path}/{made['id']}", key=key).body["is_active"] is True
+        assert world.state(event_id, made["id"]) == "delivered"
+
+    def test_is_saved_again_in_clickfunnels(self, world: World, receiver: Receiver) -> None:
+        receiver.script("/in", [410])
+        outgoing = "/webhooks/outgoing/endpoints"
+        new = {"url": receiver.url("/in"), "name": "Orders", "event_type_ids": ["order.created"]}
+        body = {"webhooks_outgoing_endpoint": new}
+        path = f"/api/v2/workspaces/{world.workspace_id}{outgoing}"
+        config_id = str(world.call("POST", path, body).body["id"])
+        event = factories.resource_json("order.created")
+        world.call("POST", "/v1/events", event)
+        world.fan_out()
+        world.work("DispatchQueue")
+        query = {"idWebhookConfig": config_id}
+        gone = world.get("/v1/webhookconfig/find/byId", **query).body
+
+        saved = world.call("PUT", f"/api/v2{outgoing}/{config_id}", body)
+
+        shown = world.get("/v1/webhookconfig/find/byId", **query).body
+        assert gone["disabledReason"] == "endpoint_gone"
+        assert saved.status == 200
+        assert shown["enabled"] is True
         assert "disabledReason" not in shown
 
 

@@ -2,16 +2,10 @@
 
 import json
 from typing import Any
-from uuid import UUID
 
 import pytest
 
-from shared import aws
-from shared.configs.models import Trigger, WebhookConfig
-from shared.configs.store import ConfigStore
-from shared.dialects import DIALECTS
 from shared.events.bus import Bus
-from shared.events.models import Event
 from shared.events.operational import OPERATIONAL_TYPES
 from tests import factories
 from tests.integration.world import World
@@ -19,45 +13,11 @@ from tests.local.receiver import Receiver
 from tests.template import template
 
 
-class Plain:
-    """Sends any event as it is."""
-
-    name = "plain"
-    schedule: tuple[int, ...] = (1,)
-
-    def can_express(self, event: Event) -> bool:
-        return True
-
-    def body(self, event: Event, request_id: UUID, built_at_ms: int) -> bytes:
-        return json.dumps({"type": event.event_type} | json.loads(event.payload)).encode()
-
-    def headers(self, event_type: str, request_id: UUID) -> dict[str, str]:
-        return {}
-
-    def is_success(self, status_code: int) -> bool:
-        return status_code == 200
-
-
-@pytest.fixture(autouse=True)
-def plain(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(DIALECTS, "plain", Plain())
-
-
 def subscribe(world: World, url: str, config_id: str) -> None:
     """To everything operational, and to what any FunnelFlux config gets."""
     types = [*map(str, OPERATIONAL_TYPES), "node_execution"]
-    config = WebhookConfig(
-        id=config_id,
-        workspace_id=world.workspace_id,
-        name=config_id,
-        url=url,
-        dialect="plain",
-        triggers=tuple(Trigger(event_type=kind) for kind in types),
-        secret=factories.SECRET,
-        created_at=world.clock(),
-        updated_at=world.clock(),
-    )
-    ConfigStore(aws.dynamodb(), "ConfigTable").add(config, limit=10)
+    triggers = [{"eventType": kind} for kind in types]
+    world.make_config(url, config_id, dialect="flowestate", triggers=triggers, retrySchedule=[1])
 
 
 def disable(world: World, receiver: Receiver) -> None:
@@ -176,6 +136,6 @@ def refuse(*_: object) -> None:
 
 
 def test_on_the_bus_does_not_come_back_in() -> None:
-    (rule,) = template().of_type("AWS::Events::Rule").values()
+    rule = template().of_type("AWS::Events::Rule")["IntakeRule"]
 
     assert rule["EventPattern"]["source"] == [{"anything-but": ["funnelhooks"]}]
