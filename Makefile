@@ -109,8 +109,8 @@ format: .venv/.stamp ## Format the code and mend what the linter can
 	@$(RUN) ruff check --fix .
 	@$(RUN) ruff format .
 
-# The quick ones first; the stack that the last ones start takes a while.
-TESTS = $(filter-out tests/__pycache__/ tests/local/ tests/stack/,$(wildcard tests/*/)) tests/stack/
+# What needs no stack runs on every core, a file at a time; the stack tests share one stack.
+QUICK = $(filter-out tests/__pycache__/ tests/local/ tests/receivers/ tests/stack/,$(wildcard tests/*/))
 
 openapi: .venv/.stamp ## Write shared/api/openapi.json from the declared operations
 	@$(RUN) tests.local.openapi
@@ -119,7 +119,8 @@ schema: .venv/.stamp ## Write the JSON Schema of the payload contract from its m
 	@$(RUN) tests.local.schema
 
 test: check ## All checks and all tests; a local stack of their own serves the stack tests
-	@FUNNELHOOKS_STATE=.local/test $(RUN) pytest $(TESTS)
+	@$(RUN) pytest -n auto --dist loadfile $(QUICK)
+	@FUNNELHOOKS_STATE=.local/test $(RUN) pytest tests/stack/
 
 # ── Artefacts: every function ships the same folder, so imports read the same everywhere ─────────────
 
