@@ -2,7 +2,7 @@
 
 api         what every HTTPS function needs: resolver, authentication, errors, paging
 workspaces  workspaces and API keys
-configs     webhook configs and their triggers, and the ConfigTable store
+configs     webhook configs, their triggers and jobs, and the ConfigTable store
 actions     action links and forms: what they submit, who may follow them, the event they become
 events      accepting an event, and the EventTable store of events
 imports     objects of JSON Lines, line by line into events, with a report beside each
@@ -11,5 +11,5 @@ funnelytics what Funnelytics' clients send, and what becomes of it
 flowestate  subscriptions, and how FlowEstate tells what is wrong
 clickfunnels  endpoints, events and pages as ClickFunnels has them, and its errors
 dialects    one module per system: how it is spoken; the payload contract and its schema
-delivery    the story of an attempt: schedule, signing, guard, sender, masking, ledger, queues
+delivery    the story of an attempt: gate, breaker, guard, sender, masking, ledger, queues, releases
 """

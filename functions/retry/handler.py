@@ -11,7 +11,7 @@ from shared.batch import failures
 from shared.clock import MS_PER_S, now_ms
 from shared.configs.store import ConfigStore
 from shared.delivery.fanout import remembering
-from shared.delivery.sweep import Sweep
+from shared.delivery.sweep import Sweep, Swept
 from shared.delivery.wake import WakeIndex
 from shared.delivery.wiring import deliver, retry_queue
 from shared.observability import logger
@@ -31,17 +31,24 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
 
 
 def sweep(context: LambdaContext) -> dict[str, Any]:
-    pages.requeue_overdue()
+    try:
+        pages.requeue_overdue()
+    finally:  # neither waits for the other to be mended
+        swept = _swept(context).model_dump()
+    logger.info("swept", **swept)
+    return swept
+
+
+def _swept(context: LambdaContext) -> Swept:
     env = settings.load()
     wake = WakeIndex(
         aws.dynamodb(), env.event_table, env.config_table, env.retention_days, env.repair_after_s
     )
-    swept = Sweep(
+    whole = Sweep(
         wake=wake,
         queue=retry_queue(),
         ask=remembering(ConfigStore(aws.dynamodb(), env.config_table)),
         clock=now_ms,
         has_time=lambda: context.get_remaining_time_in_millis() > SWEEP_MARGIN_MS,
-    ).run()
-    logger.info("swept", **swept.model_dump())
-    return swept.model_dump()
+    )
+    return whole.run()

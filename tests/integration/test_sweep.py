@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from shared.configs.jobs import JobStore
 from shared.delivery.queues import Pointer
 from shared.delivery.sender import Sender
 from shared.delivery.sweep import Sweep, SweepError
@@ -407,6 +408,20 @@ class TestASweepInWhichSomethingBreaks:
         assert (world.state(first), world.state(second)) == ("waiting", "delivered")
         assert world.sweep()["requeued"] == 1
 
+    def test_among_the_jobs_leaves_the_rest(
+        self, world: World, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        world.make_config(receiver.url("/in"))
+        event_id = world.send()
+        world.clock.advance(REPAIR_S)
+
+        monkeypatch.setattr(JobStore, "overdue", refuse)
+        with pytest.raises(RuntimeError):
+            world.sweep()
+        world.work("RetryQueue")
+
+        assert world.state(event_id) == "delivered"
+
     def test_in_a_shard_leaves_the_others(
         self, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -431,6 +446,10 @@ class TestASweepInWhichSomethingBreaks:
             for event in events
             if keys.event_shard(event_key(world.workspace_id, event)) != broken
         }
+
+
+def refuse(*_: object) -> None:
+    raise RuntimeError
 
 
 def test_a_sweep_reads_of_a_delivery_only_whether_it_is_there(
