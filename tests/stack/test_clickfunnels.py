@@ -91,6 +91,7 @@ def test_what_was_lost_can_be_read_from_the_events(client: Client, slash: str) -
 
     listed = client.call("GET", in_workspace(client, "events") + slash)
 
+    assert listed.status_code == 200, listed.text
     (event,) = listed.json()
     one = client.call("GET", f"{OUTGOING}/events/{event['id']}{slash}")
     deliveries = client.call("GET", f"{OUTGOING}/events/{event['id']}/deliveries{slash}")

@@ -1,6 +1,7 @@
 """A client written against FlowEstate's document: every call and answer of it, over HTTP."""
 
 import json
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -106,7 +107,7 @@ def test_fifty_at_once_with_one_external_id_are_one_subscription(make: Integrati
     with ThreadPoolExecutor(PARALLEL) as pool:
         answers = list(pool.map(lambda _: make.subscribe(), range(PARALLEL)))
 
-    assert sorted(a.status_code for a in answers) == [200] * (PARALLEL - 1) + [201]
+    assert Counter(a.status_code for a in answers) == {200: PARALLEL - 1, 201: 1}
     assert {a.json()["id"] for a in answers} == set(make.ids())
     assert sum("secret" in a.json() for a in answers) == 1
     assert len(make.ids()) == 1
