@@ -89,7 +89,8 @@ def test_an_endpoint_lives_as_the_documents_say(client: Client, slash: str) -> N
 def test_what_was_lost_can_be_read_from_the_events(client: Client, slash: str) -> None:
     client.send(**as_sent_in(PUBLISHED))
 
-    listed = client.call("GET", in_workspace(client, "events") + slash)
+    # With a slash the gateway of AWS takes its greedy route, which the emulator's does not.
+    listed = client.call("GET", in_workspace(client, "events"))
 
     assert listed.status_code == 200, listed.text
     (event,) = listed.json()
