@@ -2,7 +2,14 @@
 
 from collections.abc import Sequence
 
-from functions.configs.parts import check_target, configs, event_types, keyring, listings
+from functions.configs.parts import (
+    check_target,
+    configs,
+    event_types,
+    is_built_in,
+    keyring,
+    listings,
+)
 from shared import ids
 from shared.api.admission import Request
 from shared.api.operations import Answered, Api
@@ -13,7 +20,6 @@ from shared.clickfunnels.problems import ENVELOPE, ClickFunnelsProblems
 from shared.clock import now_ms
 from shared.configs.models import Status, WebhookConfig
 from shared.errors import ConflictError, InvalidError
-from shared.events import catalogue
 from shared.workspaces.models import Caller, Scope
 
 PREFIX = "/api/v2"
@@ -98,7 +104,7 @@ def _is_there(config: WebhookConfig) -> bool:
 def _check(caller: Caller, url: str | None, types: Sequence[str]) -> None:
     if url is not None:
         check_target(f"{ENVELOPE}url", url)
-    unknown = [name for name in types if catalogue.find(name) is None]
+    unknown = [name for name in types if not is_built_in(name)]
     own = {kind.name for kind in event_types().all(caller.workspace_id)} if unknown else set()
     if missing := [name for name in unknown if name not in own]:
         raise InvalidError.at(

@@ -2,7 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 
-from functions.configs.parts import check_target, configs, event_types, keyring, listings
+from functions.configs.parts import (
+    check_target,
+    configs,
+    event_types,
+    is_built_in,
+    keyring,
+    listings,
+)
 from shared.api.operations import Answered, Api
 from shared.clock import now_ms
 from shared.configs.eventtypes import OwnType
@@ -125,7 +132,7 @@ def _holder(new: WebhookConfig) -> WebhookConfig | None:
 
 def _check(new: wire.NewSubscription, supported: Sequence[str]) -> None:
     check_target("target_url", new.target_url)
-    if new.event not in supported and catalogue.find(new.event) is None:
+    if new.event not in supported and not is_built_in(new.event):
         raise InvalidError.at(
             "event", f"{new.event} is no event type; GET {PREFIX}/events lists them"
         )

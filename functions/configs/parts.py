@@ -13,6 +13,8 @@ from shared.configs.store import ConfigStore
 from shared.delivery import placeholders
 from shared.delivery.guard import Policy, check_url
 from shared.errors import InvalidError
+from shared.events import catalogue
+from shared.events.operational import OPERATIONAL_TYPES
 from shared.workspaces.link_secrets import LinkSecretStore
 from shared.workspaces.store import WorkspaceStore
 
@@ -69,6 +71,11 @@ def check_target(path: str, url: str) -> None:
         check_url(placeholders.without(url), policy())
     except ValueError as error:
         raise InvalidError.at(path, str(error)) from None
+
+
+def is_built_in(event_type: str) -> bool:
+    """Whether every workspace has it: of the catalogue, or told by the platform of itself."""
+    return catalogue.find(event_type) is not None or event_type in OPERATIONAL_TYPES
 
 
 api = Api(bearer=keyring)

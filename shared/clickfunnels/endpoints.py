@@ -12,11 +12,14 @@ from shared.clickfunnels.numbers import workspace_number
 from shared.clock import Timestamp
 from shared.configs.models import ALL_TYPES, Listing, Trigger, WebhookConfig
 from shared.dialects import DIALECTS
+from shared.dialects.clickfunnels import ClickFunnels, ClickFunnelsV1
 from shared.model import Model
 from shared.workspaces.models import Client
 
-DIALECT = "clickfunnels"
+DIALECT = ClickFunnels.name
 MAX_IDS = 500
+
+_VERSIONS = {spoken.name: spoken.api_version for spoken in (ClickFunnels, ClickFunnelsV1)}
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 Url = Annotated[str, StringConstraints(min_length=1, max_length=2048)]
@@ -128,7 +131,7 @@ def _shown(config: WebhookConfig) -> dict[str, Any]:
         "url": config.url,
         "name": config.name,
         "event_type_ids": _types(config),
-        "api_version": 2 if config.dialect == DIALECT else 1,
+        "api_version": _VERSIONS[config.dialect],
         "page_ids": tuple(map(_id, first.page_ids)),
         "funnel_ids": tuple(map(_id, first.funnel_ids)),
         "created_at": config.created_at,

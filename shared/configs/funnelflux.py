@@ -7,12 +7,13 @@ the document. Fields that it does not have are additions, and all of them option
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, field_validator
 
 from shared.clock import Timestamp
 from shared.configs.models import ALL_TYPES, DisabledReason, Status, TargetType
 from shared.dialects import DIALECTS
-from shared.events.models import EVENT_TYPE, ConfigId, TriggerType
+from shared.events import catalogue
+from shared.events.models import EVENT_TYPE, ConfigId
 from shared.model import Model
 
 # What a read shows in place of a secret, and a save takes for "as it was".
@@ -52,7 +53,7 @@ _OF_THE_EXCHANGE = (
 )
 _OF_THE_SIGNATURE = ("webhook-id", "webhook-timestamp", "webhook-signature")
 _REFUSED = frozenset(_HOP_BY_HOP + _OF_THE_EXCHANGE + _OF_THE_SIGNATURE)
-_REFUSED_PREFIXES = ("x-funnelflux-", "x-flowestate-", "x-webhook-clickfunnels-", "x-amz-")
+_OF_THE_PLATFORM = ("x-amz-",)
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 Description = Annotated[str, StringConstraints(max_length=4096)]
@@ -64,7 +65,19 @@ Ids = Annotated[
     Field(description="Ids, separated by commas, at most 100."),
 ]
 AnyEventType = Annotated[str, StringConstraints(pattern=rf"{EVENT_TYPE}|^\*$", max_length=128)]
-DialectName = Annotated[str, StringConstraints(pattern=f"^({'|'.join(DIALECTS)})$")]
+
+
+def _spoken(dialect: str) -> str:
+    if dialect not in DIALECTS:
+        raise ValueError(f"is none of {', '.join(DIALECTS)}")
+    return dialect
+
+
+DialectName = Annotated[
+    str,
+    AfterValidator(_spoken),
+    Field(json_schema_extra={"pattern": f"^({'|'.join(DIALECTS)})$"}),
+]
 CategoryId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{0,64}$")]
 Url = Annotated[str, StringConstraints(max_length=2048)]
 Wait = Annotated[int, Field(ge=0, le=MAX_WAIT_S)]
@@ -101,9 +114,11 @@ class WebhookTrigger(Model):
 
 
 def _every_type(dialect: str | None) -> list[WebhookTrigger]:
-    """All that FunnelFlux has; in another dialect, all that there are."""
-    every = TriggerType if dialect == FUNNELFLUX else (ALL_TYPES,)
-    return [WebhookTrigger(eventType=str(kind)) for kind in every]
+    """All that there are, or those that the dialect can express."""
+    can_express = DIALECTS[dialect or FUNNELFLUX].can_express
+    known = [entry.name for entry in catalogue.ENTRIES if can_express(entry.name)]
+    every = [ALL_TYPES] if can_express(ALL_TYPES) else known
+    return [WebhookTrigger(eventType=name) for name in every]
 
 
 class WebhookConfig(Model):
@@ -293,7 +308,8 @@ def _check_header(name: str, value: str) -> None:
     lower = name.lower()
     if not _TOKEN.fullmatch(name):
         raise ValueError(f"{name!r} is not a header name")
-    if lower in _REFUSED or lower.startswith(_REFUSED_PREFIXES):
+    prefixes = (*_OF_THE_PLATFORM, *(dialect.header_prefix for dialect in DIALECTS.values()))
+    if lower in _REFUSED or lower.startswith(prefixes):
         raise ValueError(f"{name} is set by the platform; leave it out")
     if len(value) > MAX_HEADER_LENGTH:
         raise ValueError(f"the value of {name} is longer than {MAX_HEADER_LENGTH} characters")

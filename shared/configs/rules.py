@@ -20,9 +20,9 @@ from shared.configs.models import (
     Trigger,
     WebhookConfig,
 )
-from shared.dialects import DIALECTS
+from shared.dialects import DIALECTS, Dialect
 from shared.errors import InvalidError
-from shared.events.models import TriggerType
+from shared.events import catalogue
 
 # Secrets that still sign beside the new one; an older one falls out early.
 MAX_OLD_SECRETS = 5
@@ -210,9 +210,13 @@ def _check_expressible(new: wire.WebhookConfig) -> None:
         if not dialect.can_express(trigger.eventType):
             raise InvalidError.at(
                 f"triggers.{number}.eventType",
-                f"{trigger.eventType} cannot be said in the dialect {new.dialect}, "
-                f"which has {', '.join(TriggerType)}; choose another dialect",
+                f"{trigger.eventType} cannot be said in the dialect {new.dialect}, which has "
+                f"{', '.join(_expressible(dialect))}; choose another dialect",
             )
+
+
+def _expressible(dialect: Dialect) -> list[str]:
+    return [entry.name for entry in catalogue.ENTRIES if dialect.can_express(entry.name)]
 
 
 def _listing(new: wire.WebhookConfig) -> Listing | None:

@@ -5,6 +5,7 @@ A config that begins to receive, or gets another URL, begins with a clean bill o
 was held for it is released.
 """
 
+import json
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +15,15 @@ from shared.configs import jobs, keys, listings
 from shared.configs.assets import KEEP_DELETED_MS, change_all
 from shared.configs.models import ALL_TYPES, ConfigName, Status, Trigger, WebhookConfig
 from shared.configs.triggers import Wanted
-from shared.errors import ConflictError, ForbiddenError, NotFoundError
+from shared.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from shared.transaction import CancelledError, transact
 from shared.update import Update
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+# DynamoDB takes 400 KB. What its triggers say is written twice, and a transaction takes 4 MB.
+MAX_BYTES = 350_000
 
 _COLUMNS = frozenset(WebhookConfig.model_fields)
 
@@ -31,7 +35,8 @@ class ConfigStore:
 
     def add(self, config: WebhookConfig, limit: int) -> None:
         """Raises ConflictError if the id is taken, by a deleted config too; ClaimedError if another
-        config has its claim; ForbiddenError if the workspace has `limit` configs of the kind."""
+        config has its claim; InvalidError if it is too large; ForbiddenError if the workspace has
+        `limit` configs of the kind."""
         items = [
             self._put(config, "attribute_not_exists(pk)", {}),
             *listings.entries(self._table, config),
@@ -202,6 +207,12 @@ def config_from(values: dict[str, Any]) -> WebhookConfig:
 
 def _item(config: WebhookConfig) -> dict[str, Any]:
     values = config.model_dump(mode="json", exclude_none=True)
+    size = len(json.dumps(values, ensure_ascii=False).encode())
+    if size > MAX_BYTES:
+        raise InvalidError(
+            f"The webhook config is too large: it would take {size} bytes, and {MAX_BYTES} is the "
+            "limit. Name fewer pages, funnels or event types."
+        )
     if config.deleted_at is not None:
         values["expires_at"] = (config.deleted_at + KEEP_DELETED_MS) // MS_PER_S
     return to_item(values | config_key(config.workspace_id, config.id))

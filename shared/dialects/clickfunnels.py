@@ -27,7 +27,9 @@ class ClickFunnels:
     """Version 2 of its payloads."""
 
     name = "clickfunnels"
+    api_version = 2
     listing: str | None = "clickfunnels"
+    header_prefix = "x-webhook-clickfunnels-"
     schedule: tuple[int, ...] = CLICKFUNNELS_SCHEDULE
 
     def can_express(self, event_type: str) -> bool:
@@ -71,6 +73,7 @@ class ClickFunnelsV1(ClickFunnels):
     """The data as a resource of JSON:API, in an envelope of three keys."""
 
     name = "clickfunnels_v1"
+    api_version = 1
 
     def _envelope(self, event: Event, payload: dict[str, Any]) -> dict[str, Any]:
         v2 = super()._envelope(event, payload)

@@ -24,12 +24,14 @@ class Dialect(Protocol):
 
     `listing` is the list of that system's API in which every config of the dialect stands, whoever
     made it.
+    `header_prefix` begins the names of its headers, in lower case; no config sets such a header.
     `signature` is what the system itself calls its signature; that of Standard Webhooks is sent in
     every dialect.
     """
 
     name: str
     listing: str | None
+    header_prefix: str
     schedule: tuple[int, ...]
 
     def can_express(self, event_type: str) -> bool: ...

@@ -21,6 +21,7 @@ from shared.workspaces.models import Workspace
 class FlowEstate:
     name = "flowestate"
     listing: str | None = None
+    header_prefix = "x-flowestate-"
     # 1 m, 5 m, 30 m, 2 h, 6 h, 24 h
     schedule: tuple[int, ...] = (60, 300, 1_800, 7_200, 21_600, 86_400)
 

@@ -18,6 +18,7 @@ SCHEMA_VERSION = "1.0"
 class FunnelFlux:
     name = "funnelflux"
     listing: str | None = None
+    header_prefix = "x-funnelflux-"
     # FunnelFlux publishes no schedule.
     schedule: tuple[int, ...] = CLICKFUNNELS_SCHEDULE
 

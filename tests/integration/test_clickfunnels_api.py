@@ -250,6 +250,7 @@ class TestEvents:
         assert shown["id"] < 2**53
         for name in ("id", "public_id"):
             assert world.call("GET", f"{OUTGOING}/events/{shown[name]}").body == shown
+        assert world.call("GET", f"{events_of(world)}/").body == [shown]
 
     def test_are_turned_by_the_last_id_20_at_a_time(self, world: World) -> None:
         sent = []

@@ -13,11 +13,15 @@ from tests.local.receiver import Receiver
 from tests.template import template
 
 
-def subscribe(world: World, url: str, config_id: str) -> None:
-    """To everything operational, and to what any FunnelFlux config gets."""
+def subscribe(world: World, url: str, config_id: str, **changes: Any) -> None:
+    """To everything operational by name, and to what any FunnelFlux config gets."""
     types = [*map(str, OPERATIONAL_TYPES), "node_execution"]
-    triggers = [{"eventType": kind} for kind in types]
-    world.make_config(url, config_id, dialect="flowestate", triggers=triggers, retrySchedule=[1])
+    fields = {
+        "dialect": "flowestate",
+        "triggers": [{"eventType": kind} for kind in types],
+        "retrySchedule": [1],
+    }
+    world.make_config(url, config_id, **fields | changes)
 
 
 def disable(world: World, receiver: Receiver) -> None:
@@ -57,6 +61,23 @@ def test_goes_to_a_config_that_asks_for_it(world: World, receiver: Receiver) -> 
     assert [event["type"] for event in told] == ["node_execution", "webhook_config.disabled"]
     assert told[1]["data"]["config_id"] == "crm"
     assert told[1]["data"]["url_host"] == "127.0.0.1"
+
+
+@pytest.mark.parametrize("dialect", ["flowestate", "clickfunnels", "clickfunnels_v1"])
+def test_goes_to_those_alone_that_name_it(world: World, receiver: Receiver, dialect: str) -> None:
+    named = [{"eventType": "webhook_config.disabled"}]
+    subscribe(world, receiver.url("/named"), "named", dialect=dialect, triggers=named)
+    subscribe(world, receiver.url("/all"), "all", dialect=dialect, triggers=[{"eventType": "*"}])
+    disable(world, receiver)
+
+    world.fan_out()
+    for _ in range(2):
+        world.work("DispatchQueue")
+
+    (told,) = receiver.requests("/named")
+    assert b'"webhook_config.disabled"' in told.body
+    assert b'"node_execution"' in receiver.requests("/all")[0].body
+    assert len(receiver.requests("/all")) == 1
 
 
 def test_never_goes_to_the_config_that_it_is_about(world: World, receiver: Receiver) -> None:

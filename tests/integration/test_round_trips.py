@@ -23,7 +23,7 @@ from tests.integration.world import World, new_world
 PATH = "/v1/webhookconfig"
 URL = "https://hooks.example.com/in"
 # What a read shows although nobody saved it.
-OURS = {"warnings", "createdAt", "updatedAt"}
+OURS = {"managedBy", "warnings", "createdAt", "updatedAt"}
 IDS = (f"config-{number}" for number in count())
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=32)
@@ -34,6 +34,8 @@ SECRET_HEADERS = ["X-Api-Key", "x-auth", "My-Token"]
 TRIGGERS = st.fixed_dictionaries(
     {"eventType": st.sampled_from(TriggerType)},
     optional={
+        "idFunnels": st.lists(IDENTIFIERS, min_size=1, max_size=3),
+        "idPages": st.lists(IDENTIFIERS, min_size=1, max_size=3),
         "idFunnel": IDENTIFIERS,
         "idNode": IDENTIFIERS,
         "idTrafficSource": IDENTIFIERS,
@@ -120,6 +122,7 @@ def expected(saved: dict[str, Any]) -> dict[str, Any]:
         "enabled": True,
         "targetType": "custom",
         "headers": {},
+        "dialect": "funnelflux",
         "triggers": every_type,
         "timeoutSeconds": 10,
         "awsIamAuth": False,

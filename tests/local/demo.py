@@ -1,7 +1,8 @@
 """The main job on real input: `python -m tests.local.demo`, with the local stack up.
 
 Webhook configs are made, events sent and deliveries read through the API alone, as a client does
-it. One receiver fails twice before it succeeds, and one is not there at all.
+it. One receiver fails twice before it succeeds, one is not there at all, and one event goes out in
+the dialects of three systems.
 """
 
 import secrets
@@ -74,7 +75,7 @@ def _delete_earlier(api: Api, screen: Screen) -> None:
 
 
 def _wanted(receiver: Receiver, run_id: str) -> tuple[Config, ...]:
-    """Each is the curl example's JSON with another id and URL; two of them want one event only."""
+    """Each is the curl example's JSON with another id and URL; all but one want one event only."""
 
     def values(name: str, url: str, **more: Any) -> Json:
         return webhook_config() | {"idWebhookConfig": f"{PREFIX}{run_id}-{name}", "url": url} | more
@@ -83,9 +84,14 @@ def _wanted(receiver: Receiver, run_id: str) -> tuple[Config, ...]:
     crm = values("crm", receiver.url("/crm"))
     flaky = values("flaky", receiver.url("/flaky"), triggers=form, retrySchedule=[1, 2, 60])
     dead = values("dead", NOWHERE, triggers=form)
+    node = [{"eventType": "node_execution"}]
+    estate = values("estate", receiver.url("/estate"), triggers=node, dialect="flowestate")
+    clicks = values("clicks", receiver.url("/clicks"), triggers=node, dialect="clickfunnels")
     return (
         Config("crm", "every event, and the receiver answers 200", crm),
         Config("flaky", "on_action, answered 500, 500, 200", flaky, answers=(500, 500, 200)),
+        Config("estate", "node_execution, as FlowEstate says it", estate),
+        Config("clicks", "node_execution, as ClickFunnels says it", clicks),
         Config("dead", "on_action, to a port where nobody listens", dead, state="waiting"),
     )
 

@@ -11,9 +11,14 @@ from standardwebhooks import WebhookVerificationError
 
 from tests.local.demo_api import Delivery
 from tests.local.demo_samples import Json, Outcome, Sample
-from tests.local.receiver import Received, verify_standard_webhook
+from tests.local.receiver import Judge, Received, verify_standard_webhook
+from tests.receivers.clickfunnels import ClickFunnelsReceiver
+from tests.receivers.flowestate import FlowEstateReceiver
+from tests.receivers.funnelflux import FunnelFluxReceiver
 
-REQUEST_ID = "X-Funnelflux-Request-ID"
+# In every dialect.
+REQUEST_ID = "webhook-id"
+FUNNELFLUX = "funnelflux"
 MADE_ANEW = ("request_id", "timestamp")
 
 
@@ -31,6 +36,10 @@ class Config:
     @property
     def id(self) -> str:
         return str(self.values["idWebhookConfig"])
+
+    @property
+    def dialect(self) -> str:
+        return str(self.values.get("dialect", FUNNELFLUX))
 
     def wants(self, event_type: str) -> bool:
         triggers = self.values.get("triggers", ())
@@ -89,6 +98,12 @@ def verified(request: Received, config: Config) -> bool:
     return True
 
 
+def event_type(request: Received) -> str:
+    """As its system writes it."""
+    values = body(request)
+    return str(values.get("event_type") or values.get("type"))
+
+
 def differing(sent: Json, came: Json) -> list[str]:
     """The names of what did not come out as it went in, to the letter."""
     names = sorted((sent.keys() | came.keys()) - set(MADE_ANEW))
@@ -125,9 +140,20 @@ def wrongly_headed(results: Sequence[Result]) -> list[str]:
     return [
         f"{result.expected}: {name} is {request.headers.get(name)!r}, not {value!r}"
         for result in results
+        if result.expected.config.dialect == FUNNELFLUX
         for request in result.received
         for name, value in _headers(result.expected, request).items()
         if request.headers.get(name) != value
+    ]
+
+
+def refused(results: Sequence[Result]) -> list[str]:
+    """Requests that a receiver of the config's system, written from its documents, refuses."""
+    return [
+        f"{result.expected}: a receiver of {result.expected.config.dialect} answers {status}"
+        for result in results
+        for request in result.received
+        if (status := _judge(result.expected.config, request)(request.headers, request.body)) >= 300
     ]
 
 
@@ -155,9 +181,14 @@ CLAIMS: tuple[tuple[str, Callable[[Sequence[Result]], list[str]]], ...] = (
         altered,
     ),
     (
-        "All {requests} requests carried the three X-Funnelflux headers, and their config's own "
+        "All requests of FunnelFlux carried the three X-Funnelflux headers, and their config's own "
         "header and Basic auth.",
         wrongly_headed,
+    ),
+    (
+        "One event came in the dialects of {dialects}; a receiver of each system, written from its "
+        "documents, took every request.",
+        refused,
     ),
     (
         "Each webhook was sent once; the one that met 500 twice, three times, with the same bytes.",
@@ -166,11 +197,12 @@ CLAIMS: tuple[tuple[str, Callable[[Sequence[Result]], list[str]]], ...] = (
 )
 
 
-def counted(results: Sequence[Result]) -> dict[str, int]:
-    """The numbers in the claims."""
+def counted(results: Sequence[Result]) -> dict[str, int | str]:
+    """The numbers and names in the claims."""
     return {
         "requests": sum(len(result.received) for result in results),
         "events": len(_native(results)),
+        "dialects": ", ".join(dict.fromkeys(r.expected.config.dialect for r in results)),
     }
 
 
@@ -180,7 +212,19 @@ def body(request: Received) -> Json:
 
 
 def _native(results: Sequence[Result]) -> list[Result]:
-    return [r for r in results if r.expected.event_id is not None and r.received]
+    """FunnelFlux's events in FunnelFlux's words."""
+    ours = [r for r in results if r.expected.config.dialect == FUNNELFLUX]
+    return [r for r in ours if r.expected.event_id is not None and r.received]
+
+
+def _judge(config: Config, request: Received) -> Judge:
+    """A receiver of the config's system, at the moment when the request came."""
+    if config.dialect == "flowestate":
+        return FlowEstateReceiver(config.secret).receive
+    if config.dialect == "clickfunnels":
+        return ClickFunnelsReceiver(config.secret, lambda: request.received_at).receive
+    ((header, value),) = config.values["headers"].items()
+    return FunnelFluxReceiver(header, value).receive
 
 
 def _by_request(received: Iterable[Received]) -> dict[str, tuple[Received, ...]]:
@@ -226,7 +270,7 @@ def _headers(expected: Expected, request: Received) -> dict[str, str]:
     return {
         "X-Funnelflux-Payload-Schema": "webhook_outbound_payload_v1",
         "X-Funnelflux-Trigger-Type": expected.outcome.event_type,
-        REQUEST_ID: str(body(request).get("request_id")),
+        "X-Funnelflux-Request-ID": str(body(request).get("request_id")),
         "Authorization": f"Basic {base64.b64encode(pair).decode()}",
         **expected.config.values["headers"],
     }

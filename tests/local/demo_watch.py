@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from tests.local.demo_api import Api
-from tests.local.demo_check import Config, Expected, Result, match
+from tests.local.demo_check import Config, Expected, Result, event_type, match
 from tests.local.demo_show import Screen
 from tests.local.receiver import Received, Receiver
 
@@ -59,9 +59,8 @@ class Watch:
         self._shown[name] += 1
         answers = next((c.answers for c in self._configs if c.name == name), (404,))
         answer = answers[number] if number < len(answers) else 200
-        event_type = request.headers.get("X-Funnelflux-Trigger-Type", "?")
         after_s = request.monotonic - self._expected[0].accepted_at
-        self._screen.webhook(after_s, name, event_type, answer)
+        self._screen.webhook(after_s, name, event_type(request), answer)
 
     def _remind(self, absent: Sequence[Result]) -> None:
         names = ", ".join(str(result.expected) for result in absent)

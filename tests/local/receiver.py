@@ -3,7 +3,7 @@
 import ssl
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import cycle
@@ -43,6 +43,10 @@ class Received:
         return f"{self.method} {self.path} ({len(self.body)} bytes)"
 
 
+# Headers and body in, a status out.
+Judge = Callable[[Mapping[str, str], bytes], int]
+
+
 class Receiver:
     """Answers 200 unless a script for the path, or for a folder above it, says otherwise."""
 
@@ -52,6 +56,7 @@ class Receiver:
         self._server = _Server(self, host, port, tls)
         self._scheme = "https" if tls else "http"
         self._scripts: dict[str, Iterator[Reply]] = {}
+        self._judges: dict[str, Judge] = {}
         self._requests: list[Received] = []
         self._changed = threading.Condition(threading.RLock())
         self._stopping = threading.Event()
@@ -90,6 +95,11 @@ class Receiver:
         with self._changed:
             self._scripts[path] = cycle(listed) if repeat else iter(listed)
 
+    def judge(self, path: str, judge: "Judge") -> None:
+        """Answer the status that it says, once the script of the path has nothing to say."""
+        with self._changed:
+            self._judges[path] = judge
+
     def requests(self, path: str | None = None) -> list[Received]:
         with self._changed:
             return [seen for seen in self._requests if path is None or _under(path, seen.path)]
@@ -118,14 +128,20 @@ class Receiver:
         """Called by the server for each request: remember it, say what to answer."""
         with self._changed:
             self._requests.append(request)
-            reply = self._next_reply(request.path)
+            reply = self._next_reply(request)
             self._changed.notify_all()
         self._stopping.wait(None if reply.hang else reply.delay_s)
         return reply
 
-    def _next_reply(self, path: str) -> Reply:
+    def _next_reply(self, request: Received) -> Reply:
+        path = request.path
         matching = [prefix for prefix in self._scripts if _under(prefix, path)]
-        return next(self._scripts[max(matching, key=len)], Reply()) if matching else Reply()
+        reply = next(self._scripts[max(matching, key=len)], None) if matching else None
+        return reply or Reply(self._judged(request))
+
+    def _judged(self, request: Received) -> int:
+        judge = self._judges.get(request.path.partition("?")[0])
+        return judge(request.headers, request.body) if judge else 200
 
 
 def verify_standard_webhook(received: Received, secret: str) -> Any:

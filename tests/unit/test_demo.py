@@ -26,6 +26,7 @@ from tests.local.demo_check import Config, Expected, Result
 from tests.local.demo_samples import FOLDER, SAMPLES, Outcome, Sample, webhook_config
 from tests.local.receiver import Received
 
+REQUEST = "afa7f540-76d9-4bfe-a18d-4bc4d690ea56"
 SECRET = "whsec_" + "A" * 43 + "="
 NODE_EXECUTION = SAMPLES[0]
 CONFIG = Config("crm", "every event", webhook_config(), secret=SECRET)
@@ -35,14 +36,14 @@ def outcome_of(sample: Sample, event_id: str | None, outcome: Outcome | None = N
     return Expected(CONFIG, sample, outcome or sample.outcomes[0], event_id, accepted_at=1.0)
 
 
-def delivery(event_id: str, request_id: str = "request-1", **more: Any) -> Delivery:
+def delivery(event_id: str, request_id: str = REQUEST, **more: Any) -> Delivery:
     values = {"state": "delivered", "attempt": 1, "next_attempt_at": None} | more
     return Delivery(event_id=event_id, request_id=request_id, **values)
 
 
 def request(body: dict[str, Any], secret: str = SECRET, **headers: str) -> Received:
     """What a right delivery of `body` would look like."""
-    sent = {"request_id": "request-1"} | body
+    sent = {"request_id": REQUEST} | body
     text, now = json.dumps(sent).encode(), datetime.now(UTC)
     own = {
         "webhook-id": sent["request_id"],
@@ -66,7 +67,7 @@ def request(body: dict[str, Any], secret: str = SECRET, **headers: str) -> Recei
 
 
 def right_result(**headers: str) -> Result:
-    came = NODE_EXECUTION.json() | {"request_id": "request-1", "timestamp": 1}
+    came = NODE_EXECUTION.json() | {"request_id": REQUEST, "timestamp": 1}
     return Result(
         outcome_of(NODE_EXECUTION, "event-1"), delivery("event-1"), (request(came, **headers),)
     )
@@ -111,9 +112,21 @@ def test_a_wrong_signature_is_named() -> None:
 
 
 def test_a_wrong_header_is_named() -> None:
-    (problem,) = problems(right_result(**{"X-Funnelflux-Trigger-Type": "on_action"}))
+    problem, refusal = problems(right_result(**{"X-Funnelflux-Trigger-Type": "on_action"}))
 
+    assert refusal.endswith("a receiver of funnelflux answers 400")
     assert "X-Funnelflux-Trigger-Type is 'on_action', not 'node_execution'" in problem
+
+
+@pytest.mark.parametrize("dialect", ["flowestate", "clickfunnels"])
+def test_what_a_receiver_of_its_system_refuses_is_named(dialect: str) -> None:
+    result = right_result()
+    config = replace(CONFIG, values=CONFIG.values | {"dialect": dialect})
+    other = replace(result, expected=replace(result.expected, config=config))
+
+    (problem,) = problems(other)
+
+    assert f"a receiver of {dialect} answers 40" in problem
 
 
 def test_a_webhook_that_came_twice_is_named() -> None:

@@ -44,6 +44,7 @@ ROOMS = {
     "configs": {
         "api.validation",
         "dialects",
+        "events.catalogue",
         "events.models",
         "events.operational",
         "events.schema_bounds",
