@@ -25,6 +25,7 @@ from shared.workspaces.models import Caller, Client, Scope
 PREFIX = "/api/v1/webhooks"
 # The holder of a claim may be deleted between the two looks at it.
 ROUNDS = 3
+MAX_ID_LENGTH = 64
 
 _BUILT_IN = catalogue.groups(System.FLOWESTATE)
 
@@ -111,6 +112,8 @@ def _unknown(subscription_id: str) -> NotFoundError:
 
 
 def _own(caller: Caller, config_id: str) -> WebhookConfig:
+    if len(config_id) > MAX_ID_LENGTH:  # DynamoDB has no key so long, and refuses to look for it
+        raise NotFoundError("No subscription has an id of that length.")
     config = next(iter(configs().find_many(caller.workspace_id, [config_id])), None)
     if config is None or config.status is Status.DELETED:
         raise _unknown(config_id)

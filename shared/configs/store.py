@@ -179,8 +179,10 @@ class ConfigStore:
     def _triggers(self, new: WebhookConfig, old: WebhookConfig | None) -> Iterator[Any]:
         wanted = () if new.status is Status.DELETED else new.listed_under
         known = () if old is None or old.status is Status.DELETED else old.listed_under
+        since = _since(new, old)
         for event_type in wanted:
-            yield {"Update": {"TableName": self._table, **_trigger_update(new, event_type)}}
+            update = _trigger_update(new, event_type, since)
+            yield {"Update": {"TableName": self._table, **update}}
         for event_type in known:
             if event_type not in wanted:
                 key = to_item(_trigger_key(new, event_type))
@@ -222,11 +224,23 @@ def _trigger_key(config: WebhookConfig, event_type: str) -> dict[str, str]:
     return {"pk": keys.triggers(config.workspace_id, event_type), "sk": config.id}
 
 
-def _trigger_update(config: WebhookConfig, event_type: str) -> dict[str, Any]:
+def _since(new: WebhookConfig, old: WebhookConfig | None) -> int:
+    """From when on a type that is new in the lists is wanted.
+
+    One that moves between its own list and that of all types may have been wanted before, by events
+    that are on their way: they are not lost, at worst a few more come.
+    """
+    if old is None or old.status is Status.DELETED:
+        return new.updated_at
+    moves = (ALL_TYPES in new.listed_under) != (ALL_TYPES in old.listed_under)
+    return old.updated_at if moves else new.updated_at
+
+
+def _trigger_update(config: WebhookConfig, event_type: str, since: int) -> dict[str, Any]:
     """A type that was wanted before keeps its `since`."""
     listed = [t for t in config.triggers if event_type in (t.event_type, ALL_TYPES)]
     filters = [trigger.model_dump(exclude_defaults=True) for trigger in listed]
-    update = Update().once({"since": config.updated_at}).set({"filters": filters})
+    update = Update().once({"since": since}).set({"filters": filters})
     return {"Key": to_item(_trigger_key(config, event_type)), **update.request()}
 
 

@@ -258,6 +258,23 @@ class TestWhatAConfigWants:
         types = [json.loads(request.body)["event_type"] for request in receiver.requests("/many")]
         assert types == ["lead.created", "order.created", "lead.created"]
 
+    @pytest.mark.parametrize(("before", "after"), [(["lead.created"], []), ([], ["lead.created"])])
+    def test_is_sent_what_was_on_its_way_when_it_went_to_another_list(
+        self, world: World, receiver: Receiver, before: list[str], after: list[str]
+    ) -> None:
+        anywhere = {"page_ids": None, "funnel_ids": None}
+        url = receiver.url("/in")
+        made = new_endpoint(world, url=url, event_type_ids=before, **anywhere)
+        world.clock.advance(1)
+        world.call("POST", "/v1/events", factories.resource_json("lead.created"))
+        world.clock.advance(1)
+
+        update(world, made["id"], event_type_ids=after)
+        world.fan_out()
+        world.work("DispatchQueue")
+
+        assert len(receiver.requests("/in")) == 1
+
     def test_must_be_what_its_dialect_can_say(self, world: World) -> None:
         for triggers in ([{"eventType": "order.created"}], EVERY):
             saved = factories.config_json(triggers=triggers)

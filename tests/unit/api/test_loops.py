@@ -5,14 +5,15 @@ import pytest
 from shared import ids
 from shared.api import loops
 from shared.errors import LoopError
-from shared.version import USER_AGENT
+from shared.version import FLOWESTATE_AGENT, USER_AGENT
 
 OURS = str(ids.request_id(ids.event_key("w", "e"), "crm"))
 
 
-def test_a_delivery_of_ours_is_refused_with_the_way_out() -> None:
+@pytest.mark.parametrize("agent", [USER_AGENT, FLOWESTATE_AGENT])
+def test_a_delivery_of_ours_is_refused_with_the_way_out(agent: str) -> None:
     with pytest.raises(LoopError, match="Change the URL of its webhook config"):
-        loops.refuse({"user-agent": USER_AGENT, "webhook-id": OURS})
+        loops.refuse({"user-agent": agent, "webhook-id": OURS})
 
 
 @pytest.mark.parametrize(
