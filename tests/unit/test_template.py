@@ -308,7 +308,7 @@ class TestRoles:
         [
             ("ingest", "ConfigTable", ["KEY#*"]),
             ("ingest", "EventTable", ["W#*#V#*", "W#*#M#*"]),
-            ("deliveries", "ConfigTable", ["KEY#*", "RATE#*"]),
+            ("deliveries", "ConfigTable", ["KEY#*", "RATE#*", "W#*#REPLAYS", "JOBS"]),
         ],
     )
     def test_let_a_stage_change_no_other_items_than_its_own(
