@@ -165,7 +165,7 @@ class TestTables:
         indexes = template.of_type("AWS::DynamoDB::Table")["EventTable"]["GlobalSecondaryIndexes"]
         projections = {index["IndexName"]: index["Projection"] for index in indexes}
 
-        assert projections.keys() == {"wake", "log", "state", "visitor"}
+        assert projections.keys() == {"wake", "log", "state", "visitor", "replay"}
         assert projections["wake"] == {"ProjectionType": "KEYS_ONLY"}
         assert projections["log"] == projections["state"]
         assert "payload" not in projections["log"]["NonKeyAttributes"]
