@@ -43,7 +43,7 @@ class Deliveries:
 
     def make(self, replay: Replay, found: Found, at: int, now: int) -> Delivery | None:
         """The delivery, which goes at a moment; None if another entry has brought it about."""
-        delivery = _delivery(replay, found, at)
+        delivery = planned(replay, found, at)
         update = Update().set(self._attributes(delivery, found, at, now))
         update.when("attribute_not_exists(pk)", {})
         try:
@@ -73,7 +73,7 @@ class Deliveries:
         )
 
 
-def _delivery(replay: Replay, found: Found, at: int) -> Delivery:
+def planned(replay: Replay, found: Found, at: int) -> Delivery:
     return Delivery(
         workspace_id=replay.workspace_id,
         request_id=replay_request_id(found.key, replay.config_id, replay.replay_id),
