@@ -12,4 +12,5 @@ flowestate  subscriptions, and how FlowEstate tells what is wrong
 clickfunnels  endpoints, events and pages as ClickFunnels has them, and its errors
 dialects    one module per system: how it is spoken; the payload contract and its schema
 delivery    the story of an attempt: gate, breaker, guard, sender, masking, ledger, queues, releases
+replays     events once more, or to a config made after them, by jobs that survive a crash
 """

@@ -91,6 +91,11 @@ def new_hex_secret() -> str:
     return secrets.token_hex(32)
 
 
+def new_replay_id(now_ms: int) -> str:
+    """They sort by the time of their making."""
+    return f"rpl_{new_asset_id(now_ms)}"
+
+
 def new_lease() -> str:
     return secrets.token_hex(8)
 
@@ -116,7 +121,16 @@ def email_key(workspace_id: str, address: str) -> str:
 
 def request_id(event: str, config_id: str) -> uuid.UUID:
     """The id of the delivery of the event with key `event` to a config: always the same one."""
-    delivery = int(sha256_hex(f"{event}\0{config_id}"), 16) >> (256 - _DELIVERY_BITS)
+    return _delivery_id(event, config_id)
+
+
+def replay_request_id(event: str, config_id: str, replay_id: str) -> uuid.UUID:
+    """The id of the delivery that a replay makes: one for each event, config and replay."""
+    return _delivery_id(event, f"{config_id}\0{replay_id}")
+
+
+def _delivery_id(event: str, of: str) -> uuid.UUID:
+    delivery = int(sha256_hex(f"{event}\0{of}"), 16) >> (256 - _DELIVERY_BITS)
     return _pack(int(event, 16) << _DELIVERY_BITS | delivery)
 
 

@@ -8,11 +8,16 @@ from pydantic import ValidationError
 from shared import aws, settings
 from shared.batch import Record, each, message_id
 from shared.clock import MS_PER_S, now_ms
-from shared.configs.jobs import JobStore, Turn
+from shared.configs.jobs import JobStore, Kind, Turn
 from shared.configs.store import ConfigStore
 from shared.delivery.archive import DeliveryStore
 from shared.delivery.release import Releaser
 from shared.delivery.wiring import health, ledger, retry_queue
+from shared.replays.deliveries import Deliveries
+from shared.replays.eligible import Eligibility
+from shared.replays.replayer import Replayer
+from shared.replays.source import Source
+from shared.replays.steps import Steps
 
 # A page takes less.
 MARGIN_MS = 8 * MS_PER_S
@@ -29,7 +34,8 @@ def do(records: list[Record], context: LambdaContext) -> list[str]:
     def do_page(record: Record) -> None:
         turn = _read(record)
         if turn is not None and context.get_remaining_time_in_millis() > MARGIN_MS:
-            _releaser().turn(turn)
+            worker = _replayer() if turn.kind is Kind.REPLAY else _releaser()
+            worker.turn(turn)
 
     return each(records, message_id, do_page)
 
@@ -60,6 +66,21 @@ def _releaser() -> Releaser:
         health=health(),
         deliveries=DeliveryStore(aws.dynamodb(), env.event_table),
         ledger=ledger(),
+        queue=retry_queue(),
+        clock=now_ms,
+    )
+
+
+@cache
+def _replayer() -> Replayer:
+    env, dynamodb = settings.load(), aws.dynamodb()
+    return Replayer(
+        steps=Steps(dynamodb, env.config_table, env.retention_days),
+        configs=ConfigStore(dynamodb, env.config_table),
+        health=health(),
+        source=Source(dynamodb, env.event_table),
+        eligibility=Eligibility(dynamodb, env.event_table),
+        deliveries=Deliveries(dynamodb, env.event_table, env.retention_days, env.repair_after_s),
         queue=retry_queue(),
         clock=now_ms,
     )

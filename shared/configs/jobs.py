@@ -5,15 +5,15 @@ the sweep queues a turn whose message was lost. So a job survives any crash, and
 repeats, it repeats from the last page saved: the work of a page must bear that.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-
-from shared.aws import from_item, is_condition, to_item
+from shared.aws import from_item, to_item
 from shared.clock import MS_PER_S
 from shared.configs import keys
 from shared.model import Model
+from shared.transaction import CancelledError, transact
 from shared.update import Update
 
 if TYPE_CHECKING:
@@ -21,6 +21,13 @@ if TYPE_CHECKING:
 
 # A turn that has not come so long after it should have is queued again.
 OVERDUE_MS = 60 * MS_PER_S
+
+
+class Kind(StrEnum):
+    """What a job does; its id begins with it."""
+
+    RELEASE = "RELEASE"
+    REPLAY = "REPLAY"
 
 
 class Turn(Model):
@@ -32,6 +39,10 @@ class Turn(Model):
     @property
     def group(self) -> str:
         return self.job_id
+
+    @property
+    def kind(self) -> Kind:
+        return Kind(self.job_id.partition("#")[0])
 
 
 class Job(Model):
@@ -60,8 +71,17 @@ def release(workspace_id: str, config_id: str, now: int) -> Job:
     It is written before, or with, what makes the config receive. A config has one: another start
     begins it anew.
     """
+    return _starting_now(f"{Kind.RELEASE}#{workspace_id}#{config_id}", workspace_id, config_id, now)
+
+
+def replay(workspace_id: str, config_id: str, replay_id: str, now: int) -> Job:
+    """The job that goes on with a replay, which holds how far it came."""
+    return _starting_now(f"{Kind.REPLAY}#{workspace_id}#{replay_id}", workspace_id, config_id, now)
+
+
+def _starting_now(job_id: str, workspace_id: str, config_id: str, now: int) -> Job:
     return Job(
-        id=f"RELEASE#{workspace_id}#{config_id}",
+        id=job_id,
         workspace_id=workspace_id,
         config_id=config_id,
         started_at=now,
@@ -99,8 +119,18 @@ class JobStore:
             jobs = (_job(from_item(item)) for item in page["Items"])
             yield from (job for job in jobs if job.wake_at <= now)
 
-    def advance(self, job: Job, place: str, pass_started_at: int, next_at: int) -> Turn | None:
-        """The next turn; None if somebody else has done this page, or begun the job anew."""
+    def advance(
+        self,
+        job: Job,
+        place: str,
+        pass_started_at: int,
+        next_at: int,
+        also: Sequence[dict[str, Any]] = (),
+    ) -> Turn | None:
+        """The next turn; None if somebody else has done this page, or begun the job anew.
+
+        `also` are items of the same transaction, whose conditions count too.
+        """
         update = Update().set(
             {
                 "place": place or None,
@@ -110,27 +140,30 @@ class JobStore:
             }
         )
         update.when(*_unchanged(job))
-        try:
-            self._dynamodb.update_item(TableName=self._table, Key=_key(job.id), **update.request())
-        except ClientError as error:
-            _expect_condition(error)
+        item = {"TableName": self._table, "Key": _key(job.id), **update.request()}
+        if not self._try([{"Update": item}, *also]):
             return None
         return Turn(job_id=job.id, turn=job.turn + 1)
 
-    def end(self, job: Job) -> None:
-        """Unless somebody has begun it anew meanwhile."""
+    def end(self, job: Job, also: Sequence[dict[str, Any]] = ()) -> bool:
+        """False if somebody has begun it anew meanwhile; `also` as in `advance`."""
         condition, values = _unchanged(job)
+        item = {
+            "TableName": self._table,
+            "Key": _key(job.id),
+            "ConditionExpression": condition,
+            "ExpressionAttributeValues": to_item(
+                {f":when_{name}": value for name, value in values.items()}
+            ),
+        }
+        return self._try([{"Delete": item}, *also])
+
+    def _try(self, items: Sequence[dict[str, Any]]) -> bool:
         try:
-            self._dynamodb.delete_item(
-                TableName=self._table,
-                Key=_key(job.id),
-                ConditionExpression=condition,
-                ExpressionAttributeValues=to_item(
-                    {f":when_{name}": value for name, value in values.items()}
-                ),
-            )
-        except ClientError as error:
-            _expect_condition(error)
+            transact(self._dynamodb, items)
+        except CancelledError:
+            return False
+        return True
 
 
 def _unchanged(job: Job) -> tuple[str, dict[str, Any]]:
@@ -145,8 +178,3 @@ def _key(job_id: str) -> dict[str, Any]:
 def _job(values: dict[str, Any]) -> Job:
     known = {name: values[name] for name in values.keys() & _COLUMNS}
     return Job.model_validate(known | {"id": values["sk"]})
-
-
-def _expect_condition(error: ClientError) -> None:
-    if not is_condition(error):
-        raise error

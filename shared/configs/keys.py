@@ -11,6 +11,8 @@ W#<workspace>#L#<listing>   <position>#<id>  the config stands in that list of a
 W#<workspace>#X#<listing>   <claim>          what only one config of that list may have
 W#<workspace>#C#<config>    HEALTH           how the config's endpoint has been, if it is not well
                             BUCKET           how much of its rate limit is used up
+W#<workspace>#REPLAYS       <replay id>      a replay, and how far it is
+                            #ACTIVE          how many of them have not ended
 KEY#<sha256 of the secret>  KEY              an API key
 RATE#<key id>               <minute>         how many management calls the key has made in it
 SWEEP                       <shard>          how far the sweep has read a shard of events
@@ -48,6 +50,10 @@ def event_type_sk(name: str) -> str:
 def endpoint(workspace_id: str, config_id: str) -> str:
     """Apart from the workspace's own partition: these items are written at the rate of sending."""
     return f"W#{workspace_id}#C#{config_id}"
+
+
+def replays(workspace_id: str) -> str:
+    return f"W#{workspace_id}#REPLAYS"
 
 
 def triggers(workspace_id: str, event_type: str) -> str:

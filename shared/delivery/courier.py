@@ -151,7 +151,7 @@ class Courier:
         self, task: Task, delivery: Delivery, admitted: Pass, answer: Answer, started_at: int
     ) -> None:
         config, now = task.config, self._clock()
-        trigger = Origin.SCHEDULE if admitted.probe is None else Origin.PROBE
+        trigger = _trigger(delivery, admitted)
         wait = outcome.next_wait(delivery, config, answer, now, self._random)
         attempt = outcome.attempt_of(delivery, config, trigger, answer, started_at, wait)
         settled = self._record(delivery, config, attempt, now)
@@ -179,6 +179,13 @@ class Courier:
         """What has to wait longer than the delay queue reaches is in the wake index alone."""
         if not is_parked(next_at, now):
             self._retries.send([delivery.pointer(delivery.attempt + 1)], next_at - now)
+
+
+def _trigger(delivery: Delivery, admitted: Pass) -> Origin:
+    if admitted.probe is not None:
+        return Origin.PROBE
+    is_replay = delivery.replay_id is not None and delivery.attempt == 1
+    return Origin.REPLAY if is_replay else Origin.SCHEDULE
 
 
 def _ids(pointer: Pointer) -> dict[str, Any]:

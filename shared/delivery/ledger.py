@@ -140,7 +140,7 @@ class Ledger:
         return self._try(pointer.workspace_id, pointer.request_id, update)
 
     def delivered(self, delivery: Delivery, attempt: Attempt, now: int) -> bool:
-        changes = {"state": State.DELIVERED, "reason": None, "settled_at": now}
+        changes = {"state": State.DELIVERED, "reason": None, "settled_at": now, "replay_pk": None}
         update = self._settling(delivery, attempt, changes | _ASLEEP)
         return self._settle(delivery, attempt, update)
 

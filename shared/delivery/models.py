@@ -34,6 +34,7 @@ class Reason(StrEnum):
     RELEASED = "released"
     EVENT_EXPIRED = "event_expired"
     REPAIRED = "repaired"
+    REPLAYED = "replayed"
     ERASED = "erased"
 
 
@@ -82,6 +83,7 @@ class Delivery(Model):
     settled_at: int | None = None
     lease: str | None = None
     lease_until: int | None = None
+    replay_id: str | None = None
 
     def pointer(self, attempt: int) -> Pointer:
         return Pointer(

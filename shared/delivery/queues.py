@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
 from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
@@ -63,6 +64,11 @@ class Queue:
         elif batches:
             with ThreadPoolExecutor(min(PARALLEL, len(batches))) as pool:
                 list(pool.map(lambda batch: self._send_batch(batch, delay_ms), batches))
+
+    def send_at(self, messages: Sequence[tuple[Message, int]], now: int) -> None:
+        """Each for a moment of its own; the moments are in order."""
+        for delay, some in groupby(messages, lambda pair: delay_s(pair[1] - now)):
+            self.send([message for message, _ in some], delay * MS_PER_S)
 
     def _send_batch(self, messages: Sequence[Message], delay_ms: int) -> None:
         entries = [_entry(number, message, delay_ms) for number, message in enumerate(messages)]

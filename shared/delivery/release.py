@@ -12,7 +12,6 @@ While the breaker is open it does nothing: whatever closes the breaker begins a 
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import groupby
 
 from shared.clock import MS_PER_S, Clock
 from shared.configs.jobs import Job, JobStore, Turn
@@ -22,7 +21,7 @@ from shared.delivery.archive import DeliveryStore, Listed
 from shared.delivery.health import HealthStore
 from shared.delivery.ledger import Ledger
 from shared.delivery.models import Reason, State
-from shared.delivery.queues import Pointer, Queue, delay_s
+from shared.delivery.queues import Pointer, Queue
 from shared.errors import NotFoundError
 from shared.model import Model
 from shared.observability import logger
@@ -122,8 +121,7 @@ class Releaser:
         with ThreadPoolExecutor(PARALLEL) as pool:
             found = pool.map(lambda entry, at: self._let_go(job, entry, at, now), entries, moments)
             released = [pair for pair in found if pair is not None]
-        for delay, pairs in groupby(released, lambda pair: delay_s(pair[1] - now)):
-            self._queue.send([pointer for pointer, _ in pairs], delay * MS_PER_S)
+        self._queue.send_at(released, now)
         return len(released)
 
     def _let_go(self, job: Job, entry: Listed, at: int, now: int) -> tuple[Pointer, int] | None:

@@ -16,7 +16,8 @@ MAX_WITH_ATTEMPTS = 100
 
 
 class DeliverySummary(Model):
-    """`attempt` is the number of the latest attempt that was begun."""
+    """`attempt` is the number of the latest attempt that was begun; `replay_id` is of the replay
+    that made the delivery."""
 
     request_id: str
     event_id: str
@@ -29,6 +30,7 @@ class DeliverySummary(Model):
     created_at: Timestamp
     next_attempt_at: Timestamp | None = None
     settled_at: Timestamp | None = None
+    replay_id: str | None = None
 
 
 class DeliveryPage(Model):

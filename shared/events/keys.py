@@ -2,7 +2,7 @@
 
     pk                      sk              what                                 indexes
     W#<workspace>#E#<key>   EVENT           an event                             log, wake, visitor
-                            D#<request id>  a delivery of it, with its attempts  log, state, wake
+                            D#<request id>  a delivery of it, with its attempts  all but visitor
                             B#<request id>  the body that the delivery sends
     W#<workspace>#V#<key>   VISITOR         a visitor, or the way to another
     W#<workspace>#M#<key>   EMAIL           the way from an e-mail address to a visitor
@@ -64,6 +64,11 @@ def delivery_log(workspace_id: str, config_id: str) -> str:
 
 def state_log(workspace_id: str, config_id: str, state: str) -> str:
     return f"W#{workspace_id}#C#{config_id}#{state}"
+
+
+def replay_log(workspace_id: str, replay_id: str) -> str:
+    """What a replay has made and is not delivered yet."""
+    return f"W#{workspace_id}#R#{replay_id}"
 
 
 def log_sk(at_ms: int, unique: str) -> str:

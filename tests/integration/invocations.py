@@ -50,7 +50,7 @@ def http_event(
 
 
 def function_for(method: str, path: str) -> str:
-    """API Gateway's choice: the longest path that matches; there, a method before ANY."""
+    """API Gateway's choice: the path that says most in words; there, a method before ANY."""
     best, chosen = (-1, False), ""
     for route in template().of_type("AWS::ApiGatewayV2::Route").values():
         wanted, _, pattern = route["RouteKey"].partition(" ")
@@ -58,7 +58,7 @@ def function_for(method: str, path: str) -> str:
         regex = re.sub(r"\\{\w+\\}", "[^/]+", regex)
         if wanted not in (method, "ANY", "$default") or not re.fullmatch(regex or ".*", path):
             continue
-        if (rank := (len(pattern), wanted == method)) > best:
+        if (rank := (len(pattern.partition("{")[0]), wanted == method)) > best:
             best, chosen = rank, route["Target"]["Fn::Sub"]
     integration = re.fullmatch(r"integrations/\$\{(\w+)Integration\}", chosen)
     assert integration, f"{method} {path} leads nowhere"

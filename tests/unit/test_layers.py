@@ -55,6 +55,7 @@ ROOMS = {
     "imports": {"api.body", "api.validation", "events.door", "events.intake"},
     "dialects": {"events.context", "events.models", "workspaces.models"},
     "delivery": {"configs", "dialects", "events", "workspaces"},
+    "replays": {"configs", "delivery", "dialects", "events"},
 }
 
 

@@ -165,7 +165,7 @@ class TestTables:
         indexes = template.of_type("AWS::DynamoDB::Table")["EventTable"]["GlobalSecondaryIndexes"]
         projections = {index["IndexName"]: index["Projection"] for index in indexes}
 
-        assert projections.keys() == {"wake", "log", "state", "visitor"}
+        assert projections.keys() == {"wake", "log", "state", "visitor", "replay"}
         assert projections["wake"] == {"ProjectionType": "KEYS_ONLY"}
         assert projections["log"] == projections["state"]
         assert "payload" not in projections["log"]["NonKeyAttributes"]
@@ -308,7 +308,7 @@ class TestRoles:
         [
             ("ingest", "ConfigTable", ["KEY#*"]),
             ("ingest", "EventTable", ["W#*#V#*", "W#*#M#*"]),
-            ("deliveries", "ConfigTable", ["KEY#*", "RATE#*"]),
+            ("deliveries", "ConfigTable", ["KEY#*", "RATE#*", "W#*#REPLAYS", "JOBS"]),
         ],
     )
     def test_let_a_stage_change_no_other_items_than_its_own(

@@ -1,0 +1,69 @@
+"""Which of the events that a replay comes upon go to its config, as events do that come in."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from shared.aws import batch_get
+from shared.configs.models import WebhookConfig
+from shared.dialects import DIALECTS
+from shared.events import keys, operational
+from shared.events.store import event_from
+from shared.model import Model
+from shared.replays.deliveries import Found
+from shared.replays.source import Entry
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+class _Facts(Model):
+    pk: str
+    accepted_at: int
+    erased_at: int | None = None
+
+
+class Eligibility:
+    def __init__(self, dynamodb: "DynamoDBClient", table: str) -> None:
+        self._dynamodb = dynamodb
+        self._table = table
+
+    def of(self, entries: Sequence[Entry], config: WebhookConfig) -> list[Found]:
+        """Not those that are gone or erased, that its dialect has no words for, or about itself."""
+        can_express = DIALECTS[config.dialect].can_express
+        wanted = [entry for entry in entries if can_express(entry.event_type)]
+        facts, about_it = self._facts(wanted), self._about(config, wanted)
+        return [
+            _found(entry, facts[entry.pk])
+            for entry in wanted
+            if entry.pk in facts and entry.pk not in about_it
+        ]
+
+    def _facts(self, entries: Sequence[Entry]) -> dict[str, _Facts]:
+        wanted = [_key(pk) for pk in dict.fromkeys(entry.pk for entry in entries)]
+        found = batch_get(self._dynamodb, {self._table: wanted}, tuple(_Facts.model_fields))
+        known = map(_Facts.model_validate, found[self._table])
+        return {facts.pk: facts for facts in known if facts.erased_at is None}
+
+    def _about(self, config: WebhookConfig, entries: Sequence[Entry]) -> set[str]:
+        """No config is told of itself."""
+        told = {entry.pk for entry in entries if operational.is_operational(entry.event_id)}
+        found = batch_get(self._dynamodb, {self._table: map(_key, told)})[self._table]
+        return {
+            values["pk"]
+            for values in found
+            if operational.config_of(event_from(values)) == config.id
+        }
+
+
+def _key(pk: str) -> dict[str, str]:
+    return {"pk": pk, "sk": keys.EVENT_SK}
+
+
+def _found(entry: Entry, facts: _Facts) -> Found:
+    return Found(
+        spot=entry.spot,
+        key=keys.event_key_of(entry.pk),
+        event_id=entry.event_id,
+        event_type=entry.event_type,
+        accepted_at=facts.accepted_at,
+    )

@@ -1,0 +1,120 @@
+"""The events that a replay is about, oldest first, from the logs in EventTable. One Query a page.
+
+A source has parts: the log of the workspace, or of what a config was sent, or one of its states.
+"""
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from shared.aws import from_item, to_item
+from shared.delivery.models import State
+from shared.events import keys
+from shared.model import Model
+from shared.replays.models import Place, Selection
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+class Part(NamedTuple):
+    """A partition of the index `by`, and a state that an entry must have."""
+
+    by: str
+    partition: str
+    state: State | None = None
+
+
+class Entry(Model):
+    """`spot` names it within its source; `pk` is its event's partition."""
+
+    spot: str
+    pk: str
+    event_id: str
+    event_type: str
+    replay_id: str | None = None
+
+
+def parts_of(selection: Selection) -> tuple[Part, ...]:
+    workspace_id, config_id = selection.workspace_id, selection.source_id
+    if config_id is None:
+        return (Part("log", keys.event_log(workspace_id)),)
+    sent = keys.delivery_log(workspace_id, config_id)
+    if not selection.states:
+        return (Part("log", sent),)
+    return tuple(
+        Part("log", sent, state)
+        if state is State.DELIVERED  # most are, and have no index by state
+        else Part("state", keys.state_log(workspace_id, config_id, state))
+        for state in selection.states
+    )
+
+
+class Source:
+    """The indexes are a moment behind the table."""
+
+    def __init__(self, dynamodb: "DynamoDBClient", table: str) -> None:
+        self._dynamodb = dynamodb
+        self._table = table
+
+    def page(
+        self, selection: Selection, place: Place, size: int
+    ) -> tuple[list[Entry], Place | None]:
+        """What it finds among the next `size` entries, and where the next page begins, if any."""
+        answer = self._dynamodb.query(**self._request(selection, place), Limit=size)
+        found = [_entry(place.part, from_item(item)) for item in answer["Items"]]
+        return found, _next(selection, place, answer)
+
+    def count(self, selection: Selection, place: Place, queries: int) -> tuple[int, Place | None]:
+        """How many there are in the next megabytes, one for each query, and where it stopped."""
+        counted, at = 0, place
+        for _ in range(queries):
+            answer = self._dynamodb.query(**self._request(selection, at), Select="COUNT")
+            counted, following = counted + answer["Count"], _next(selection, at, answer)
+            if following is None:
+                return counted, None
+            at = following
+        return counted, at
+
+    def _request(self, selection: Selection, place: Place) -> dict[str, Any]:
+        part = parts_of(selection)[place.part]
+        values: dict[str, Any] = {
+            ":pk": part.partition,
+            ":from": keys.log_sk(selection.since, ""),
+            ":until": keys.log_sk(selection.until + 1, ""),
+        }
+        request: dict[str, Any] = {
+            "TableName": self._table,
+            "IndexName": part.by,
+            "KeyConditionExpression": f"{part.by}_pk = :pk AND log_sk BETWEEN :from AND :until",
+        }
+        if place.after is not None:
+            request["ExclusiveStartKey"] = to_item(place.after)
+        return _filtered(request, values, selection, part)
+
+
+def _filtered(
+    request: dict[str, Any], values: dict[str, Any], selection: Selection, part: Part
+) -> dict[str, Any]:
+    conditions = list[str]()
+    if part.state is not None:
+        conditions.append("#state = :state")
+        request["ExpressionAttributeNames"] = {"#state": "state"}
+        values[":state"] = part.state
+    if selection.event_types:
+        wanted = {f":type{number}": name for number, name in enumerate(selection.event_types)}
+        conditions.append(f"event_type IN ({', '.join(wanted)})")
+        values |= wanted
+    if conditions:
+        request["FilterExpression"] = " AND ".join(conditions)
+    return request | {"ExpressionAttributeValues": to_item(values)}
+
+
+def _next(selection: Selection, place: Place, answer: Any) -> Place | None:
+    if "LastEvaluatedKey" in answer:
+        return Place(part=place.part, after=from_item(answer["LastEvaluatedKey"]))
+    is_last = place.part + 1 == len(parts_of(selection))
+    return None if is_last else Place(part=place.part + 1)
+
+
+def _entry(part: int, values: dict[str, Any]) -> Entry:
+    known = {name: values[name] for name in values.keys() & Entry.model_fields.keys()}
+    return Entry.model_validate(known | {"spot": f"{part}#{values['log_sk']}"})

@@ -1,0 +1,200 @@
+"""Whatever dies in the middle, however the log is filled: each event once, all counted."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from types import SimpleNamespace
+from typing import Any, cast
+from unittest.mock import patch
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.configs import jobs
+from shared.configs.jobs import Job, Turn
+from shared.configs.models import WebhookConfig
+from shared.delivery.breaker import Health
+from shared.delivery.models import Delivery
+from shared.replays import replayer
+from shared.replays.deliveries import Found, planned
+from shared.replays.models import Place, Replay, ReplayState
+from shared.replays.progress import progress
+from shared.replays.replayer import Replayer
+from shared.replays.source import Entry
+from shared.replays.steps import Done
+from tests import factories
+from tests.fakes import NOW, FakeClock
+
+PAGE = 3
+MAX_TURNS = 80
+ERASED = "0" * 20
+
+
+class CrashError(Exception):
+    """The process is gone."""
+
+
+class FakePlatform:
+    """Everything that a replayer asks of the tables and the queue; some of its calls kill it.
+
+    `log` are the keys of events, as they stand in it. A crash falls before or after the effect.
+    """
+
+    def __init__(self, log: Sequence[str], crashes: dict[int, bool]) -> None:
+        self.entries = [
+            Entry(spot=f"0#{number}", pk=f"W#w#E#{key}", event_id=key, event_type="on_action")
+            for number, key in enumerate(log)
+        ]
+        self.crashes = crashes
+        self.calls = 0
+        self.made: dict[str, tuple[str, Delivery]] = {}
+        self.sent: list[Any] = []
+        self.job = jobs.replay(factories.WORKSPACE, "crm", "rpl_000000000000", NOW)
+        self.replay = Replay(
+            workspace_id=factories.WORKSPACE,
+            replay_id="rpl_000000000000",
+            config_id="crm",
+            since=0,
+            until=NOW,
+            rate=10,
+            is_counted=False,
+            created_at=NOW,
+        )
+
+    def _do(self, effect: Callable[[], Any]) -> Any:
+        self.calls += 1
+        dies = self.crashes.get(self.calls)
+        if dies is False:
+            raise CrashError
+        answer = effect()
+        if dies is True:
+            raise CrashError
+        return answer
+
+    # ── The steps of the job ──────────────────────────────────────────────────────────────────────
+
+    def begin(self, turn: Turn) -> tuple[Job, Replay] | None:
+        is_its = turn == self.job.next_turn and self.replay.state is ReplayState.RUNNING
+        return (self.job, self.replay) if is_its else None
+
+    def count(self, job: Job, replay: Replay, number: int, place: Place | None, now: int) -> Any:
+        changes = {"total": replay.total + number, "is_counted": place is None}
+        return self._save(job, replay, changes | {"place": place or Place()})
+
+    def go_on(self, job: Job, replay: Replay, done: Done, place: Place, next_at: int) -> Any:
+        return self._save(job, replay, _added(replay, done) | {"place": place})
+
+    def finish(self, job: Job, replay: Replay, done: Done, now: int) -> None:
+        self._save(job, replay, _added(replay, done) | {"state": ReplayState.FINISHED})
+
+    def _save(self, job: Job, replay: Replay, changes: dict[str, Any]) -> Turn | None:
+        def save() -> Turn:
+            assert job == self.job
+            self.job = job.model_copy(update={"turn": job.turn + 1})
+            self.replay = replay.model_copy(update=changes)
+            return self.job.next_turn
+
+        return cast("Turn | None", self._do(save))
+
+    # ── Its log, its deliveries, its queue ────────────────────────────────────────────────────────
+
+    def page(self, replay: Replay, place: Place, size: int) -> tuple[list[Entry], Place | None]:
+        start = int(place.after["number"]) if place.after else 0
+        end = start + PAGE
+        following = Place(after={"number": str(end)}) if end < len(self.entries) else None
+        return self.entries[start:end], following
+
+    def counted(self, replay: Replay, place: Place, queries: int) -> tuple[int, Place | None]:
+        page, following = self.page(replay, place, PAGE)
+        return len(page), following
+
+    def of(self, entries: Sequence[Entry], config: WebhookConfig) -> list[Found]:
+        return [_found(entry) for entry in entries if entry.event_id != ERASED]
+
+    def make(self, replay: Replay, found: Found, at: int, now: int) -> Delivery | None:
+        def make() -> Delivery | None:
+            new = planned(replay, found, at)
+            spot, delivery = self.made.setdefault(found.key, (found.spot, new))
+            return delivery if spot == found.spot else None
+
+        return cast("Delivery | None", self._do(make))
+
+    def send(self, messages: Sequence[Any], delay_ms: int = 0) -> None:
+        self._do(lambda: self.sent.extend(messages))
+
+    def send_at(self, messages: Sequence[tuple[Any, int]], now: int) -> None:
+        self.send([message for message, _ in messages])
+
+    def replayer(self) -> Replayer:
+        parts: dict[str, Any] = {
+            "steps": self,
+            "configs": SimpleNamespace(find=lambda *_: factories.config()),
+            "health": SimpleNamespace(find=lambda *_: Health()),
+            "source": SimpleNamespace(page=self.page, count=self.counted),
+            "eligibility": self,
+            "deliveries": self,
+            "queue": self,
+        }
+        return Replayer(**parts, clock=FakeClock())
+
+    def run(self) -> None:
+        """As the sweep does: whenever a turn is overdue, it is given again."""
+        worker = self.replayer()
+        for _ in range(MAX_TURNS):
+            try:
+                worker.turn(self.job.next_turn)
+            except CrashError:
+                continue
+
+
+def _added(replay: Replay, done: Done) -> dict[str, Any]:
+    return {"queued": replay.queued + done.queued, "skipped": replay.skipped + done.skipped}
+
+
+def _found(entry: Entry) -> Found:
+    return Found(
+        spot=entry.spot,
+        key=entry.event_id,
+        event_id=entry.event_id,
+        event_type=entry.event_type,
+        accepted_at=NOW,
+    )
+
+
+LOGS = st.lists(
+    st.sampled_from([ERASED, *(f"{number:020x}" for number in range(1, 9))]), max_size=20
+)
+CRASHES = st.dictionaries(st.integers(min_value=1, max_value=60), st.booleans(), max_size=8)
+
+
+@given(log=LOGS, crashes=CRASHES)
+def test_each_event_goes_once_and_every_entry_is_counted_once(
+    log: list[str], crashes: dict[int, bool]
+) -> None:
+    platform = FakePlatform(log, crashes)
+
+    with patch.object(replayer, "PARALLEL", 1):
+        platform.run()
+
+    wanted = set(log) - {ERASED}
+    assert platform.replay.state is ReplayState.FINISHED
+    assert platform.made.keys() == wanted
+    assert {message.request_id for message in platform.sent if hasattr(message, "request_id")} == {
+        delivery.request_id for _, delivery in platform.made.values()
+    }
+    assert platform.replay.total == len(log)
+    assert platform.replay.queued == len(wanted)
+    assert platform.replay.skipped == len(log) - len(wanted)
+
+
+@given(
+    states=st.dictionaries(
+        st.sampled_from(["waiting", "sending", "held", "failed"]), st.integers(0, 9)
+    ),
+    queued=st.integers(0, 50),
+)
+def test_what_is_not_delivered_tells_what_is(states: dict[str, int], queued: int) -> None:
+    known = progress(queued, Counter(states))
+
+    others = known.pending + known.held + known.failed + known.cancelled
+    assert others == sum(states.values())
+    assert known.delivered == max(0, queued - others)
