@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from functions.configs import webhook_configs
+from functions.configs import parts
 from shared import aws
 from shared.configs.models import WebhookConfig
 from shared.configs.rules import MAX_OLD_SECRETS
@@ -695,7 +695,7 @@ def wanted(world: World) -> list[str]:
 def test_a_url_on_aws_is_checked_without_its_placeholders(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(webhook_configs, "policy", Policy)
+    monkeypatch.setattr(parts, "policy", Policy)
     url = "https://example.com/in?email={data-email}&hit={hit}"
 
     world.make_config(url)
