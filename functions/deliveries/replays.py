@@ -148,7 +148,7 @@ def get_replay(caller: Caller, replay_id: str) -> ReplayRead:
 
 @api.post("/v1/replays/<replay_id>/pause", Scope.DELIVERIES_WRITE, errors=(404, 409))
 def pause_replay(caller: Caller, replay_id: str) -> ReplayRead:
-    """Queue no more until it is resumed. What is queued goes out: some ten seconds' worth."""
+    """Queue no more until it is resumed. What is queued goes out: some four seconds' worth."""
     _replays().pause(_find(caller, replay_id))
     return _read(_find(caller, replay_id))
 

@@ -25,7 +25,7 @@ from shared.replays.steps import Done, Steps
 
 # What a page may hold takes a second or two.
 MAX_PAGE = 500
-PAGE_S = 10
+PAGE_S = 4
 PARALLEL = 10
 # A megabyte of the index each, some 4,000 entries, in 20 ms.
 COUNT_QUERIES = 50

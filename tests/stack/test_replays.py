@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ EVENTS = 1_000
 BATCH = 100
 PATIENCE_S = 300
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(900)
 
 
 def test_a_thousand_events_reach_a_later_config_once_though_the_job_is_killed_twice(
@@ -31,11 +32,11 @@ def test_a_thousand_events_reach_a_later_config_once_though_the_job_is_killed_tw
     body = {"config_id": config.id, "since": since, "rate_per_second": 25}
     started = client.call("POST", "/v1/replays", json=body)
     path = f"/v1/replays/{started.json()['replay_id']}"
-    until(lambda: _show(client, path)["pending"] > 0, "it is doing its first page")
+    until(_reaches(client, path, "pending", 1), "it is doing its first page", PATIENCE_S)
     killed = [_kill_workers(stack)]
-    until(lambda: _show(client, path)["queued"] >= EVENTS // 2, "half is queued", PATIENCE_S)
+    until(_reaches(client, path, "queued", EVENTS // 2), "half is queued", PATIENCE_S)
     killed.append(_kill_workers(stack))
-    until(lambda: _show(client, path)["delivered"] == EVENTS, "all is delivered", PATIENCE_S)
+    until(_reaches(client, path, "delivered", EVENTS), "all is delivered", PATIENCE_S)
 
     known = _show(client, path)
     received = Counter(
@@ -79,7 +80,19 @@ def _count(client: Client, config_id: str, since: int) -> int:
 
 
 def _show(client: Client, path: str) -> dict[str, Any]:
-    return dict(client.call("GET", path).json())
+    answer = client.call("GET", path)
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json())
+
+
+def _reaches(client: Client, path: str, name: str, number: int) -> Callable[[], bool]:
+    """A busy machine may leave a question without an answer; it is asked again."""
+
+    def has_reached() -> bool:
+        answer = client.call("GET", path)
+        return answer.status_code == 200 and answer.json()[name] >= number
+
+    return has_reached
 
 
 def _kill_workers(stack: Stack) -> int:

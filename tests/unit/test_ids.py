@@ -44,6 +44,14 @@ class TestRequestIds:
         assert event == "38cc32ae73bc8a678961"
         assert ids.request_id(event, "c1") == UUID("38cc32ae-73bc-88a6-9e25-840695b9cd8d")
 
+    def test_of_replays_hold_the_key_too_and_differ_between_replays(self) -> None:
+        event = ids.event_key("workspace", "event")
+        replays = [ids.replay_request_id(event, "crm", f"rpl_{number}") for number in range(3)]
+
+        assert {ids.event_key_of(request) for request in replays} == {event}
+        assert len({*replays, ids.request_id(event, "crm")}) == 4
+        assert all(ids.is_request_id(str(request)) for request in replays)
+
     @given(st.uuids())
     def test_of_others_have_a_key_that_is_well_formed(self, foreign: UUID) -> None:
         key = ids.event_key_of(foreign)

@@ -85,6 +85,12 @@ OURS = [
     ("get", "/v1/deliveries"),
     ("get", "/v1/deliveries/{request_id}"),
     ("post", "/api/v1/webhook/{action}"),
+    ("post", "/v1/replays"),
+    ("get", "/v1/replays"),
+    ("get", "/v1/replays/{replay_id}"),
+    ("post", "/v1/replays/{replay_id}/pause"),
+    ("post", "/v1/replays/{replay_id}/resume"),
+    ("post", "/v1/replays/{replay_id}/cancel"),
     ("get", "/v1/visitors/{visitor_id}"),
     ("delete", "/v1/visitors/{visitor_id}"),
 ]
