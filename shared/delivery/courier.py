@@ -151,7 +151,7 @@ class Courier:
         self, task: Task, delivery: Delivery, admitted: Pass, answer: Answer, started_at: int
     ) -> None:
         config, now = task.config, self._clock()
-        trigger = _trigger(delivery, admitted)
+        trigger = _origin(delivery, admitted)
         wait = outcome.next_wait(delivery, config, answer, now, self._random)
         attempt = outcome.attempt_of(delivery, config, trigger, answer, started_at, wait)
         settled = self._record(delivery, config, attempt, now)
@@ -181,11 +181,10 @@ class Courier:
             self._retries.send([delivery.pointer(delivery.attempt + 1)], next_at - now)
 
 
-def _trigger(delivery: Delivery, admitted: Pass) -> Origin:
-    if admitted.probe is not None:
-        return Origin.PROBE
-    is_replay = delivery.replay_id is not None and delivery.attempt == 1
-    return Origin.REPLAY if is_replay else Origin.SCHEDULE
+def _origin(delivery: Delivery, admitted: Pass) -> Origin:
+    """A resend is one even if it tries, too, whether the endpoint is back."""
+    is_probe = admitted.probe is not None and delivery.origin is not Origin.RESEND
+    return Origin.PROBE if is_probe else delivery.origin
 
 
 def _ids(pointer: Pointer) -> dict[str, Any]:

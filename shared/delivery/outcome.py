@@ -45,8 +45,10 @@ def next_wait(
     """Milliseconds, and why so many; None if no attempt follows."""
     if is_success(answer, config):
         return None, None
+    if delivery.counts_from is None:
+        return None, None
     waits = config.retry_schedule or DIALECTS[config.dialect].schedule
-    planned = schedule.wait_ms(waits, delivery.attempt, random)
+    planned = schedule.wait_ms(waits, delivery.attempt - delivery.counts_from, random)
     if planned is None:
         return None, None
     asked = schedule.asked_wait_ms(answer.status_code, answer.retry_after, now)

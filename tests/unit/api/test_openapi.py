@@ -84,6 +84,8 @@ OURS = [
     ("delete", "/v1/eventtypes"),
     ("get", "/v1/deliveries"),
     ("get", "/v1/deliveries/{request_id}"),
+    ("post", "/v1/deliveries/{request_id}/resend"),
+    ("post", "/v1/deliveries/{request_id}/cancel"),
     ("post", "/api/v1/webhook/{action}"),
     ("get", "/v1/visitors/{visitor_id}"),
     ("delete", "/v1/visitors/{visitor_id}"),
