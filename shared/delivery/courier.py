@@ -19,7 +19,7 @@ from shared.delivery.monitor import Monitor, Report
 from shared.delivery.queues import Pointer, Queue
 from shared.delivery.reader import Material, Reader
 from shared.delivery.sender import Answer, Sender
-from shared.dialects import DIALECTS, Rendered
+from shared.dialects import Rendered
 from shared.events.models import Event
 from shared.observability import fault, logger
 from shared.workspaces.models import Workspace
@@ -50,8 +50,7 @@ class Task(NamedTuple):
     def rendered(self, delivery: Delivery) -> Rendered:
         if isinstance(self.content, Rendered):
             return self.content
-        dialect, built_at = DIALECTS[self.config.dialect], delivery.built_at or delivery.created_at
-        return dialect.render(self.content, self.workspace, delivery.request_id, built_at)
+        return request.rendered(self.config, self.workspace, self.content, delivery)
 
 
 class Courier:

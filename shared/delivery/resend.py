@@ -16,6 +16,8 @@ from shared.delivery.reader import Material, Reader
 from shared.errors import ConflictError
 
 PARALLEL = 10
+# Of an event: more take longer than a caller waits.
+MAX_AT_ONCE = 100
 _CANCELLABLE = frozenset({State.PENDING, State.WAITING, State.HELD})
 
 

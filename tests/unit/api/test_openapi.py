@@ -61,6 +61,7 @@ CLICKFUNNELS = [
     ("get", f"{_OUTGOING}/events"),
     ("get", "/api/v2/webhooks/outgoing/events/{event}"),
     ("get", "/api/v2/webhooks/outgoing/events/{event}/deliveries"),
+    ("post", "/api/v2/webhooks/outgoing/events/{event}/replay"),
 ]
 OURS = [
     ("get", "/health"),
@@ -68,6 +69,7 @@ OURS = [
     ("get", "/openapi.json"),
     ("get", "/schemas/webhook-outbound-payload-v1.schema.json"),
     ("post", "/v1/webhookconfig/rotate-secret"),
+    ("post", "/v1/webhookconfig/test"),
     ("get", "/v1/integration/apikeys"),
     ("post", "/v1/integration/apikeys"),
     ("put", "/v1/integration/apikeys"),
