@@ -1,7 +1,7 @@
 """The HTTPS addresses of `deliveries`: what came in, what went out."""
 
 from functools import cache
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
@@ -10,7 +10,7 @@ from shared.api.auth import Keyring
 from shared.api.operations import Api
 from shared.api.paging import Window
 from shared.clock import now_ms
-from shared.delivery import views
+from shared.delivery import evidence, views, wiring
 from shared.delivery.archive import DeliveryStore
 from shared.delivery.models import State
 from shared.errors import InvalidError
@@ -18,6 +18,7 @@ from shared.events import log
 from shared.events import views as event_views
 from shared.events.log import LogReader
 from shared.events.store import EventStore
+from shared.model import Model
 from shared.workspaces.models import Caller, Scope
 from shared.workspaces.store import WorkspaceStore
 
@@ -35,6 +36,12 @@ class DeliveryQuery(Window):
     event_id: Annotated[Text | None, Field(validate_default=True)] = None
     state: State | None = None
     event_type: Text | None = None
+
+
+class IncludeQuery(Model):
+    """`request` is what was sent: URL, headers and body."""
+
+    include: Literal["request"] | None = None
 
 
 @cache
@@ -74,9 +81,13 @@ def list_deliveries(caller: Caller, query: DeliveryQuery) -> views.DeliveryPage:
 
 
 @api.get("/v1/deliveries/<request_id>", Scope.DELIVERIES_READ, errors=(404,))
-def get_delivery(caller: Caller, request_id: str) -> views.DeliveryRead:
+def get_delivery(caller: Caller, request_id: str, query: IncludeQuery) -> views.DeliveryRead:
     """One delivery by the request id that its receiver saw, with its attempts."""
-    return views.full(deliveries().get(caller.workspace_id, request_id))
+    found = deliveries().get(caller.workspace_id, request_id)
+    if query.include is None:
+        return views.full(found)
+    (material,) = wiring.reader().whole([found.pointer(found.attempt)])
+    return views.full(found, evidence.of(found, material))
 
 
 def _of_event(caller: Caller, event_id: str, state: State | None) -> views.DeliveryPage:

@@ -1,15 +1,18 @@
 """ClickFunnels' event calls."""
 
 from functions.deliveries.api import deliveries, events, keyring, logs
+from functions.deliveries.sending import resender
 from shared import ids
 from shared.api.admission import Request
 from shared.api.operations import Answered, Api
-from shared.api.paging import Window, write_cursor
+from shared.api.paging import Window
 from shared.clickfunnels import events as wire
 from shared.clickfunnels.numbers import accepted_at, check_workspace, event_number, missing
 from shared.clickfunnels.paging import PAGE, PageQuery, next_page
 from shared.clickfunnels.problems import ClickFunnelsProblems
 from shared.clock import LAST_MS
+from shared.delivery.resend import MAX_AT_ONCE
+from shared.errors import ConflictError
 from shared.events import log
 from shared.events.models import Event
 from shared.workspaces.models import Caller, Scope
@@ -52,6 +55,19 @@ def list_event_deliveries(caller: Caller, event: str) -> list[wire.DeliveryRead]
     return wire.deliveries_of(found, deliveries().of_event(found))
 
 
+@api.post(f"{EVENT}/replay", Scope.DELIVERIES_WRITE, status=202, errors=(409,))
+def replay_outgoing_event(caller: Caller, event: str) -> list[wire.DeliveryRead]:
+    """Send the event again, with retries, wherever it was sent; the deliveries that go.
+
+    Left out are those that are just being sent, and those whose endpoint receives nothing.
+    """
+    found = _find(caller, event)
+    known = deliveries().of_event(found)
+    if len(known) > MAX_AT_ONCE:
+        raise ConflictError(f"The event has more than {MAX_AT_ONCE} deliveries: resend them singly")
+    return wire.deliveries_of(found, resender().resend_all(known, retry=True))
+
+
 def _find(caller: Caller, identifier: str) -> Event:
     number = ids.number_from(identifier)
     pk = None if number is None else _partition(caller, number)
@@ -67,7 +83,8 @@ def _window(caller: Caller, query: PageQuery) -> Window:
         return Window(limit=PAGE)
     moment, item = accepted_at(query.after), _item(caller, query.after)
     if item is not None:
-        return Window(limit=PAGE, cursor=write_cursor(item["log_sk"]))
+        cursor = log.events_of(caller.workspace_id, None).cursor_after(item["log_sk"])
+        return Window(limit=PAGE, cursor=cursor)
     if query.sort_order == "asc":
         return Window(since=min(moment + 1, LAST_MS), limit=PAGE)
     return Window(until=max(moment - 1, 0), limit=PAGE)

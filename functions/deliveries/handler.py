@@ -4,12 +4,12 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from functions.deliveries import clickfunnels, replays, visitors
+from functions.deliveries import clickfunnels, replays, sending, visitors
 from functions.deliveries.api import api
 from shared.api.resolver import api_for
 
 # Imported for the operations that they declare.
-__all__ = ["APIS", "lambda_handler", "replays", "visitors"]
+__all__ = ["APIS", "lambda_handler", "replays", "sending", "visitors"]
 
 APIS = {"": api, clickfunnels.PREFIX: clickfunnels.api}
 

@@ -1,6 +1,7 @@
 """Pages of a log: newest first, at most 100 at a time, by an opaque cursor."""
 
 import base64
+import hashlib
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -10,6 +11,8 @@ from shared.api.validation import invalid
 from shared.clock import LAST_MS, Moment
 from shared.errors import InvalidError
 from shared.model import Model
+
+_MARK_BYTES = 9
 
 
 class Window(Model):
@@ -43,13 +46,27 @@ def window(query: Mapping[str, str]) -> Window:
         raise invalid(error) from None
 
 
-def write_cursor(position: str) -> str:
-    return base64.urlsafe_b64encode(position.encode()).decode().rstrip("=")
+def write_cursor(of: str, position: str) -> str:
+    """`of` names the list, and with it the workspace. It binds the cursor, and is no secret: what
+    a made-up one reaches is up to the query, which stays in its list."""
+    return base64.urlsafe_b64encode(_mark(of) + position.encode()).decode().rstrip("=")
 
 
-def read_cursor(cursor: str) -> str:
+def read_cursor(of: str, cursor: str) -> str:
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
-        return base64.b64decode(padded, altchars=b"-_", validate=True).decode()
+        written = base64.b64decode(padded, altchars=b"-_", validate=True)
+        mark, position = written[:_MARK_BYTES], written[_MARK_BYTES:].decode()
     except ValueError:
-        raise InvalidError.at("cursor", "is not one that a page of this list gave out") from None
+        raise foreign_cursor() from None
+    if mark != _mark(of):
+        raise foreign_cursor()
+    return position
+
+
+def foreign_cursor() -> InvalidError:
+    return InvalidError.at("cursor", "is not one that a page of this list gave out")
+
+
+def _mark(of: str) -> bytes:
+    return hashlib.sha256(of.encode()).digest()[:_MARK_BYTES]

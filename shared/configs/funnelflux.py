@@ -53,7 +53,7 @@ _OF_THE_EXCHANGE = (
 )
 _OF_THE_SIGNATURE = ("webhook-id", "webhook-timestamp", "webhook-signature")
 _REFUSED = frozenset(_HOP_BY_HOP + _OF_THE_EXCHANGE + _OF_THE_SIGNATURE)
-_OF_THE_PLATFORM = ("x-amz-",)
+_OF_THE_PLATFORM = ("x-amz-", "x-funnelhooks-")
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 Description = Annotated[str, StringConstraints(max_length=4096)]

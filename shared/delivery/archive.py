@@ -29,14 +29,11 @@ class DeliveryStore:
         self._table = table
 
     def get(self, workspace_id: str, request_id: str) -> Delivery:
-        try:
-            key = delivery_key(workspace_id, UUID(request_id))
-        except ValueError:
-            raise _unknown(request_id) from None
-        answer = self._dynamodb.get_item(TableName=self._table, Key=to_item(key))
-        if "Item" not in answer:
-            raise _unknown(request_id)
-        return delivery_from(from_item(answer["Item"]))
+        return self._get(workspace_id, request_id)
+
+    def fresh(self, workspace_id: str, request_id: str) -> Delivery:
+        """As it is at this moment, for whoever is to change it."""
+        return self._get(workspace_id, request_id, consistently=True)
 
     def of_event(self, event: Event) -> list[Delivery]:
         pages = self._dynamodb.get_paginator("query").paginate(
@@ -65,6 +62,18 @@ class DeliveryStore:
             Limit=limit,
         )
         return [_listed(from_item(item)) for item in answer["Items"]]
+
+    def _get(self, workspace_id: str, request_id: str, consistently: bool = False) -> Delivery:
+        try:
+            key = delivery_key(workspace_id, UUID(request_id))
+        except ValueError:
+            raise _unknown(request_id) from None
+        answer = self._dynamodb.get_item(
+            TableName=self._table, Key=to_item(key), ConsistentRead=consistently
+        )
+        if "Item" not in answer:
+            raise _unknown(request_id)
+        return delivery_from(from_item(answer["Item"]))
 
 
 def _listed(values: dict[str, Any]) -> Listed:

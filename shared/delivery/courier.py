@@ -19,7 +19,7 @@ from shared.delivery.monitor import Monitor, Report
 from shared.delivery.queues import Pointer, Queue
 from shared.delivery.reader import Material, Reader
 from shared.delivery.sender import Answer, Sender
-from shared.dialects import DIALECTS, Rendered
+from shared.dialects import Rendered
 from shared.events.models import Event
 from shared.observability import fault, logger
 from shared.workspaces.models import Workspace
@@ -50,8 +50,7 @@ class Task(NamedTuple):
     def rendered(self, delivery: Delivery) -> Rendered:
         if isinstance(self.content, Rendered):
             return self.content
-        dialect, built_at = DIALECTS[self.config.dialect], delivery.built_at or delivery.created_at
-        return dialect.render(self.content, self.workspace, delivery.request_id, built_at)
+        return request.rendered(self.config, self.workspace, self.content, delivery)
 
 
 class Courier:
@@ -151,7 +150,7 @@ class Courier:
         self, task: Task, delivery: Delivery, admitted: Pass, answer: Answer, started_at: int
     ) -> None:
         config, now = task.config, self._clock()
-        trigger = _trigger(delivery, admitted)
+        trigger = _origin(delivery, admitted)
         wait = outcome.next_wait(delivery, config, answer, now, self._random)
         attempt = outcome.attempt_of(delivery, config, trigger, answer, started_at, wait)
         settled = self._record(delivery, config, attempt, now)
@@ -181,11 +180,10 @@ class Courier:
             self._retries.send([delivery.pointer(delivery.attempt + 1)], next_at - now)
 
 
-def _trigger(delivery: Delivery, admitted: Pass) -> Origin:
-    if admitted.probe is not None:
-        return Origin.PROBE
-    is_replay = delivery.replay_id is not None and delivery.attempt == 1
-    return Origin.REPLAY if is_replay else Origin.SCHEDULE
+def _origin(delivery: Delivery, admitted: Pass) -> Origin:
+    """A resend is one even if it tries, too, whether the endpoint is back."""
+    is_probe = admitted.probe is not None and delivery.origin is not Origin.RESEND
+    return Origin.PROBE if is_probe else delivery.origin
 
 
 def _ids(pointer: Pointer) -> dict[str, Any]:

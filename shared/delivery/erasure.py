@@ -11,7 +11,7 @@ from shared import ids
 from shared.aws import is_condition, to_item
 from shared.delivery.archive import DeliveryStore
 from shared.delivery.ledger import delivery_key
-from shared.delivery.models import Delivery, Reason, State
+from shared.delivery.models import ENDED, Delivery, Reason, State
 from shared.events import keys
 from shared.events.models import Event
 from shared.model import Model
@@ -19,8 +19,6 @@ from shared.update import Update
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-
-_ENDED = frozenset({State.DELIVERED, State.FAILED, State.CANCELLED})
 
 
 class Erased(Model):
@@ -43,7 +41,7 @@ class DeliveryErasure:
         done = [delivery for delivery in found if self._erase(delivery, now)]
         return Erased(
             deliveries=len(done),
-            cancelled=sum(delivery.state not in _ENDED for delivery in done),
+            cancelled=sum(delivery.state not in ENDED for delivery in done),
             is_complete=len(done) == len(found),
         )
 
@@ -53,7 +51,7 @@ class DeliveryErasure:
             return False
         self._delete_body(delivery)
         update = Update()
-        if delivery.state not in _ENDED:
+        if delivery.state not in ENDED:
             _cancel(update, delivery, now)
         elif not any(attempt.excerpt for attempt in delivery.attempts):
             return True

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from shared import ids
 from shared.aws import from_item, is_condition, to_item
 from shared.clock import MS_PER_DAY, MS_PER_S
-from shared.delivery.models import Attempt, Delivery, Reason, State
+from shared.delivery.models import Attempt, Delivery, Reason, Resend, State
 from shared.delivery.queues import MAX_DELAY_MS, Pointer
 from shared.dialects import Rendered
 from shared.events import keys
@@ -139,6 +139,27 @@ class Ledger:
             update.once(logged(pointer, event.accepted_at))
         return self._try(pointer.workspace_id, pointer.request_id, update)
 
+    def resend(self, seen: Delivery, resend: Resend, now: int) -> Delivery:
+        """Let a delivery go now, as a resend; as it stands if it has moved on since it was seen."""
+        state = State.WAITING
+        update = Update().set(
+            {"state": state, "reason": Reason.RESENT, "next_attempt_at": now, "settled_at": None}
+            | {"resend": resend.model_dump(exclude_none=True), "expires_at": self._expires_at(now)}
+            | self._until(seen.request_id, now, now)
+            | _listed_as(seen.workspace_id, seen.config_id, state)
+        )
+        return self._moved(seen, update)
+
+    def cancel(self, seen: Delivery, now: int) -> Delivery:
+        """Cancel a delivery that is not under way; as it stands if it has moved on."""
+        state = State.CANCELLED
+        update = Update().set(
+            {"state": state, "reason": Reason.BY_REQUEST, "settled_at": now}
+            | _ASLEEP
+            | _listed_as(seen.workspace_id, seen.config_id, state)
+        )
+        return self._moved(seen, update)
+
     def delivered(self, delivery: Delivery, attempt: Attempt, now: int) -> bool:
         changes = {"state": State.DELIVERED, "reason": None, "settled_at": now, "replay_pk": None}
         update = self._settling(delivery, attempt, changes | _ASLEEP)
@@ -148,7 +169,9 @@ class Ledger:
         self, delivery: Delivery, attempt: Attempt, now: int, told: dict[str, Any] | None = None
     ) -> bool:
         """`told` is an item to be written in the same transaction."""
-        changes = {"state": State.FAILED, "reason": Reason.SCHEDULE_SPENT, "settled_at": now}
+        is_spent = delivery.counts_from is not None
+        reason = Reason.SCHEDULE_SPENT if is_spent else Reason.RESEND_FAILED
+        changes = {"state": State.FAILED, "reason": reason, "settled_at": now}
         update = self._settling(delivery, attempt, changes | _ASLEEP)
         if told is None:
             return self._settle(delivery, attempt, update)
@@ -230,6 +253,19 @@ class Ledger:
 
     def _expires_at(self, now: int) -> int:
         return (now + self._retention_ms) // MS_PER_S
+
+    def _moved(self, seen: Delivery, update: Update) -> Delivery:
+        """Whatever else moves a delivery on changes its state or its attempt."""
+        values = {"state": seen.state, "attempt": seen.attempt, "reason": seen.reason}
+        same = "#state = :when_state AND attempt = :when_attempt AND "
+        reason = "attribute_not_exists(reason)" if seen.reason is None else "reason = :when_reason"
+        known = {name: value for name, value in values.items() if value is not None}
+        update.when(same + reason, known)
+        try:
+            return self._update(seen.workspace_id, seen.request_id, update)
+        except ClientError as error:
+            _expect_condition(error)
+            return _old(error) or seen
 
     def _try(self, workspace_id: str, request_id: UUID, update: Update) -> bool:
         try:

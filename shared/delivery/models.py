@@ -18,12 +18,19 @@ class State(StrEnum):
     CANCELLED = "cancelled"
 
 
+# Nothing is to be sent until somebody asks for it.
+ENDED = frozenset({State.DELIVERED, State.FAILED, State.CANCELLED})
+
+
 class Reason(StrEnum):
     """Why a delivery is where it is."""
 
     ATTEMPT_FAILED = "attempt_failed"
     RETRY_AFTER = "retry_after"
     SCHEDULE_SPENT = "schedule_spent"
+    RESENT = "resent"
+    RESEND_FAILED = "resend_failed"
+    BY_REQUEST = "by_request"
     CONFIG_DISABLED = "config_disabled"
     CONFIG_ARCHIVED = "config_archived"
     CONFIG_DELETED = "config_deleted"
@@ -64,6 +71,16 @@ class Attempt(Model):
     next_reason: Reason | None = None
 
 
+class Resend(Model):
+    """The attempt after `after` was asked for.
+
+    The schedule counts from attempt `counts_from` on; None if no attempt follows.
+    """
+
+    after: int
+    counts_from: int | None = None
+
+
 class Delivery(Model):
     """`attempt` is the number of the latest attempt that was begun, 0 before the first."""
 
@@ -84,6 +101,20 @@ class Delivery(Model):
     lease: str | None = None
     lease_until: int | None = None
     replay_id: str | None = None
+    resend: Resend | None = None
+
+    @property
+    def origin(self) -> Origin:
+        """Of the attempt that was begun last."""
+        if self.resend is not None and self.attempt == self.resend.after + 1:
+            return Origin.RESEND
+        is_replay = self.replay_id is not None and self.attempt == 1
+        return Origin.REPLAY if is_replay else Origin.SCHEDULE
+
+    @property
+    def counts_from(self) -> int | None:
+        """The attempt after which the schedule begins; None if there is none any more."""
+        return 0 if self.resend is None else self.resend.counts_from
 
     def pointer(self, attempt: int) -> Pointer:
         return Pointer(

@@ -33,8 +33,9 @@ class Report(NamedTuple):
 
     @property
     def is_the_end(self) -> bool:
-        """No attempt of the delivery follows, and none was answered as it should be."""
-        return not self.attempt.succeeded and self.attempt.next_wait_ms is None
+        """The schedule of the delivery is spent. A resend without one has no end to count."""
+        follows = self.attempt.succeeded or self.attempt.next_wait_ms is not None
+        return not follows and self.delivery.counts_from is not None
 
 
 class Monitor:
@@ -51,7 +52,12 @@ class Monitor:
     def telling_of_the_end(
         self, config: WebhookConfig, delivery: Delivery, attempt: Attempt, now: int
     ) -> dict[str, Any] | None:
-        """The item that is written along with the end of a delivery whose schedule is spent."""
+        """The item that is written along with the end of a delivery whose schedule is spent.
+
+        That of a resend without one was told when its schedule was.
+        """
+        if delivery.counts_from is None:
+            return None
         told = _told(delivery, notices.exhausted(config, delivery, attempt, now))
         return None if told is None else self._store.noting(told)
 

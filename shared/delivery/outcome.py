@@ -13,6 +13,16 @@ def is_success(answer: Answer, config: WebhookConfig) -> bool:
     return status_code is not None and DIALECTS[config.dialect].is_success(status_code)
 
 
+def cause(answer: Answer, config: WebhookConfig) -> Cause | None:
+    """Why it has failed, if it has."""
+    return None if is_success(answer, config) else answer.cause or Cause.HTTP_STATUS
+
+
+def detail(answer: Answer) -> str:
+    redirected = answer.status_code is not None and 300 <= answer.status_code <= 399
+    return answer.detail or ("Redirects are not followed" if redirected else "")
+
+
 def attempt_of(
     delivery: Delivery,
     config: WebhookConfig,
@@ -21,16 +31,15 @@ def attempt_of(
     started_at: int,
     next_wait: tuple[int | None, Reason | None],
 ) -> Attempt:
-    succeeded = is_success(answer, config)
     wait_ms, reason = next_wait
     return Attempt(
         number=delivery.attempt,
         trigger=trigger,
         started_at=started_at,
-        succeeded=succeeded,
+        succeeded=is_success(answer, config),
         status_code=answer.status_code,
-        cause=None if succeeded else answer.cause or Cause.HTTP_STATUS,
-        detail=_detail(answer),
+        cause=cause(answer, config),
+        detail=detail(answer),
         address=answer.address,
         timings=answer.timings,
         excerpt=answer.excerpt,
@@ -45,15 +54,12 @@ def next_wait(
     """Milliseconds, and why so many; None if no attempt follows."""
     if is_success(answer, config):
         return None, None
+    if delivery.counts_from is None:
+        return None, None
     waits = config.retry_schedule or DIALECTS[config.dialect].schedule
-    planned = schedule.wait_ms(waits, delivery.attempt, random)
+    planned = schedule.wait_ms(waits, delivery.attempt - delivery.counts_from, random)
     if planned is None:
         return None, None
     asked = schedule.asked_wait_ms(answer.status_code, answer.retry_after, now)
     reason = Reason.RETRY_AFTER if asked > planned else Reason.ATTEMPT_FAILED
     return max(planned, asked), reason
-
-
-def _detail(answer: Answer) -> str:
-    redirected = answer.status_code is not None and 300 <= answer.status_code <= 399
-    return answer.detail or ("Redirects are not followed" if redirected else "")

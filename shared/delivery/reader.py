@@ -25,7 +25,10 @@ ItemKey = tuple[str, str]
 
 
 class Material(NamedTuple):
-    """What there is for an attempt: an event for the first one, what was kept for later ones."""
+    """What there is for an attempt: an event for the first one, what was kept for later ones.
+
+    Or both, if both were asked for.
+    """
 
     config: WebhookConfig | None
     workspace: Workspace
@@ -42,20 +45,27 @@ class Reader:
 
     def read(self, pointers: Sequence[Pointer]) -> list[Material]:
         """In the order of the pointers."""
+        return self._read(pointers, [_content_key(pointer) for pointer in pointers])
+
+    def whole(self, pointers: Sequence[Pointer]) -> list[Material]:
+        """With the event, and with what was kept."""
+        both = [key(pointer) for pointer in pointers for key in (_event_key, _body_key)]
+        return self._read(pointers, both)
+
+    def event(self, pointer: Pointer) -> Event | None:
+        found = batch_get(self._dynamodb, {self._event_table: [_event_key(pointer)]})
+        return next((event_from(item) for item in found[self._event_table]), None)
+
+    def _read(self, pointers: Sequence[Pointer], contents: list[dict[str, str]]) -> list[Material]:
         configs = [
             key(pointer.workspace_id, pointer.config_id)
             for pointer in pointers
             for key in (config_key, health_key)
         ] + [workspace_key(pointer.workspace_id) for pointer in pointers]
-        contents = [_content_key(pointer) for pointer in pointers]
         wanted = {self._config_table: _distinct(configs), self._event_table: _distinct(contents)}
         found = batch_get(self._dynamodb, wanted)
         items = {_key(item): item for some in found.values() for item in some}
         return [_material(pointer, items) for pointer in pointers]
-
-    def event(self, pointer: Pointer) -> Event | None:
-        found = batch_get(self._dynamodb, {self._event_table: [_event_key(pointer)]})
-        return next((event_from(item) for item in found[self._event_table]), None)
 
 
 def _material(pointer: Pointer, items: dict[ItemKey, dict[str, Any]]) -> Material:

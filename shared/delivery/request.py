@@ -9,8 +9,11 @@ from shared.clock import MS_PER_S
 from shared.configs import targets
 from shared.configs.models import BasicAuth, WebhookConfig
 from shared.delivery import iam, placeholders, signing
+from shared.delivery.models import Delivery
 from shared.dialects import DIALECTS, Rendered
+from shared.events.models import Event
 from shared.version import USER_AGENT
+from shared.workspaces.models import Workspace
 
 
 class Prepared(NamedTuple):
@@ -18,6 +21,14 @@ class Prepared(NamedTuple):
 
     url: str
     headers: dict[str, str]
+
+
+def rendered(
+    config: WebhookConfig, workspace: Workspace, event: Event, delivery: Delivery
+) -> Rendered:
+    """The same at every attempt: the time that it tells is that of the first."""
+    built_at = delivery.built_at or delivery.created_at
+    return DIALECTS[config.dialect].render(event, workspace, delivery.request_id, built_at)
 
 
 def prepare(config: WebhookConfig, request_id: UUID, rendered: Rendered, now: int) -> Prepared:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from shared.clock import Timestamp
+from shared.delivery.evidence import RequestRead
 from shared.delivery.models import Attempt, Delivery, Origin, Reason, State
 from shared.delivery.sender import Cause, Timings
 from shared.events.models import Event
@@ -54,7 +55,10 @@ class AttemptRead(Model):
 
 
 class DeliveryRead(DeliverySummary):
+    """`request` is there if it was asked for, and something was sent that is kept still."""
+
     attempts: tuple[AttemptRead, ...]
+    request: RequestRead | None = None
 
 
 class DeliveryOfEvent(DeliverySummary):
@@ -74,9 +78,10 @@ class EventRead(EventSummary):
     deliveries: tuple[DeliveryOfEvent, ...]
 
 
-def full(delivery: Delivery) -> DeliveryRead:
+def full(delivery: Delivery, request: RequestRead | None = None) -> DeliveryRead:
     attempts = tuple(_attempt(attempt) for attempt in delivery.attempts)
-    return DeliveryRead(**_shown(delivery.model_dump(mode="json")), attempts=attempts)
+    shown = _shown(delivery.model_dump(mode="json"))
+    return DeliveryRead(**shown, attempts=attempts, request=request)
 
 
 def summary(values: Mapping[str, Any]) -> DeliverySummary:

@@ -38,9 +38,15 @@ def ledger() -> Ledger:
 
 
 @cache
-def _sender() -> Sender:
+def sender() -> Sender:
     env = _settings()
     return Sender(Policy(allow_private=env.allow_private_targets, ports=env.ports))
+
+
+@cache
+def reader() -> Reader:
+    env = _settings()
+    return Reader(aws.dynamodb(), env.config_table, env.event_table)
 
 
 @cache
@@ -72,10 +78,10 @@ def deliver(records: list[Record], context: LambdaContext) -> list[str]:
 def _courier(context: LambdaContext) -> Courier:
     env = _settings()
     return Courier(
-        reader=Reader(aws.dynamodb(), env.config_table, env.event_table),
+        reader=reader(),
         gate=Gate(health(), Bucket(aws.dynamodb(), env.config_table), random),
         ledger=ledger(),
-        sender=_sender(),
+        sender=sender(),
         monitor=_monitor(),
         retries=retry_queue(),
         clock=now_ms,

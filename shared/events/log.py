@@ -8,9 +8,8 @@ from uuid import UUID
 from botocore.exceptions import ClientError
 
 from shared import ids
-from shared.api.paging import Page, Window, read_cursor, write_cursor
+from shared.api.paging import Page, Window, foreign_cursor, read_cursor, write_cursor
 from shared.aws import from_item, to_item
-from shared.errors import InvalidError
 from shared.events import keys
 from shared.model import Model
 
@@ -28,6 +27,13 @@ class Log(Model):
     index: str
     partition: str
     equal: Mapping[str, str] = MappingProxyType({})
+
+    @property
+    def name(self) -> str:
+        return f"{self.index} {self.partition}"
+
+    def cursor_after(self, log_sk: str) -> str:
+        return write_cursor(self.name, log_sk)
 
 
 def events_of(workspace_id: str, event_type: str | None) -> Log:
@@ -65,7 +71,7 @@ class LogReader:
             return Page(items=(), cursor=None)
         request = self._request(log, window) | {"ScanIndexForward": ascending}
         if window.cursor is not None:
-            request["ExclusiveStartKey"] = to_item(_start(log, read_cursor(window.cursor)))
+            request["ExclusiveStartKey"] = to_item(_start(log, window.cursor))
         items: list[dict[str, Any]] = []
         for _ in range(MAX_ROUNDS):
             answer = self._query(request | {"Limit": window.limit - len(items)})
@@ -74,7 +80,7 @@ class LogReader:
             if last is None or len(items) >= window.limit:
                 break
             request["ExclusiveStartKey"] = last
-        cursor = None if last is None else write_cursor(from_item(last)["log_sk"])
+        cursor = None if last is None else log.cursor_after(from_item(last)["log_sk"])
         return Page(items=tuple(items), cursor=cursor)
 
     def _request(self, log: Log, window: Window) -> dict[str, Any]:
@@ -101,16 +107,17 @@ class LogReader:
         except ClientError as error:
             if error.response["Error"]["Code"] != "ValidationException":
                 raise
-            raise InvalidError.at("cursor", "does not belong to this list") from None
+            raise foreign_cursor() from None
 
 
-def _start(log: Log, log_sk: str) -> dict[str, str]:
+def _start(log: Log, cursor: str) -> dict[str, str]:
     """The key after which the page begins, always within the log's own partition."""
+    log_sk = read_cursor(log.name, cursor)
     unique = log_sk.partition("#")[2]
     try:
         sk = keys.delivery_sk(UUID(unique)) if "-" in unique else keys.EVENT_SK
         event_key = ids.event_key_of(UUID(unique)) if "-" in unique else unique
     except ValueError:
-        raise InvalidError.at("cursor", "is not one that a page of this list gave out") from None
+        raise foreign_cursor() from None
     pk = keys.partition(log.workspace_id, event_key)
     return {f"{log.index}_pk": log.partition, "log_sk": log_sk, "pk": pk, "sk": sk}

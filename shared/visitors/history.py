@@ -7,9 +7,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from shared import ids
-from shared.api.paging import Page, read_cursor, write_cursor
+from shared.api.paging import Page, foreign_cursor, read_cursor, write_cursor
 from shared.aws import from_item, to_item
-from shared.errors import InvalidError
 from shared.events import keys
 
 if TYPE_CHECKING:
@@ -30,13 +29,13 @@ class History:
         self, workspace_id: str, visitor_ids: Iterable[str], limit: int, cursor: str | None = None
     ) -> Page:
         """Newest first; one Query for each id."""
-        before = _NEWEST if cursor is None else _position(cursor)
+        before = _NEWEST if cursor is None else _position(workspace_id, cursor)
         logs = [self._newest(workspace_id, one, before, limit + 1) for one in visitor_ids]
         merged = heapq.merge(*logs, key=lambda item: item["log_sk"], reverse=True)
         items = tuple(islice(merged, limit + 1))
         is_last = len(items) <= limit
-        next_cursor = None if is_last else write_cursor(items[limit - 1]["log_sk"])
-        return Page(items=items[:limit], cursor=next_cursor)
+        last = "" if is_last else items[limit - 1]["log_sk"]
+        return Page(items=items[:limit], cursor=_cursor(workspace_id, last) if last else None)
 
     def partitions(self, workspace_id: str, visitor_ids: Iterable[str]) -> Iterator[list[str]]:
         """Of all events, page by page."""
@@ -64,8 +63,13 @@ class History:
         }
 
 
-def _position(cursor: str) -> str:
-    position = read_cursor(cursor)
+def _cursor(workspace_id: str, position: str) -> str:
+    """Of all visitors of the workspace: one may get another's ids from page to page."""
+    return write_cursor(f"visitors {workspace_id}", position)
+
+
+def _position(workspace_id: str, cursor: str) -> str:
+    position = read_cursor(f"visitors {workspace_id}", cursor)
     if not _POSITION.fullmatch(position):
-        raise InvalidError.at("cursor", "is not one that a page of this list gave out")
+        raise foreign_cursor()
     return position

@@ -226,6 +226,31 @@ def test_a_delivery_is_found_by_one_read(world: World, receiver: Receiver) -> No
     assert made(world) == {"GetItem": 1} | COUNTED
 
 
+def test_what_a_delivery_sent_costs_a_read_more_and_only_if_asked_for(
+    world: World, receiver: Receiver
+) -> None:
+    world.make_config(receiver.url("/in"))
+    path = f"/v1/deliveries/{world.request_id(world.deliver())}"
+    world.get(path)
+    made(world)
+
+    world.get(path, include="request")
+
+    assert made(world) == {"GetItem": 1, "BatchGetItem": 1} | COUNTED
+
+
+def test_a_resend_costs_two_reads_a_write_and_a_message(world: World, receiver: Receiver) -> None:
+    world.make_config(receiver.url("/in"))
+    event_id = world.deliver()
+    world.delivery(event_id)
+    made(world)
+
+    world.call("POST", f"/v1/deliveries/{world.request_id(event_id)}/resend")
+
+    reads = {"GetItem": 1, "BatchGetItem": 1}
+    assert made(world) == reads | {"UpdateItem": 2, "SendMessageBatch": 1}  # one is counted
+
+
 def test_reads_that_decide_about_an_attempt_are_consistent(
     world: World, receiver: Receiver
 ) -> None:

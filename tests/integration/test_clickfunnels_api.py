@@ -8,6 +8,7 @@ from shared.clickfunnels.numbers import workspace_number
 from tests import factories
 from tests.integration.test_flowestate_api import key_of
 from tests.integration.world import Reply, World
+from tests.local.receiver import Receiver
 
 OUTGOING = "/api/v2/webhooks/outgoing"
 NEW = {
@@ -291,3 +292,40 @@ class TestEvents:
 
         assert reply.status == 403
         assert "events:read" in reply.body["error"]
+
+
+class TestReplayingAnEvent:
+    def replay(self, world: World, event: Any) -> Reply:
+        return world.call("POST", f"{OUTGOING}/events/{event}/replay")
+
+    def test_sends_it_again_wherever_it_was_sent(self, world: World, receiver: Receiver) -> None:
+        receiver.script("/lead", [500])
+        for name in ("order", "lead"):
+            created(
+                world, url=receiver.url(f"/{name}"), event_type_ids=[], page_ids=[], funnel_ids=[]
+            )
+        world.make_config(receiver.url("/off"), "off", dialect="clickfunnels", enabled=False)
+        world.clock.advance(1)
+        world.deliver(event_type="on_action")
+        (event,) = world.get(events_of(world)).body
+
+        reply = self.replay(world, event["public_id"])
+        world.work("RetryQueue")
+
+        assert reply.status == 202
+        assert [delivery["state"] for delivery in reply.body] == ["waiting", "waiting"]
+        assert len(receiver.requests("/order")) == len(receiver.requests("/lead")) == 2
+        assert len({request.body for request in receiver.requests()}) == 1
+        shown = world.get(f"{OUTGOING}/events/{event['id']}/deliveries").body
+        assert sorted(delivery["state"] for delivery in shown) == ["delivered", "delivered", "held"]
+
+    def test_that_went_nowhere_sends_nothing(self, world: World) -> None:
+        world.deliver()
+        (event,) = world.get(events_of(world)).body
+
+        reply = self.replay(world, event["id"])
+
+        assert (reply.status, reply.body) == (202, [])
+
+    def test_that_nobody_sent_is_a_404(self, world: World) -> None:
+        assert self.replay(world, 42).status == 404

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 from botocore.exceptions import ClientError
 
-from shared.api.paging import Window, write_cursor
+from shared.api.paging import Window
 from shared.configs.store import ConfigStore
 from shared.delivery.ledger import Ledger
 from shared.delivery.models import Attempt, Delivery, State
@@ -52,8 +52,9 @@ class Refusing:
 
 
 def list_events(client: Any) -> Any:
-    cursor = write_cursor("001777485855000#f4d3ac3a1fd7c88d8a5f")
-    return LogReader(client, "t").page(log.events_of(WORKSPACE, None), Window(cursor=cursor))
+    events = log.events_of(WORKSPACE, None)
+    cursor = events.cursor_after("001777485855000#f4d3ac3a1fd7c88d8a5f")
+    return LogReader(client, "t").page(events, Window(cursor=cursor))
 
 
 def accept_action(client: Any) -> Any:

@@ -226,6 +226,9 @@ class TestFunctions:
         for name in ("DispatchFunction", "RetryFunction"):
             assert function(name)["Timeout"] >= 2 * (10 + 5)
 
+    def test_that_try_an_endpoint_out_have_time_for_it(self) -> None:
+        assert function("DeliveriesFunction")["Timeout"] >= 10 + 5
+
     def test_defaults_are_those_of_the_settings(self) -> None:
         known = Settings()
 

@@ -61,6 +61,7 @@ CLICKFUNNELS = [
     ("get", f"{_OUTGOING}/events"),
     ("get", "/api/v2/webhooks/outgoing/events/{event}"),
     ("get", "/api/v2/webhooks/outgoing/events/{event}/deliveries"),
+    ("post", "/api/v2/webhooks/outgoing/events/{event}/replay"),
 ]
 OURS = [
     ("get", "/health"),
@@ -68,6 +69,7 @@ OURS = [
     ("get", "/openapi.json"),
     ("get", "/schemas/webhook-outbound-payload-v1.schema.json"),
     ("post", "/v1/webhookconfig/rotate-secret"),
+    ("post", "/v1/webhookconfig/test"),
     ("get", "/v1/integration/apikeys"),
     ("post", "/v1/integration/apikeys"),
     ("put", "/v1/integration/apikeys"),
@@ -84,6 +86,8 @@ OURS = [
     ("delete", "/v1/eventtypes"),
     ("get", "/v1/deliveries"),
     ("get", "/v1/deliveries/{request_id}"),
+    ("post", "/v1/deliveries/{request_id}/resend"),
+    ("post", "/v1/deliveries/{request_id}/cancel"),
     ("post", "/api/v1/webhook/{action}"),
     ("post", "/v1/replays"),
     ("get", "/v1/replays"),

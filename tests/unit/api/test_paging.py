@@ -1,7 +1,7 @@
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from shared.api.paging import read_cursor, window, write_cursor
@@ -14,11 +14,11 @@ POSITIONS = st.text(st.characters(exclude_categories=["Cs"]))
 class TestCursors:
     @given(POSITIONS)
     def test_lead_back_to_their_position(self, position: str) -> None:
-        assert read_cursor(write_cursor(position)) == position
+        assert read_cursor("list", write_cursor("list", position)) == position
 
     @given(POSITIONS)
     def test_need_no_escaping_in_a_query(self, position: str) -> None:
-        cursor = write_cursor(position)
+        cursor = write_cursor("list", position)
 
         assert cursor.isascii()
         assert not set(cursor) & set("+/=&?# %")
@@ -26,14 +26,21 @@ class TestCursors:
     @given(st.text(max_size=60))
     def test_made_up_are_read_or_refused_and_nothing_else(self, text: str) -> None:
         with suppress(InvalidError):
-            read_cursor(text)
+            read_cursor("list", text)
 
     @pytest.mark.parametrize("text", ["é", "A", "_w", "a b", "++++"])
     def test_made_up_are_refused_by_name(self, text: str) -> None:
         with pytest.raises(InvalidError) as refusal:
-            read_cursor(text)
+            read_cursor("list", text)
 
         assert refusal.value.fields[0].path == "cursor"
+
+    @given(POSITIONS, st.text(), st.text())
+    def test_of_another_list_are_refused(self, position: str, of: str, other: str) -> None:
+        assume(of != other)
+
+        with pytest.raises(InvalidError):
+            read_cursor(other, write_cursor(of, position))
 
 
 class TestAWindow:

@@ -1,0 +1,64 @@
+"""What sends, or keeps from being sent, over HTTPS: resends, cancellations, test events."""
+
+from functools import cache
+
+from functions.deliveries.api import api, deliveries
+from shared import aws, settings
+from shared.clock import now_ms
+from shared.configs.funnelflux import ConfigQuery
+from shared.configs.store import ConfigStore
+from shared.delivery import trial, views, wiring
+from shared.delivery.resend import Resender
+from shared.delivery.trial import Trial
+from shared.events.models import EventType
+from shared.model import Model
+from shared.workspaces.models import Caller, Scope
+
+DELIVERY = "/v1/deliveries/<request_id>"
+
+
+class ResendRequest(Model):
+    """`retry` begins its schedule anew; without it, what had ended is tried once."""
+
+    retry: bool = False
+
+
+class SampleRequest(Model):
+    event_type: EventType
+
+
+@api.post(f"{DELIVERY}/resend", Scope.DELIVERIES_WRITE, status=202, errors=(404, 409))
+def resend_delivery(caller: Caller, request_id: str, body: ResendRequest) -> views.DeliveryRead:
+    """Send a delivery at once, whatever came of it before: the same bytes under the same id.
+
+    409 if it is being sent just now, if its config does not receive, or if what it sent is gone.
+    """
+    found = deliveries().fresh(caller.workspace_id, request_id)
+    return views.full(resender().resend(found, body.retry))
+
+
+@api.post(f"{DELIVERY}/cancel", Scope.DELIVERIES_WRITE, status=202, errors=(404, 409))
+def cancel_delivery(caller: Caller, request_id: str) -> views.DeliveryRead:
+    """Cancel a delivery that waits or is held: it is sent no more, unless it is resent."""
+    found = deliveries().fresh(caller.workspace_id, request_id)
+    return views.full(resender().cancel(found))
+
+
+@api.post("/v1/webhookconfig/test", Scope.DELIVERIES_WRITE, errors=(404, 409))
+def send_test_event(caller: Caller, query: ConfigQuery, body: SampleRequest) -> Trial:
+    """Send a sample event to a config, once, and answer with all that came of it.
+
+    It is marked by a header, `X-Funnelhooks-Test: true`, and is kept in no log.
+    """
+    config = _configs().find(caller.workspace_id, query.idWebhookConfig)
+    return trial.send(config, caller.workspace, body.event_type, wiring.sender(), now_ms)
+
+
+@cache
+def _configs() -> ConfigStore:
+    return ConfigStore(aws.dynamodb(), settings.load().config_table)
+
+
+@cache
+def resender() -> Resender:
+    return Resender(wiring.reader(), wiring.ledger(), wiring.retry_queue(), now_ms)

@@ -1,0 +1,57 @@
+"""What was sent, as it may be shown: the body as it went out, and no secret of URL and headers."""
+
+from urllib.parse import unquote_plus
+
+from shared.configs.credentials import is_secret
+from shared.delivery import request
+from shared.delivery.masking import MASK
+from shared.delivery.models import Delivery
+from shared.delivery.reader import Material
+from shared.delivery.request import Prepared
+from shared.dialects import Rendered
+from shared.model import Model
+
+
+class RequestRead(Model):
+    """URL and headers as the config has them now; signatures and credentials are masked."""
+
+    url: str
+    headers: dict[str, str]
+    body: str
+
+
+def of(delivery: Delivery, material: Material) -> RequestRead | None:
+    """None if nothing was sent yet, or if what was sent is gone, or erased."""
+    config, rendered = material.config, _rendered(delivery, material)
+    if config is None or rendered is None:
+        return None
+    sent_at = max([delivery.built_at or 0, *(one.started_at for one in delivery.attempts)])
+    prepared = request.prepare(config, delivery.request_id, rendered, sent_at)
+    return shown(prepared, rendered.body)
+
+
+def shown(prepared: Prepared, body: bytes) -> RequestRead:
+    headers = {
+        name: MASK if is_secret(name, value) else value for name, value in prepared.headers.items()
+    }
+    return RequestRead(url=_without_secrets(prepared.url), headers=headers, body=body.decode())
+
+
+def _rendered(delivery: Delivery, material: Material) -> Rendered | None:
+    event, config = material.event, material.config
+    if delivery.built_at is None or (event is not None and event.erased_at is not None):
+        return None
+    if material.kept is not None or event is None or config is None:
+        return material.kept
+    return request.rendered(config, material.workspace, event, delivery)
+
+
+def _without_secrets(url: str) -> str:
+    address, mark, query = url.partition("?")
+    return address + mark + "&".join(map(_masked, query.split("&")))
+
+
+def _masked(parameter: str) -> str:
+    name, sign, value = parameter.partition("=")
+    secret = sign and is_secret(unquote_plus(name), unquote_plus(value))
+    return f"{name}={MASK}" if secret else parameter

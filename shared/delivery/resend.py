@@ -1,0 +1,89 @@
+"""What somebody asks for: a delivery sent again at once, under its id and with its bytes; or not.
+
+One conditional write makes it so and a message hurries it, which the wake index makes good if lost.
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from shared.clock import Clock
+from shared.delivery import gate
+from shared.delivery.gate import Aside
+from shared.delivery.ledger import Ledger
+from shared.delivery.models import ENDED, Delivery, Reason, Resend, State
+from shared.delivery.queues import Queue
+from shared.delivery.reader import Material, Reader
+from shared.errors import ConflictError
+
+PARALLEL = 10
+# Of an event: more take longer than a caller waits.
+MAX_AT_ONCE = 100
+_CANCELLABLE = frozenset({State.PENDING, State.WAITING, State.HELD})
+
+
+class Resender:
+    def __init__(self, reader: Reader, ledger: Ledger, queue: Queue, clock: Clock) -> None:
+        self._reader = reader
+        self._ledger = ledger
+        self._queue = queue
+        self._clock = clock
+
+    def resend(self, delivery: Delivery, retry: bool) -> Delivery:
+        """Now, and with `retry` by a schedule that begins anew. ConflictError if it cannot go."""
+        (material,) = self._reader.whole([delivery.pointer(delivery.attempt + 1)])
+        refusal = why_not(delivery, material)
+        if refusal is not None:
+            raise ConflictError(refusal)
+        resent = self._move(delivery, retry)
+        if not _is_resent(resent):
+            raise ConflictError(f"It has moved on meanwhile, and is {resent.state}.")
+        self._queue.send([resent.pointer(resent.attempt + 1)])
+        return resent
+
+    def resend_all(self, deliveries: Sequence[Delivery], retry: bool) -> list[Delivery]:
+        """Those that can go; the others are left as they are."""
+        wanted = [delivery.pointer(delivery.attempt + 1) for delivery in deliveries]
+        materials = self._reader.whole(wanted)
+        pairs = zip(deliveries, materials, strict=True)
+        able = [delivery for delivery, material in pairs if why_not(delivery, material) is None]
+        with ThreadPoolExecutor(PARALLEL) as pool:
+            moved = list(pool.map(lambda delivery: self._move(delivery, retry), able))
+        resent = [delivery for delivery in moved if _is_resent(delivery)]
+        self._queue.send([delivery.pointer(delivery.attempt + 1) for delivery in resent])
+        return resent
+
+    def cancel(self, delivery: Delivery) -> Delivery:
+        """ConflictError if it is being sent, or has ended otherwise."""
+        if delivery.state in _CANCELLABLE:
+            delivery = self._ledger.cancel(delivery, self._clock())
+        if delivery.reason is not Reason.BY_REQUEST:
+            raise ConflictError(f"Only what waits can be cancelled, and this is {delivery.state}.")
+        return delivery
+
+    def _move(self, delivery: Delivery, retry: bool) -> Delivery:
+        """A second click finds it on its way, and changes nothing."""
+        if _is_resent(delivery):
+            return delivery
+        return self._ledger.resend(delivery, _resend_of(delivery, retry), self._clock())
+
+
+def why_not(delivery: Delivery, material: Material) -> str | None:
+    """What keeps a delivery from being sent again, if anything does."""
+    if delivery.state is State.SENDING:
+        return "It is being sent just now."
+    if material.event is None and material.kept is None:
+        return "What was sent is kept no longer."
+    receiver = gate.receiver(material.config, material.event)
+    return f"It cannot be sent: {receiver.reason}." if isinstance(receiver, Aside) else None
+
+
+def _resend_of(delivery: Delivery, retry: bool) -> Resend:
+    """What has not ended goes on by its schedule, whether that is asked for or not."""
+    if retry:
+        return Resend(after=delivery.attempt, counts_from=delivery.attempt)
+    has_ended = delivery.state in ENDED
+    return Resend(after=delivery.attempt, counts_from=None if has_ended else delivery.counts_from)
+
+
+def _is_resent(delivery: Delivery) -> bool:
+    return delivery.state is State.WAITING and delivery.reason is Reason.RESENT

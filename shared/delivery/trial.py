@@ -1,0 +1,90 @@
+"""A test event: a sample of a type, sent to a config once. Nothing is kept of it.
+
+It goes out as a delivery would, with a header that says what it is; the payload is that of a real
+event to the letter, so that it shows whether the endpoint can read one.
+"""
+
+import json
+from enum import StrEnum
+
+from shared import ids
+from shared.clock import Clock
+from shared.configs.models import Status, WebhookConfig
+from shared.delivery import evidence, outcome, request
+from shared.delivery.evidence import RequestRead
+from shared.delivery.sender import Answer, Cause, Sender, Timings
+from shared.dialects import DIALECTS
+from shared.errors import ConflictError, InvalidError
+from shared.events import samples
+from shared.events.models import Event
+from shared.model import Model
+from shared.workspaces.models import Workspace
+
+TEST_HEADER = "X-Funnelhooks-Test"
+
+
+class TrialState(StrEnum):
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+class Trial(Model):
+    """As an attempt is shown, with what was sent. `request_id` names no delivery."""
+
+    request_id: str
+    state: TrialState
+    status_code: int | None
+    cause: Cause | None
+    detail: str | None
+    address: str | None
+    timings_ms: Timings
+    request: RequestRead
+    response_excerpt: str | None
+
+
+def send(
+    config: WebhookConfig, workspace: Workspace, event_type: str, sender: Sender, clock: Clock
+) -> Trial:
+    """InvalidError if the config's dialect has no words for the type, ConflictError if the config
+    is deleted. One that is disabled or archived can be tried out."""
+    dialect, now = DIALECTS[config.dialect], clock()
+    if config.status is Status.DELETED:
+        raise ConflictError("The webhook config is deleted.")
+    if not dialect.can_express(event_type):
+        raise InvalidError.at("event_type", f"is none that a {config.dialect} config can be sent")
+    event = _sample(workspace, event_type, now)
+    request_id = ids.request_id(event.key, config.id)
+    rendered = dialect.render(event, workspace, request_id, now)
+    prepared = request.prepare(config, request_id, rendered, now)
+    marked = prepared._replace(headers=prepared.headers | {TEST_HEADER: "true"})
+    answer = sender.post(marked.url, marked.headers, rendered.body, config.timeout_s)
+    return _trial(str(request_id), config, evidence.shown(marked, rendered.body), answer)
+
+
+def _sample(workspace: Workspace, event_type: str, now: int) -> Event:
+    event_id = ids.new_event_id()
+    return Event(
+        workspace_id=workspace.workspace_id,
+        key=ids.event_key(workspace.workspace_id, event_id),
+        event_id=event_id,
+        event_type=event_type,
+        accepted_at=now,
+        occurred_at=now,
+        payload=json.dumps(samples.payload_of(event_type, now), separators=(",", ":")),
+        fingerprint="",
+    )
+
+
+def _trial(request_id: str, config: WebhookConfig, sent: RequestRead, answer: Answer) -> Trial:
+    succeeded = outcome.is_success(answer, config)
+    return Trial(
+        request_id=request_id,
+        state=TrialState.DELIVERED if succeeded else TrialState.FAILED,
+        status_code=answer.status_code,
+        cause=outcome.cause(answer, config),
+        detail=outcome.detail(answer) or None,
+        address=answer.address,
+        timings_ms=answer.timings,
+        request=sent,
+        response_excerpt=answer.excerpt or None,
+    )
