@@ -17,6 +17,8 @@ GROUND = {
     "deadletters",
     "errors",
     "ids",
+    "journal",
+    "metrics",
     "model",
     "observability",
     "settings",
