@@ -17,7 +17,8 @@ _OPTIONS = (
     click.option("--stack", metavar="NAME", help="A stack on AWS, by the credentials in use."),
     click.option("--local", is_flag=True, help="The stack on this machine."),
     click.option(
-        "--state",
+        "--state-folder",
+        "state",
         envvar="FUNNELHOOKS_STATE",
         default=".local",
         show_default=True,

@@ -1,7 +1,9 @@
 import io
 import json
+from collections.abc import Iterator
 from typing import Any
 
+import click
 import pytest
 from botocore.exceptions import ClientError
 from click.testing import CliRunner, Result
@@ -110,6 +112,22 @@ def run(*arguments: str, given: str | None = None) -> Result:
     return CliRunner().invoke(main, arguments, input=given)
 
 
+def commands(group: click.Group, *path: str) -> Iterator[tuple[str, ...]]:
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, *path, name)
+        else:
+            yield *path, name
+
+
+@pytest.mark.parametrize("path", commands(main), ids=" ".join)
+def test_every_command_explains_itself_and_names_each_option_once(path: tuple[str, ...]) -> None:
+    result = run(*path, "--help")
+
+    assert result.exit_code == 0
+    assert "--local" in result.stdout
+
+
 def test_bootstrap_prints_the_key(aws: FakeAws) -> None:
     result = run("bootstrap", "--stack", "s", "--slug", "acme")
 
@@ -200,7 +218,7 @@ def test_a_command_needs_one_stack(named: list[str]) -> None:
 
 
 def test_a_local_stack_that_is_not_there_is_told_how_to_start() -> None:
-    result = run("status", "--local", "--state", "nowhere")
+    result = run("status", "--local", "--state-folder", "nowhere")
 
     assert result.exit_code == 3
     assert "make up" in result.stderr
