@@ -32,6 +32,7 @@ def settled(delivery: Delivery, config: WebhookConfig, attempt: Attempt, is_ours
         event_id=delivery.event_id,
         event_type=delivery.event_type,
         request_id=str(delivery.request_id),
+        replay_id=delivery.replay_id,
         attempt=attempt.number,
         trigger=attempt.trigger,
         succeeded=attempt.succeeded,
@@ -64,7 +65,7 @@ def values_of(delivery: Delivery, attempt: Attempt) -> dict[Metric, int]:
     values = {metrics.DELIVERED if attempt.succeeded else metrics.FAILED: 1}
     if not attempt.succeeded and attempt.next_wait_ms is None:
         values[metrics.EXHAUSTED] = 1
-    if attempt.trigger not in _PROMISED:
+    if attempt.trigger not in _PROMISED or _begins_a_replay(delivery, attempt):
         return values
     promised_at = delivery.next_attempt_at or delivery.created_at
     values[metrics.LATENESS] = max(0, attempt.started_at - promised_at)
@@ -72,6 +73,10 @@ def values_of(delivery: Delivery, attempt: Attempt) -> dict[Metric, int]:
         waited_ms = max(0, attempt.started_at - delivery.created_at)
         values[metrics.TIME_TO_FIRST_ATTEMPT] = waited_ms
     return values
+
+
+def _begins_a_replay(delivery: Delivery, attempt: Attempt) -> bool:
+    return delivery.replay_id is not None and attempt.number == 1
 
 
 def _ids(pointer: Pointer) -> dict[str, Any]:

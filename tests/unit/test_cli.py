@@ -120,7 +120,7 @@ def commands(group: click.Group, *path: str) -> Iterator[tuple[str, ...]]:
             yield *path, name
 
 
-@pytest.mark.parametrize("path", commands(main), ids=" ".join)
+@pytest.mark.parametrize("path", list(commands(main)), ids=" ".join)
 def test_every_command_explains_itself_and_names_each_option_once(path: tuple[str, ...]) -> None:
     result = run(*path, "--help")
 

@@ -60,6 +60,12 @@ def test_what_is_sent_by_hand_is_never_late(trigger: Origin) -> None:
     assert values == {metrics.DELIVERED: 1}
 
 
+def test_a_replay_that_begins_as_a_probe_is_not_late_either() -> None:
+    values = values_of(delivery(replay_id="replay-1"), attempt(trigger=Origin.PROBE))
+
+    assert values == {metrics.DELIVERED: 1}
+
+
 @pytest.mark.parametrize(("wait_ms", "exhausted"), [(None, True), (1_000, False)])
 def test_a_failure_after_which_nothing_follows_is_the_end(
     wait_ms: int | None, exhausted: bool
