@@ -27,7 +27,7 @@ def run(client: Client, *command: str, code: int = 0) -> str:
         words, capture_output=True, text=True, timeout=60, env={**os.environ, **mine}
     )
     assert done.returncode == code, done.stderr
-    return done.stdout + done.stderr
+    return done.stderr if code else done.stdout
 
 
 def asked(client: Client, *command: str) -> Any:
@@ -145,3 +145,17 @@ def test_the_log_leads_from_the_answer_of_the_api_to_the_attempt(
     assert measured <= {metric.name for metric in METRICS}
     parts = found["attempt.settled"]["_aws"]["CloudWatchMetrics"]
     assert {part["Namespace"] for part in parts} == {stack.stack_name}
+
+
+def test_a_replay_is_counted_and_watched_to_its_end(client: Client, receiver: Receiver) -> None:
+    config = client.make_config(receiver.url("/in"))
+    client.wait_for(client.send(), "delivered")
+    wanted = ["replay", "--config", config.id, "--since", "2026-01-01T00:00:00Z"]
+
+    counted = asked(client, *wanted, "--dry-run")
+    begun = asked(client, *wanted, "--no-wait")
+    ended = asked(client, "replay", "--follow", begun["replay_id"])
+
+    assert counted["total"] == begun["total"] == 1
+    assert (ended["state"], ended["delivered"]) == ("finished", 1)
+    assert len(receiver.requests("/in")) == 2
