@@ -168,7 +168,7 @@ export alone
 define ship
 import shutil, sys
 for folder in ("functions", "shared"):
-    shutil.copytree(folder, f"{sys.argv[1]}/{folder}", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(folder, f"{sys.argv[1]}/{folder}", ignore=shutil.ignore_patterns("__pycache__", "cli"))
 endef
 export ship
 

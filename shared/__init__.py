@@ -13,4 +13,5 @@ clickfunnels  endpoints, events and pages as ClickFunnels has them, and its erro
 dialects    one module per system: how it is spoken; the payload contract and its schema
 delivery    the story of an attempt: gate, breaker, guard, sender, masking, ledger, queues, releases
 replays     events once more, or to a config made after them, by jobs that survive a crash
+cli         commands for whoever runs a stack; not shipped
 """

@@ -20,6 +20,7 @@ class Settings(Model):
     repair_after_s: int = 600
     target_ports: str = "443,8443"
     allow_private_targets: bool = False
+    metrics_namespace: str = "Funnelhooks"
 
     @property
     def ports(self) -> frozenset[int]:

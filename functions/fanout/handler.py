@@ -19,6 +19,7 @@ from shared.events import operational
 from shared.events.bus import Bus, untold
 from shared.events.models import Event
 from shared.events.store import event_from
+from shared.metrics import FANNED_OUT, measured
 from shared.observability import logger
 
 # A chunk of messages takes less.
@@ -57,7 +58,8 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
     failed += send_all(queue, pointers, lambda: context.get_remaining_time_in_millis() > MARGIN_MS)
     sent = [record for record in event["Records"] if _sequence_number(record) not in failed]
     dead_letters.put([untold(events[number]) for number in each(sent, _sequence_number, tell)])
-    logger.info("fanned_out", events=len(sent), deliveries=sum(map(len, pointers.values())))
+    deliveries = sum(map(len, pointers.values()))
+    logger.info("fanned_out", events=len(sent), **measured({FANNED_OUT: deliveries}))
     return failures(failed)
 
 

@@ -16,8 +16,9 @@ from shared.events.door import Door
 from shared.events.store import EventStore
 from shared.imports.bucket import ImportBucket
 from shared.imports.importer import Importer
-from shared.imports.models import Job, State
+from shared.imports.models import Job, State, Tally
 from shared.imports.notice import job_in, message_of
+from shared.metrics import ACCEPTED, DUPLICATES, REFUSED_LINES, Metric, measured
 from shared.observability import logger
 from shared.workspaces.store import WorkspaceStore
 
@@ -43,11 +44,20 @@ def _run(job: Job, context: LambdaContext) -> None:
     if run is None:
         logger.info("import.gone", **about)
         return
-    about |= run.job.tally.model_dump(exclude={"refused_lines"})
-    logger.info("import.run", state=run.state, lines=run.job.position.line, **about)
+    about |= {"state": run.state, "lines": run.job.position.line}
+    logger.info("import.run", **about, **measured(_counts(job.tally, run.job.tally)))
     if run.state is State.RUNNING:
         queue_url = settings.load().import_queue_url
         aws.sqs().send_message(QueueUrl=queue_url, MessageBody=message_of(run.job))
+
+
+def _counts(before: Tally, after: Tally) -> dict[Metric, int]:
+    """What this run added, as `ingest` counts it: no line of a file has a log line of its own."""
+    return {
+        ACCEPTED: after.accepted - before.accepted,
+        DUPLICATES: after.repeated - before.repeated,
+        REFUSED_LINES: after.refused - before.refused,
+    }
 
 
 def _importer(context: LambdaContext) -> Importer:

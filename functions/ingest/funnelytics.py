@@ -5,7 +5,7 @@ from typing import Any
 
 from functions.ingest import parts
 from functions.ingest.api import api
-from shared import aws, settings
+from shared import aws, journal, settings
 from shared.api.body import parse_json
 from shared.api.operations import RawBody, require_json
 from shared.clock import now_ms
@@ -45,6 +45,8 @@ def accept_action(caller: Caller, action: str, body: RawBody) -> ActionAccepted:
     parts.rate().take(caller.workspace, max(0, len(read.purchases) - 1))
     digest = rules.digest(caller.workspace_id, action, values)
     accepted = _acceptance().accept(caller.workspace_id, read, digest)
+    for event in accepted:
+        journal.accepted(caller.workspace_id, event.event_id, is_new=True)
     return ActionAccepted(accepted=True, events=len(accepted))
 
 

@@ -9,6 +9,7 @@ from functions.ingest.api import api
 from functions.ingest.intake import accept_invocation, accept_message
 from shared.api.resolver import is_http
 from shared.batch import each, failures, message_id
+from shared.observability import logger
 
 # Imported for the operations that they declare.
 __all__ = ["actions", "api", "funnelytics", "lambda_handler"]
@@ -17,6 +18,7 @@ __all__ = ["actions", "api", "funnelytics", "lambda_handler"]
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     if is_http(event):
         return api.handle(event, context)
+    logger.set_correlation_id(context.aws_request_id)
     if "Records" in event:
         return failures(each(event["Records"], message_id, accept_message))
     return accept_invocation(event, context.aws_request_id)

@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from functions.ingest import parts
+from shared import journal
 from shared.api.body import check, parse_json
 from shared.api.problems import Problem
 from shared.batch import Record, message_id
@@ -31,6 +32,7 @@ def accept_message(record: Record) -> None:
         values = parse_json(record["body"].encode(), intake.MAX_EVENT_BYTES)
         _accept(_opened(values, message_id(record)))
     except FunnelhooksError as error:
+        journal.refused(error)
         parts.dead_letters().put([letter(record["body"], message_id(record), error)])
 
 
@@ -40,8 +42,12 @@ def accept_invocation(values: Any, request_id: str) -> dict[str, Any]:
     A refusal is raised: a caller who waits sees it, and one who does not finds it in the
     dead-letter queue. Lambda's own repetitions of an invocation have the same request id.
     """
-    check(values)
-    return _accept(_opened(values, request_id))
+    try:
+        check(values)
+        return _accept(_opened(values, request_id))
+    except FunnelhooksError as error:
+        journal.refused(error)
+        raise
 
 
 def _accept(sent: Sent) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from typing import Any
 
-from shared import aws, settings
+from shared import aws, journal, settings
 from shared.actions.gate import ActionGate
 from shared.api.auth import Keyring
 from shared.api.limits import EventRate, IngestGate
@@ -85,7 +85,9 @@ def action_gate() -> ActionGate:
 
 def accept(values: Any, workspace_id: str, origin: str | None = None) -> str:
     """The id of the event, which is stored now, or was before with the same body."""
-    return door().accept(values, workspace_id, origin).event_id
+    accepted = door().accept(values, workspace_id, origin)
+    journal.accepted(workspace_id, accepted.event_id, accepted.is_new, origin)
+    return accepted.event_id
 
 
 def checked_batch(batch: Any) -> list[Any]:
@@ -108,4 +110,5 @@ def _answer(workspace_id: str, values: Any, origin: str | None) -> Result:
     try:
         return Result(event_id=accept(values, workspace_id, origin))
     except FunnelhooksError as error:
+        journal.refused(error)
         return Result(error=problem(error))

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from shared import errors
+from shared import errors, journal
 from shared.api.admission import Request
 from shared.api.problems import NO_ADDRESS, Problems
 from shared.model import Model
@@ -42,6 +42,8 @@ def api_for(event: dict[str, Any], apis: Mapping[str, Served]) -> Served:
 def resolve(
     app: APIGatewayHttpResolver, event: dict[str, Any], context: LambdaContext
 ) -> dict[str, Any]:
+    """Every line that is logged on the way has the id that the answer has as `apigw-requestid`."""
+    logger.set_correlation_id(event["requestContext"].get("requestId"))
     path = event["rawPath"]
     return app.resolve(event | {"rawPath": path.rstrip("/") or "/"}, context)
 
@@ -84,6 +86,7 @@ def answer(status: int, body: Model, headers: Headers | None = None) -> Answer:
 
 
 def refused(error: errors.FunnelhooksError, problems: Problems) -> Answer:
+    journal.refused(error)
     return answer(problems.status(error), problems.body(error), _headers(error))
 
 

@@ -6,11 +6,11 @@ goes back into the queue as undone counts towards its dead letters, so only a fa
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from shared.clock import MS_PER_S, Clock
 from shared.configs.models import WebhookConfig
-from shared.delivery import gate, outcome, request, schedule
+from shared.delivery import gate, journal, outcome, request, schedule
 from shared.delivery.breaker import Health
 from shared.delivery.gate import Aside, Gate, Later, Pass
 from shared.delivery.ledger import Ledger, is_parked
@@ -21,7 +21,6 @@ from shared.delivery.reader import Material, Reader
 from shared.delivery.sender import Answer, Sender
 from shared.dialects import Rendered
 from shared.events.models import Event
-from shared.observability import fault, logger
 from shared.workspaces.models import Workspace
 
 # All messages of a batch at once, so that a slow endpoint holds up nobody else's.
@@ -88,7 +87,7 @@ class Courier:
         try:
             self._attempt(pointer, material)
         except Exception as error:
-            logger.error("attempt.broke", **_ids(pointer), **fault(error))
+            journal.broke(pointer, error)
             return False
         return True
 
@@ -112,9 +111,9 @@ class Courier:
         return self._reader.event(pointer) if known is None and pointer.attempt > 1 else known
 
     def _set_aside(self, pointer: Pointer, event: Event | None, aside: Aside) -> None:
-        state, reason = aside.state, aside.reason
-        if self._ledger.set_aside(pointer, event, state, reason, self._clock()):
-            logger.info("delivery.set_aside", **_ids(pointer), state=state, reason=reason)
+        now = self._clock()
+        if self._ledger.set_aside(pointer, event, aside.state, aside.reason, now):
+            journal.set_aside(pointer, aside)
 
     def _admit(self, task: Task) -> None:
         now = self._clock()
@@ -134,7 +133,7 @@ class Courier:
         found = self._ledger.defer(task.pointer, task.event, later.reason, later.at, now)
         if isinstance(found, Delivery):
             self._queue_next(found, later.at, now)
-            logger.info("attempt.put_off", **_ids(task.pointer), **later.model_dump())
+            journal.put_off(task.pointer, later)
         elif found is not None:
             self._retries.send([found.pointer], found.wait_ms)
 
@@ -154,7 +153,7 @@ class Courier:
         wait = outcome.next_wait(delivery, config, answer, now, self._random)
         attempt = outcome.attempt_of(delivery, config, trigger, answer, started_at, wait)
         settled = self._record(delivery, config, attempt, now)
-        _log(delivery, attempt, settled)
+        journal.settled(delivery, config, attempt, settled)
         if settled:
             report = Report(config, delivery, attempt, task.health, admitted.probe, now)
             self._monitor.report(report)
@@ -184,26 +183,3 @@ def _origin(delivery: Delivery, admitted: Pass) -> Origin:
     """A resend is one even if it tries, too, whether the endpoint is back."""
     is_probe = admitted.probe is not None and delivery.origin is not Origin.RESEND
     return Origin.PROBE if is_probe else delivery.origin
-
-
-def _ids(pointer: Pointer) -> dict[str, Any]:
-    return pointer.model_dump(mode="json", exclude={"in_turn"})
-
-
-def _log(delivery: Delivery, attempt: Attempt, settled: bool) -> None:
-    """One wide line for each attempt, where its outcome is known."""
-    logger.info(
-        "attempt.settled" if settled else "attempt.lost_its_lease",
-        workspace_id=delivery.workspace_id,
-        config_id=delivery.config_id,
-        event_id=delivery.event_id,
-        event_type=delivery.event_type,
-        request_id=str(delivery.request_id),
-        attempt=attempt.number,
-        trigger=attempt.trigger,
-        succeeded=attempt.succeeded,
-        status_code=attempt.status_code,
-        cause=attempt.cause,
-        total_ms=attempt.timings.total,
-        next_wait_ms=attempt.next_wait_ms,
-    )

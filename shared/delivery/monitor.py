@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+from shared import metrics
 from shared.configs.models import DisabledReason, WebhookConfig
 from shared.delivery import breaker, notices
 from shared.delivery.breaker import Health, Outcome
@@ -9,6 +10,7 @@ from shared.delivery.health import HealthStore
 from shared.delivery.models import Attempt, Delivery
 from shared.events import operational
 from shared.events.models import Event
+from shared.metrics import Metric, measured
 from shared.observability import logger
 
 # Configs whose last success this worker remembers; more are forgotten at once.
@@ -105,13 +107,13 @@ class Monitor:
             report.delivery, notices.tripped(report.config, health, report.delivery, report.now)
         )
         if self._store.trip(report.config, health, report.now, told):
-            _log("config.tripped", report)
+            _log("config.tripped", metrics.TRIPPED, report)
 
     def _recover(self, report: Report, probe: str) -> None:
         config, health, now = report.config, report.health, report.now
         told = _told(report.delivery, notices.recovered(config, health, report.delivery, now))
         if self._store.recover(config, health, report.outcome, probe, now, told):
-            _log("config.recovered", report)
+            _log("config.recovered", metrics.RECOVERED, report)
 
     def _disable(self, report: Report, reason: DisabledReason, health: Health) -> None:
         config, now = report.config, report.now
@@ -119,7 +121,7 @@ class Monitor:
             report.delivery, notices.disabled(config, reason, health, report.delivery, now)
         )
         if self._store.disable(config, reason, now, told):
-            _log("config.disabled", report, reason=reason)
+            _log("config.disabled", metrics.DISABLED, report, reason=reason)
 
 
 def _told(delivery: Delivery, event: Event) -> Event | None:
@@ -131,11 +133,12 @@ def _key(report: Report) -> tuple[str, str]:
     return report.config.workspace_id, report.config.id
 
 
-def _log(message: str, report: Report, **more: Any) -> None:
+def _log(message: str, metric: Metric, report: Report, **more: Any) -> None:
     logger.warning(
         message,
         workspace_id=report.config.workspace_id,
         config_id=report.config.id,
         request_id=str(report.delivery.request_id),
         **more,
+        **measured({metric: 1}),
     )

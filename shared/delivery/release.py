@@ -23,6 +23,7 @@ from shared.delivery.ledger import Ledger
 from shared.delivery.models import Reason, State
 from shared.delivery.queues import Pointer, Queue
 from shared.errors import NotFoundError
+from shared.metrics import RELEASED, measured
 from shared.model import Model
 from shared.observability import logger
 
@@ -98,9 +99,8 @@ class Releaser:
         released = self._release(job, wanted, rate)
         next_at = self._clock() + released * MS_PER_S // rate
         self._go_on(job, place.beyond(page, size), job.pass_started_at, next_at)
-        logger.info(
-            "released", **job.model_dump(include={"workspace_id", "config_id"}), count=released
-        )
+        about = job.model_dump(include={"workspace_id", "config_id"})
+        logger.info("released", **about, **measured({RELEASED: released}))
 
     def _end_pass(self, job: Job) -> None:
         settled_at = job.started_at + SETTLED_MS

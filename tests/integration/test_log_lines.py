@@ -55,8 +55,14 @@ def test_an_attempt_is_one_wide_line(world: World, receiver: Receiver, lines: io
         "status_code": 503,
         "cause": "http_status",
         "next_wait_ms": 1000,
+        "next_reason": "attempt_failed",
+        "trigger": "schedule",
+        "dialect": "funnelflux",
+        "failed": 1,
     }
     assert expected.items() <= line.items()
+    assert line["lateness_ms"] == line["time_to_first_attempt_ms"] >= 0
+    assert "exhausted" not in line
     assert line["total_ms"] >= 0
 
 
@@ -86,6 +92,64 @@ def test_a_whole_run_tells_no_secret_and_no_payload(
     assert "record.failed" in written
     for secret in [*SECRETS.values(), world.key, signing_secret, *signatures]:
         assert secret not in written
+
+
+def metrics_of(line: dict[str, Any]) -> dict[str, tuple[list[str], str]]:
+    """Each metric's dimensions and unit, as CloudWatch reads them out of a line."""
+    embedded = line["_aws"]
+    assert embedded.keys() == {"Timestamp", "CloudWatchMetrics"}
+    found = {}
+    for part in embedded["CloudWatchMetrics"]:
+        assert part.keys() == {"Namespace", "Dimensions", "Metrics"}
+        (dimensions,) = part["Dimensions"]
+        assert all(isinstance(line[name], str) for name in dimensions)
+        for metric in part["Metrics"]:
+            assert isinstance(line[metric["Name"]], int)
+            found[metric["Name"]] = (dimensions, metric["Unit"])
+    return found
+
+
+def test_the_flow_is_measured_by_the_lines_that_are_written_anyway(
+    world: World, receiver: Receiver, lines: io.StringIO
+) -> None:
+    receiver.script("/in", [503])
+    world.make_config(receiver.url("/in"), retrySchedule=[1])
+    world.send(event_id="one")
+    world.send(event_id="one")
+    world.call("POST", "/v1/events", factories.event_json(visitor={"nick": 1}))
+    world.call("POST", "/v1/events", factories.event_json(), key="fh_nobodys")
+    world.fan_out()
+    world.work("DispatchQueue")
+    world.wait(1)
+
+    measured = [(line["message"], metrics_of(line)) for line in parsed(lines) if "_aws" in line]
+    by_message = dict(measured)
+    service, lateness = ["service"], (["service"], "Milliseconds")
+    assert by_message["event.accepted"] == {"accepted": (service, "Count")}
+    assert by_message["event.repeated"] == {"duplicates": (service, "Count")}
+    assert by_message["refused"] == {"refused": (["service", "reason"], "Count")}
+    assert by_message["fanned_out"] == {"fanned_out": (service, "Count")}
+    failed, delivered = [found for message, found in measured if message == "attempt.settled"]
+    assert failed == {
+        "failed": (["service", "cause"], "Count"),
+        "lateness_ms": lateness,
+        "time_to_first_attempt_ms": lateness,
+    }
+    assert delivered == {"delivered": (service, "Count"), "lateness_ms": lateness}
+    refused = [line["reason"] for line in parsed(lines) if line["message"] == "refused"]
+    assert refused == ["invalid", "unauthenticated"]
+
+
+def test_the_id_of_an_answer_leads_to_the_attempt(
+    world: World, receiver: Receiver, lines: io.StringIO
+) -> None:
+    world.make_config(receiver.url("/in"))
+
+    event_id = world.deliver()
+
+    found = {line["message"]: line for line in parsed(lines) if line.get("event_id") == event_id}
+    assert found.keys() == {"event.accepted", "attempt.settled"}
+    assert found["event.accepted"]["correlation_id"]
 
 
 def go_wrong_everywhere(world: World) -> None:

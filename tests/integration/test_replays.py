@@ -241,6 +241,7 @@ class TestWhich:
     ) -> None:
         send(world, 5)
         world.make_config(receiver.url("/late"), "late")
+
         def little(source: Source, selection: Any, place: Any, queries: int) -> Any:
             """As if a megabyte held two entries."""
             page, following = source.page(selection, place, 2)

@@ -17,6 +17,8 @@ GROUND = {
     "deadletters",
     "errors",
     "ids",
+    "journal",
+    "metrics",
     "model",
     "observability",
     "settings",
@@ -24,10 +26,9 @@ GROUND = {
     "update",
     "version",
 }
-# What runs by itself, beside the functions.
-PROGRAMS = {"cli"}
 # Each room, and what it may use beside itself and the ground: other rooms, or modules of them.
 ROOMS = {
+    "cli": {"configs.store", "delivery.health", "workspaces.models"},
     "actions": {"api", "events.context", "workspaces.models"},
     "events": {"api.paging", "api.validation"},
     "flowestate": {"api.problems", "configs.models", "dialects", "workspaces.models"},
@@ -90,6 +91,13 @@ def test_shared_never_uses_functions() -> None:
         assert not any(used.startswith("functions") for used in imported(path)), name
 
 
+def test_what_ships_never_uses_the_commands_which_do_not() -> None:
+    for folder in ("shared", "functions"):
+        for name, path in modules(folder):
+            uses = any(is_within(used, {"cli"}) for used in imported(path))
+            assert not uses or name.startswith("shared.cli."), name
+
+
 def test_a_function_uses_no_other_function() -> None:
     for name, path in modules("functions"):
         stage = name.split(".")[1]
@@ -102,7 +110,7 @@ def test_every_room_is_on_the_map() -> None:
     files = {path.stem for path in (ROOT / "shared").glob("*.py")} - {"__init__"}
 
     assert rooms == ROOMS.keys()
-    assert files == GROUND | PROGRAMS
+    assert files == GROUND
 
 
 @pytest.mark.parametrize("room", ROOMS)

@@ -1,15 +1,19 @@
 """Promises of template.yaml, read from the file itself."""
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from shared.configs.funnelflux import MAX_SCHEDULE_S
 from shared.imports.models import REPORT_SUFFIX
+from shared.metrics import METRICS
 from shared.settings import Settings
 from tests.template import Json, Template, references, template
 
+RUNBOOK = Path(__file__).parents[2] / "docs" / "runbook.md"
 STAGES = ["configs", "ingest", "imports", "fanout", "dispatch", "retry", "deliveries"]
 FUNCTIONS = [f"{stage.capitalize()}Function" for stage in STAGES]
 
@@ -444,3 +448,45 @@ class TestTheStack:
 
         widgets = json.loads(dashboard["DashboardBody"]["Fn::Sub"])["widgets"]
         assert len(widgets) >= 6
+
+
+class TestWhatWatchesIt:
+    def test_has_a_section_of_the_runbook_for_each_alarm_and_no_other(
+        self, template: Template
+    ) -> None:
+        runbook = RUNBOOK.read_text(encoding="utf-8")
+
+        sections = re.findall(r"^### (\w+Alarm)$", runbook, re.MULTILINE)
+
+        assert sorted(sections) == sorted(template.of_type("AWS::CloudWatch::Alarm"))
+
+    @pytest.mark.parametrize("name", sorted(template().of_type("AWS::CloudWatch::Alarm")))
+    def test_links_each_alarm_to_its_section(self, name: str) -> None:
+        description = template().of_type("AWS::CloudWatch::Alarm")[name]["AlarmDescription"]
+
+        assert description["Fn::Sub"].endswith(f" ${{RunbookUrl}}#{name.lower()}")
+
+    @pytest.mark.parametrize("name", sorted(template().of_type("AWS::CloudWatch::Alarm")))
+    def test_says_in_the_runbook_what_it_means_how_to_look_and_what_to_do(self, name: str) -> None:
+        section = RUNBOOK.read_text(encoding="utf-8").split(f"### {name}\n")[1].split("\n#")[0]
+
+        for heading in ("**Means.**", "**Look.**", "**Do.**"):
+            assert heading in section
+
+    def test_shows_metrics_that_there_are(self) -> None:
+        dashboard = template().of_type("AWS::CloudWatch::Dashboard")["Dashboard"]
+        body = json.loads(dashboard["DashboardBody"]["Fn::Sub"])
+        shown = [metric for widget in body["widgets"] for metric in widget["properties"]["metrics"]]
+
+        own = {metric[1] for metric in shown if metric[0] == "${AWS::StackName}"}
+        searched = [metric[0]["expression"] for metric in shown if isinstance(metric[0], dict)]
+        found = {name for text in searched for name in re.findall(r'MetricName="(\w+)"', text)}
+        known = {metric.name: metric for metric in METRICS}
+        assert own | found <= known.keys()
+        assert all(known[name].by is None for name in own)
+        assert all(f",service,{known[name].by}}}" in " ".join(searched) for name in found)
+
+    def test_names_the_metrics_of_each_stack_after_it(self) -> None:
+        for name in FUNCTIONS:
+            variables = function(name)["Environment"]["Variables"]
+            assert variables["METRICS_NAMESPACE"] == {"Ref": "AWS::StackName"}

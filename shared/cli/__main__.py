@@ -1,0 +1,33 @@
+"""`python -m shared.cli COMMAND`"""
+
+import click
+
+from shared.cli import deliveries, events, keys, queues, replays, status, workspaces
+
+COMMANDS = (
+    status.status,
+    deliveries.tail,
+    deliveries.deliveries,
+    events.events,
+    deliveries.resend,
+    replays.replay,
+    queues.redrive,
+    keys.keys,
+    workspaces.bootstrap,
+    workspaces.configure,
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Operate a Funnelhooks stack: --local for the one on this machine, --stack NAME on AWS.
+
+    The API is asked with the key in FUNNELHOOKS_API_KEY; on this machine, with that of the stack.
+    """
+
+
+for command in COMMANDS:
+    main.add_command(command)
+
+if __name__ == "__main__":
+    main(prog_name="python -m shared.cli")

@@ -1,0 +1,44 @@
+"""Events: listed, and shown with what became of them."""
+
+import click
+
+from shared.cli import show
+from shared.cli.deliveries import COLUMNS
+from shared.cli.options import as_json, on_stack
+from shared.cli.target import Target
+
+PATH = "/v1/events"
+
+
+@click.group()
+def events() -> None:
+    """Events that came in: list, show."""
+
+
+@events.command("list")
+@click.option("--type", "event_type", help="Of this type.")
+@click.option("--since", help="RFC 3339, such as 2026-01-31T12:00:00Z.")
+@click.option("--until", help="RFC 3339.")
+@click.option("--count", default=50, show_default=True, type=click.IntRange(1))
+@as_json
+@on_stack
+def list_events(target: Target, count: int, as_json: bool, **query: str | None) -> None:
+    """The newest events."""
+    found = list(target.api.pages(PATH, count, **query))
+    columns = ("accepted_at", "event_type", "event_id")
+    show.document(found) if as_json else show.table("Events", columns, found)
+
+
+@events.command("show")
+@click.argument("event_id")
+@as_json
+@on_stack
+def show_event(target: Target, event_id: str, as_json: bool) -> None:
+    """One event with its deliveries; its payload only with --json, for it may be personal."""
+    found = target.api.get(f"{PATH}/{event_id}")
+    if as_json:
+        show.document(found)
+        return
+    names = ("event_id", "event_type", "accepted_at", "occurred_at", "erased_at")
+    show.fields({name: found.get(name) for name in names})
+    show.table("Deliveries", COLUMNS, found["deliveries"])

@@ -1,0 +1,58 @@
+"""The options that every command has, and what AWS's refusals become."""
+
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+from botocore.exceptions import BotoCoreError, ClientError
+
+from shared.cli.errors import UnreachableError
+from shared.cli.target import Target
+
+Command = Callable[..., None]
+
+_OPTIONS = (
+    click.option("--stack", metavar="NAME", help="A stack on AWS, by the credentials in use."),
+    click.option("--local", is_flag=True, help="The stack on this machine."),
+    click.option(
+        "--state-folder",
+        "state",
+        envvar="FUNNELHOOKS_STATE",
+        default=".local",
+        show_default=True,
+        type=click.Path(path_type=Path),
+        help="Where the stack on this machine has left its stack.json.",
+    ),
+    click.option("--key", envvar="FUNNELHOOKS_API_KEY", help="Rather: FUNNELHOOKS_API_KEY."),
+    click.option("--workspace", envvar="FUNNELHOOKS_WORKSPACE", help="Id of the workspace."),
+)
+as_json = click.option("--json", "as_json", is_flag=True, help="JSON in place of a table.")
+
+
+def on_stack(command: Command) -> Command:
+    """Gives the command its Target in place of the options that name it."""
+
+    @wraps(command)
+    def run(
+        stack: str | None,
+        local: bool,
+        state: Path,
+        key: str | None,
+        workspace: str | None,
+        **options: Any,
+    ) -> None:
+        if local == bool(stack):
+            raise click.UsageError("Name the stack: --stack NAME on AWS, or --local.")
+        try:
+            here = Target.local(state, key, workspace) if local else None
+            command(here or Target(str(stack), {}, None, key, workspace), **options)
+        except (BotoCoreError, ClientError) as error:
+            raise UnreachableError(
+                f"AWS refused: {error}\nCheck the credentials and the region in use."
+            ) from None
+
+    for option in reversed(_OPTIONS):
+        run = option(run)
+    return run

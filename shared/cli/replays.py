@@ -1,0 +1,89 @@
+"""Replays: begun, and watched with a progress bar."""
+
+import time
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from shared.cli import show
+from shared.cli.api import Api, Json
+from shared.cli.errors import CommandError
+from shared.cli.options import as_json, on_stack
+from shared.cli.target import Target
+
+PATH = "/v1/replays"
+_OUTCOMES = ("delivered", "failed", "held", "cancelled")
+_GOES_ON = ("counting", "running")
+
+
+@click.command()
+@click.option("--config", "config_id", help="Where the events go.")
+@click.option("--since", help="From when on they came in: RFC 3339.")
+@click.option("--until", help="Until when: RFC 3339. Now, if it is left out.")
+@click.option("--type", "event_types", multiple=True, help="Only this type; may be repeated.")
+@click.option("--in-state", "states", multiple=True, help="Only those whose delivery is failed, …")
+@click.option("--from-config", "from_config_id", help="Only those that went to this config.")
+@click.option("--rate", "rate_per_second", type=click.IntRange(1), help="Events a second.")
+@click.option("--dry-run", is_flag=True, help="Only count them.")
+@click.option("--follow", metavar="REPLAY_ID", help="Watch one that was begun before.")
+@click.option("--no-wait", is_flag=True, help="Begin it and do not watch.")
+@click.option("--every", default=2.0, show_default=True, help="Seconds between two looks.")
+@as_json
+@on_stack
+def replay(
+    target: Target, follow: str | None, no_wait: bool, every: float, as_json: bool, **wanted: Any
+) -> None:
+    """Send the events of some time to a config once more, and watch. Ctrl-C only stops watching."""
+    started = {"replay_id": follow} if follow else _start(target.api, wanted)
+    if wanted["dry_run"] or no_wait:
+        show.document(started) if as_json else show.fields(started)
+        return
+    ended = watch(target.api, started["replay_id"], every)
+    show.document(ended) if as_json else show.fields(ended)
+    if ended.get("failed"):
+        raise CommandError(f"{ended['failed']} deliveries failed: deliveries list --state failed")
+
+
+def _start(api: Api, wanted: Json) -> Json:
+    if not wanted["config_id"] or not wanted["since"]:
+        raise click.UsageError("--config and --since, or --follow REPLAY_ID.")
+    body = {name: value for name, value in wanted.items() if value}
+    return dict(api.post(PATH, body))
+
+
+def watch(api: Api, replay_id: str, every: float) -> Json:
+    """How it ended, or stood when it was paused."""
+    with _bar() as bar:
+        task = bar.add_task(replay_id, total=None)
+        while True:
+            found: Json = api.get(f"{PATH}/{replay_id}")
+            bar.update(
+                task, description=found["state"], total=_total(found), completed=_done(found)
+            )
+            if not _goes_on(found):
+                return found
+            time.sleep(every)
+
+
+def _goes_on(found: Json) -> bool:
+    return found["state"] in _GOES_ON or (found["state"] == "finished" and bool(_pending(found)))
+
+
+def _pending(found: Json) -> int:
+    return int(found.get("pending") or 0)
+
+
+def _total(found: Json) -> int:
+    return int(found["total"]) - int(found.get("skipped") or 0)
+
+
+def _done(found: Json) -> int:
+    return sum(int(found.get(name) or 0) for name in _OUTCOMES)
+
+
+def _bar() -> Progress:
+    """On standard error, so that the answer can be piped."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    return Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True))

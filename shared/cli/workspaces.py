@@ -1,0 +1,79 @@
+"""Workspaces, by invoking a function of the stack: made, and changed."""
+
+import json
+from typing import Any
+
+import click
+
+from shared.cli import show
+from shared.cli.errors import CommandError
+from shared.cli.options import on_stack
+from shared.cli.target import Target
+
+_LIMITS = "configs, event_types, subscriptions, requests_per_minute or events_per_second"
+
+
+class Limit(click.ParamType[Any]):
+    name = "NAME=N"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        name, _, number = str(value).partition("=")
+        if not number.isdecimal():
+            self.fail(f"{value!r} is not a name and a number, such as configs=500", param, ctx)
+        return name, int(number)
+
+
+_limits = click.option("--limit", "limits", multiple=True, type=Limit(), help=f"{_LIMITS}=N")
+_slug = click.option("--slug", help="Its short name: lower case, digits, hyphens.")
+_hosts = click.option(
+    "--redirect-hosts",
+    multiple=True,
+    metavar="HOST",
+    help="All hosts that actions may redirect to, each by itself, such as *.example.com.",
+)
+
+
+@click.command()
+@click.option("--name", default="First workspace", show_default=True)
+@_slug
+@_limits
+@_hosts
+@on_stack
+def bootstrap(target: Target, **given: Any) -> None:
+    """Make a workspace and a key with every scope."""
+    made = _invoke(target, {"operation": "bootstrap"} | _settings(**given))
+    show.fields({"api_url": target.output("ApiUrl")} | made)
+    click.echo("Keep the key now: only its hash is stored.")
+
+
+@click.command()
+@click.option("--name", help="Its name.")
+@_slug
+@_limits
+@_hosts
+@click.option("--no-redirect-hosts", is_flag=True, help="Actions may redirect nowhere.")
+@on_stack
+def configure(target: Target, no_redirect_hosts: bool, **given: Any) -> None:
+    """Change a workspace's name, slug, limits or hosts; what is not given stays."""
+    if target.workspace_id is None:
+        raise CommandError("Which workspace? --workspace ID, or FUNNELHOOKS_WORKSPACE.")
+    changes = _settings(**given) | ({"redirect_hosts": []} if no_redirect_hosts else {})
+    command = {"operation": "configure", "workspace_id": target.workspace_id}
+    show.fields(_invoke(target, command | changes))
+
+
+def _settings(**given: Any) -> dict[str, Any]:
+    settings = given | {
+        "limits": dict(given["limits"]),
+        "redirect_hosts": list(given["redirect_hosts"]),
+    }
+    return {name: value for name, value in settings.items() if value}
+
+
+def _invoke(target: Target, command: dict[str, Any]) -> dict[str, Any]:
+    function = target.output("ConfigsFunctionName")
+    answer = target.client("lambda").invoke(FunctionName=function, Payload=json.dumps(command))
+    result: dict[str, Any] = json.loads(answer["Payload"].read())
+    if "FunctionError" in answer:
+        raise CommandError(f"{function} refused: {result.get('errorMessage', result)}")
+    return result

@@ -1,0 +1,17 @@
+"""What the log says of what comes in: one line for each event, and for each refusal."""
+
+from shared.errors import FunnelhooksError
+from shared.metrics import ACCEPTED, DUPLICATES, REFUSED, measured
+from shared.observability import logger
+
+
+def accepted(workspace_id: str, event_id: str, is_new: bool, origin: str | None = None) -> None:
+    values = measured({ACCEPTED if is_new else DUPLICATES: 1})
+    message = "event.accepted" if is_new else "event.repeated"
+    ids = {"workspace_id": workspace_id, "event_id": event_id, "origin": origin}
+    logger.info(message, extra=ids, **values)
+
+
+def refused(error: FunnelhooksError) -> None:
+    """By its code alone: the message and the paths may quote what came in."""
+    logger.info("refused", reason=error.code, **measured({REFUSED: 1}))
