@@ -26,7 +26,7 @@ UNKNOWN = {
     "event_id": "no-such-event",
     "request_id": str(factories.request_id()),
     "visitor_id": "no-such-visitor",
-    "replay_id": "rpl_" + "0" * 20,
+    "replay_id": "rpl_" + "0" * 12,
     "config": "no-such-config",
     "category": "no-such-category",
     "key": "key_0000000000000000",
