@@ -26,6 +26,7 @@ UNKNOWN = {
     "event_id": "no-such-event",
     "request_id": str(factories.request_id()),
     "visitor_id": "no-such-visitor",
+    "replay_id": "rpl_" + "0" * 12,
     "config": "no-such-config",
     "category": "no-such-category",
     "key": "key_0000000000000000",
@@ -66,6 +67,7 @@ BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/v1/webhookconfig/rotate-secret"): {},
     ("POST", "/v1/webhookconfig/test"): {"event_type": "node_execution"},
     ("POST", "/v1/deliveries/{request_id}/resend"): {},
+    ("POST", "/v1/replays"): {"config_id": "<config>", "since": 0, "dry_run": True},
     ("PUT", "/v1/integration/apikeys"): {"id": "<key>", "name": "Mine"},
 }
 _MAKES = "makes what is the caller's own; the ids in it are of the caller's workspace alone"
@@ -207,6 +209,7 @@ def furnish(world: World) -> dict[str, str]:
     world.clock.advance(1)
     event_id = world.deliver(visitor={"visitor_id": "visitor-1"})
     world.deliver(visitor={"visitor_id": "visitor-1"})
+    made.append(world.call("POST", "/v1/replays", {"config_id": "crm", "since": 0}))
     return _ids(world, made, event_id)
 
 
@@ -222,6 +225,7 @@ def _ids(world: World, made: list[Reply], event_id: str) -> dict[str, str]:
         "event_id": event_id,
         "request_id": world.request_id(event_id),
         "visitor_id": "visitor-1",
+        "replay_id": made[5].body["replay_id"],
         "config": "crm",
         "category": "their-category",
         "key": made[2].body["id"],
