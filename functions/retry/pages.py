@@ -41,8 +41,11 @@ def do(records: list[Record], context: LambdaContext) -> list[str]:
 
 
 def requeue_overdue() -> None:
-    turns = [job.next_turn for job in _jobs().overdue(now_ms())]
-    retry_queue().send(turns)
+    now = now_ms()
+    overdue = list(_jobs().overdue(now))
+    retry_queue().send([job.next_turn for job in overdue])
+    for job in overdue:
+        _jobs().requeued(job, now)
 
 
 def _read(record: Record) -> Turn | None:

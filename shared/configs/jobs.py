@@ -119,6 +119,11 @@ class JobStore:
             jobs = (_job(from_item(item)) for item in page["Items"])
             yield from (job for job in jobs if job.wake_at <= now)
 
+    def requeued(self, job: Job, now: int) -> None:
+        """Its turn is under way again, and overdue only when it has not come by then."""
+        update = Update().set({"wake_at": now + OVERDUE_MS}).when(*_unchanged(job))
+        self._try([{"Update": {"TableName": self._table, "Key": _key(job.id), **update.request()}}])
+
     def advance(
         self,
         job: Job,

@@ -257,6 +257,20 @@ def test_a_turn_that_comes_twice_is_done_once(world: World, receiver: Receiver) 
     assert delivered(world, events) == len(receiver.requests()) == 3
 
 
+def test_a_turn_that_is_overdue_is_queued_once_a_minute(world: World, receiver: Receiver) -> None:
+    """However often the sweep comes by: a page may take its time."""
+    hold(world, receiver, 1)
+    enable(world, receiver)
+
+    depths = []
+    for seconds in (0, 30, 31):
+        world.clock.advance(seconds)
+        world.sweep()
+        depths.append(world.depth("RetryQueue"))
+
+    assert depths == [1, 1, 2]
+
+
 def test_a_turn_for_which_there_is_no_time_is_given_again(world: World, receiver: Receiver) -> None:
     events = hold(world, receiver, 3)
     enable(world, receiver)

@@ -89,6 +89,7 @@ def _reaches(client: Client, path: str, name: str, number: int) -> Callable[[], 
     """A busy machine may leave a question without an answer; it is asked again."""
 
     def has_reached() -> bool:
+        time.sleep(1)  # a look at it costs the emulator a look at every item
         answer = client.call("GET", path)
         return answer.status_code == 200 and answer.json()[name] >= number
 
