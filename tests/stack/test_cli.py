@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -16,16 +15,20 @@ from tests.local.receiver import Receiver
 from tests.local.stack import Stack, function_logs
 from tests.stack.client import Client, until
 
+CLI = [sys.executable, "-m", "shared.cli"]
+
 pytestmark = pytest.mark.timeout(300)
+
+
+def environment(client: Client) -> dict[str, str]:
+    mine = {"FUNNELHOOKS_API_KEY": client.api_key, "FUNNELHOOKS_WORKSPACE": client.workspace_id}
+    return {**os.environ, **mine}
 
 
 def run(client: Client, *command: str, code: int = 0) -> str:
     """What a command of the client's workspace prints; `code` is what it ends with."""
-    mine = {"FUNNELHOOKS_API_KEY": client.api_key, "FUNNELHOOKS_WORKSPACE": client.workspace_id}
-    words = [sys.executable, "-m", "shared.cli", *command, "--local"]
-    done = subprocess.run(
-        words, capture_output=True, text=True, timeout=60, env={**os.environ, **mine}
-    )
+    words, env = [*CLI, *command, "--local"], environment(client)
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, env=env)
     assert done.returncode == code, done.stderr
     return done.stderr if code else done.stdout
 
@@ -51,17 +54,19 @@ def test_what_happened_is_listed_and_shown(client: Client, receiver: Receiver) -
 
 
 def test_deliveries_are_told_as_they_come(client: Client, receiver: Receiver) -> None:
-    client.make_config(receiver.url("/in"))
-    ends = ["--seconds", "8", "--every", "0.5", "--json"]
+    config = client.make_config(receiver.url("/in"))
+    words = [*CLI, "tail", "--every", "0.5", "--seconds", "120", "--json", "--local"]
 
-    with ThreadPoolExecutor(1) as pool:
-        told = pool.submit(run, client, "tail", *ends)
-        time.sleep(3)  # until it looks
-        event_id = client.send()
-        lines = [json.loads(line) for line in told.result().splitlines()]
+    with (
+        subprocess.Popen(words, stdout=subprocess.PIPE, env=environment(client)) as process,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        assert process.stdout is not None
+        first = pool.submit(process.stdout.readline)
+        until(lambda: bool(client.send()) and first.done(), "a delivery is told")
+        process.terminate()
 
-    assert {line["event_id"] for line in lines} == {event_id}
-    assert lines[-1]["state"] == "delivered"
+    assert json.loads(first.result())["config_id"] == config.id
 
 
 def test_an_endpoint_that_is_gone_is_in_the_status(client: Client, receiver: Receiver) -> None:
