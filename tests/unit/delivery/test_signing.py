@@ -76,14 +76,15 @@ class TestALibrary:
         ("name", "value"),
         [
             ("webhook-id", "msg_2"),
-            ("webhook-timestamp", str(int(time.time()) - 60)),
+            ("webhook-timestamp", "a minute ago"),
             ("webhook-timestamp", "1614265330"),
             ("webhook-signature", "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="),
         ],
     )
     def test_refuses_what_was_not_signed(self, library: Library, name: str, value: str) -> None:
-        secret = ids.new_signing_secret()
-        headers = signing.headers([secret], "msg_1", int(time.time()), b"{}")
+        secret, now = ids.new_signing_secret(), int(time.time())
+        headers = signing.headers([secret], "msg_1", now, b"{}")
+        value = str(now - 60) if value == "a minute ago" else value
 
         with pytest.raises(WebhookVerificationError):
             library(secret).verify(b"{}", headers | {name: value})
