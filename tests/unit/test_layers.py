@@ -21,6 +21,7 @@ GROUND = {
     "metrics",
     "model",
     "observability",
+    "retention",
     "settings",
     "transaction",
     "update",
