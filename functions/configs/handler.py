@@ -14,6 +14,7 @@ from functions.configs import (
     clickfunnels,
     eventtypes,
     flowestate,
+    moving,
     public,
     webhook_configs,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "categories",
     "eventtypes",
     "lambda_handler",
+    "moving",
     "public",
     "webhook_configs",
 ]

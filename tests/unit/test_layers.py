@@ -52,6 +52,7 @@ ROOMS = {
         "events.schema_bounds",
         "workspaces.models",
     },
+    "moving": {"api.paging", "configs", "dialects", "workspaces"},
     "workspaces": {"api.validation", "configs.keys"},
     "api": {"workspaces"},
     "imports": {"api.body", "api.validation", "events.door", "events.intake"},
