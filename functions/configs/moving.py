@@ -30,7 +30,7 @@ from shared.model import Model
 from shared.moving import configs as moving
 from shared.moving.exporter import MAX_PAGE_BYTES, Exporter
 from shared.moving.lines import CategoryLine, ConfigLine, EventTypeLine, Line, WorkspaceLine
-from shared.moving.report import LineReport, Outcome, Report, report
+from shared.moving.report import LineReport, Outcome, ImportReport, report
 from shared.workspaces.bootstrap import check_days
 from shared.workspaces.models import Caller, Scope
 
@@ -61,7 +61,7 @@ def export_workspace(caller: Caller, query: ExportQuery) -> Answer:
 
 
 @api.post("/v1/import", Scope.CONFIGS_WRITE, omit_none=True, accepts=Line, media_types=(NDJSON,))
-def import_workspace(caller: Caller, body: RawBody) -> Report:
+def import_workspace(caller: Caller, body: RawBody) -> ImportReport:
     """Import up to 100 lines of an export, each by itself, under the ids that they name.
 
     The answer says of each line what became of it. A repetition changes nothing.

@@ -4,14 +4,13 @@ import json
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from shared.api.paging import read_cursor, write_cursor
+from shared.api.paging import foreign_cursor, read_cursor, write_cursor
 from shared.aws import from_item, to_item
 from shared.configs import keys
 from shared.configs.categories import Category, category_from
 from shared.configs.eventtypes import OwnType, own_type_from
 from shared.configs.models import Status
 from shared.configs.store import config_from
-from shared.errors import InvalidError
 from shared.moving import configs
 from shared.workspaces.models import Workspace
 from shared.workspaces.store import workspace_from
@@ -38,10 +37,10 @@ class Exporter:
     def page(self, workspace_id: str, limit: int, cursor: str | None) -> Page:
         taken: list[str] = []
         size, last = 0, ""
-        for place, line in self._lines(workspace_id, limit, _place(cursor)):
+        for place, line in self._lines(workspace_id, limit, _place(workspace_id, cursor)):
             size += len(line.encode()) + 1
             if taken and (len(taken) == limit or size > MAX_PAGE_BYTES):
-                return Page(tuple(taken), write_cursor(last))
+                return Page(tuple(taken), write_cursor(_list(workspace_id), last))
             taken.append(line)
             last = place
         return Page(tuple(taken), None)
@@ -79,13 +78,18 @@ class Exporter:
             request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
 
-def _place(cursor: str | None) -> str:
+def _place(workspace_id: str, cursor: str | None) -> str:
     if cursor is None:
         return ""
-    place = read_cursor(cursor)
+    place = read_cursor(_list(workspace_id), cursor)
     if not place.startswith(tuple(_KINDS)):
-        raise InvalidError.at("cursor", "is not one that a page of this list gave out")
+        raise foreign_cursor()
     return place
+
+
+def _list(workspace_id: str) -> str:
+    """What a cursor belongs to."""
+    return f"{keys.workspace(workspace_id)}#EXPORT"
 
 
 def _text(values: Values) -> str:

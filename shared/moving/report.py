@@ -31,7 +31,7 @@ class LineReport(Model):
     needs_secrets: tuple[str, ...] | None = None
 
 
-class Report(Model):
+class ImportReport(Model):
     accepted: int
     updated: int
     unchanged: int
@@ -39,7 +39,7 @@ class Report(Model):
     lines: tuple[LineReport, ...]
 
 
-def report(lines: Sequence[LineReport]) -> Report:
+def report(lines: Sequence[LineReport]) -> ImportReport:
     outcomes = [line.outcome for line in lines]
     counts = {str(outcome): outcomes.count(outcome) for outcome in Outcome}
-    return Report(**counts, lines=tuple(lines))
+    return ImportReport(**counts, lines=tuple(lines))

@@ -134,3 +134,37 @@ class TestADelivery:
 
         (body,) = [item for item in world.items("EventTable") if item["sk"].startswith("B#")]
         assert lifetime_s(world, body) == 5 * DAY_S
+
+
+class TestContents:
+    def test_of_an_event_are_hidden_before_the_event_is_gone(self, brief: World) -> None:
+        event_id = brief.send()
+        before = brief.get(f"/v1/events/{event_id}").body["payload"]
+
+        brief.clock.advance(DAY_S + 1)
+
+        after = brief.get(f"/v1/events/{event_id}")
+        assert before != {}
+        assert (after.status, after.body["payload"]) == (200, {})
+
+    def test_of_an_event_are_hidden_from_clients_of_clickfunnels(self, brief: World) -> None:
+        brief.send()
+        path = f"/api/v2/workspaces/{brief.workspace_id}/webhooks/outgoing/events"
+        brief.clock.advance(DAY_S + 1)
+
+        (listed,) = brief.get(path).body
+        shown = brief.get(f"/api/v2/webhooks/outgoing/events/{listed['id']}").body
+
+        assert (listed["data"], shown["data"]) == ({}, {})
+
+    def test_of_an_answer_are_hidden(self, brief: World, receiver: Receiver) -> None:
+        brief.make_config(receiver.url())
+        event_id = brief.deliver()
+        before = brief.delivery(event_id)["attempts"][0]["response_excerpt"]
+
+        brief.clock.advance(DAY_S + 1)
+
+        (attempt,) = brief.delivery(event_id)["attempts"]
+        assert before
+        assert attempt["response_excerpt"] is None
+        assert attempt["status_code"] == 200
