@@ -30,7 +30,7 @@ from shared.model import Model
 from shared.moving import configs as moving
 from shared.moving.exporter import MAX_PAGE_BYTES, Exporter
 from shared.moving.lines import CategoryLine, ConfigLine, EventTypeLine, Line, WorkspaceLine
-from shared.moving.report import LineReport, Outcome, ImportReport, report
+from shared.moving.report import ImportReport, LineReport, Outcome, report
 from shared.workspaces.bootstrap import check_days
 from shared.workspaces.models import Caller, Scope
 

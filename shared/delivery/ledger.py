@@ -154,7 +154,10 @@ class Ledger:
         state = State.WAITING
         update = Update().set(
             {"state": state, "reason": Reason.RESENT, "next_attempt_at": now, "settled_at": None}
-            | {"resend": resend.model_dump(exclude_none=True), "expires_at": self._retention.record_until_s(now)}
+            | {
+                "resend": resend.model_dump(exclude_none=True),
+                "expires_at": self._retention.record_until_s(now),
+            }
             | self._until(seen.request_id, now, now)
             | _listed_as(seen.workspace_id, seen.config_id, state)
         )
