@@ -7,7 +7,7 @@ import pytest
 from shared.errors import InvalidError
 from tests import factories
 from tests.integration.world import World
-from tests.local.receiver import Receiver
+from tests.local.receiver import Receiver, Reply
 
 DAY_S = 86_400
 
@@ -158,6 +158,7 @@ class TestContents:
         assert (listed["data"], shown["data"]) == ({}, {})
 
     def test_of_an_answer_are_hidden(self, brief: World, receiver: Receiver) -> None:
+        receiver.script("/", [Reply(body=b"thanks")])
         brief.make_config(receiver.url())
         event_id = brief.deliver()
         before = brief.delivery(event_id)["attempts"][0]["response_excerpt"]
