@@ -1,33 +1,20 @@
 """The catalogue of event types: those that are built in, and the workspace's own."""
 
-from typing import Annotated, Any, Literal
-
-from pydantic import Field, StringConstraints
+from typing import Any, Literal
 
 from functions.configs.parts import api, event_types
 from shared.api.operations import Answered
 from shared.clock import Timestamp, now_ms
-from shared.configs.eventtypes import OwnType
+from shared.configs.eventtypes import Definition, EventTypeNew, Group, OwnType
 from shared.errors import ConflictError
 from shared.events import catalogue
 from shared.events.catalogue import Entry, System
 from shared.events.models import EventType
-from shared.events.schema_bounds import Schema
 from shared.events.schemas import DataSchema
 from shared.model import Model
 from shared.workspaces.models import Caller, Scope
 
 PATH = "/v1/eventtypes"
-
-Group = Annotated[str, StringConstraints(max_length=64)]
-Definition = Annotated[
-    Schema | None,
-    Field(
-        alias="schema",
-        description="JSON Schema, draft 2020-12, of the `data` of its events.",
-        examples=[{"type": "object", "required": ["sku"]}],
-    ),
-]
 
 
 class EventTypeRead(Model):
@@ -56,13 +43,6 @@ class EventTypePage(Model):
 
     data: list[EventTypeRead | OwnTypeListed]
     next_cursor: None = None
-
-
-class EventTypeNew(Model):
-    name: EventType
-    group: Group = ""
-    description: Annotated[str, StringConstraints(max_length=512)] = ""
-    definition: Definition = None
 
 
 class EventTypesQuery(Model):
@@ -99,9 +79,7 @@ def save_event_type(caller: Caller, body: EventTypeNew) -> Answered[OwnTypeRead]
 
     The workers that accept events heed it within 30 seconds.
     """
-    _refuse_built_in(body.name)
-    if body.definition is not None:
-        DataSchema(body.definition)
+    check(body)
     now = now_ms()
     new = OwnType(
         workspace_id=caller.workspace_id, **body.model_dump(), created_at=now, updated_at=now
@@ -123,6 +101,12 @@ def delete_event_type(caller: Caller, query: EventTypeQuery) -> None:
 def _one(caller: Caller, name: str) -> OwnTypeRead | EventTypeRead:
     entry = catalogue.find(name)
     return _built_in(entry) if entry else _own(event_types().find(caller.workspace_id, name))
+
+
+def check(new: EventTypeNew) -> None:
+    _refuse_built_in(new.name)
+    if new.definition is not None:
+        DataSchema(new.definition)
 
 
 def _refuse_built_in(name: str) -> None:

@@ -14,10 +14,11 @@ from functions.configs import (
     clickfunnels,
     eventtypes,
     flowestate,
+    moving,
     public,
     webhook_configs,
 )
-from functions.configs.parts import api, workspaces
+from functions.configs.parts import api, env, workspaces
 from shared.api.resolver import api_for, is_http
 from shared.clock import now_ms
 from shared.workspaces.bootstrap import read, run
@@ -30,6 +31,7 @@ __all__ = [
     "categories",
     "eventtypes",
     "lambda_handler",
+    "moving",
     "public",
     "webhook_configs",
 ]
@@ -41,4 +43,4 @@ APIS = {"": api, flowestate.PREFIX: flowestate.api, clickfunnels.PREFIX: clickfu
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     if is_http(event):
         return api_for(event, APIS).handle(event, context)
-    return run(read(event), workspaces(), now_ms).model_dump()
+    return run(read(event), workspaces(), now_ms, env().retention_days).model_dump()

@@ -50,7 +50,7 @@ def find_webhook_configs(caller: Caller, query: wire.ConfigsQuery) -> list[wire.
 @api.post("/v1/webhookconfig/save", Scope.CONFIGS_WRITE, status=201, errors=(409,))
 def create_webhook_config(caller: Caller, body: wire.WebhookConfig) -> wire.WebhookConfigCreated:
     """Create a webhook config under an id of the client's choice."""
-    _check(caller, body)
+    check(caller, body)
     config = rules.created(body, caller.workspace_id, now_ms())
     configs().add(config, caller.workspace.limits.configs)
     return wire.WebhookConfigCreated(
@@ -65,7 +65,7 @@ def save_webhook_config(caller: Caller, body: wire.WebhookConfig) -> None:
     A secret that is left out or comes back masked stays.
     """
     old = _undeleted(caller, body.idWebhookConfig)
-    _check(caller, body)
+    check(caller, body)
     configs().replace(old, rules.replaced(old, body, now_ms()))
 
 
@@ -90,7 +90,7 @@ def duplicate_webhook_config(
     """
     source = _undeleted(caller, query.idWebhookConfig)
     new, config = rules.duplicated(source, body, now_ms())
-    _check(caller, new)
+    check(caller, new)
     configs().add(config, caller.workspace.limits.configs)
     return wire.DuplicateResponse(id=config.id, secret=config.secret)
 
@@ -144,7 +144,7 @@ def _undeleted(caller: Caller, config_id: str) -> WebhookConfig:
     return config
 
 
-def _check(caller: Caller, new: wire.WebhookConfig) -> None:
+def check(caller: Caller, new: wire.WebhookConfig) -> None:
     """What a config must not be, beyond what its fields can tell one by one."""
     _check_category(caller, new.idCategory)
     if new.url:

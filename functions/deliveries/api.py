@@ -10,7 +10,7 @@ from shared.api.auth import Keyring
 from shared.api.operations import Api
 from shared.api.paging import Window
 from shared.clock import now_ms
-from shared.delivery import evidence, views, wiring
+from shared.delivery import content, evidence, views, wiring
 from shared.delivery.archive import DeliveryStore
 from shared.delivery.models import State
 from shared.errors import InvalidError
@@ -64,7 +64,8 @@ def list_events(caller: Caller, query: EventQuery) -> event_views.EventPage:
 def get_event(caller: Caller, event_id: str) -> views.EventRead:
     """One event with its deliveries and their attempts."""
     event = events().get(caller.workspace_id, event_id)
-    return views.event_with(event, deliveries().of_event(event))
+    shown = content.of_event(event, shows_content_since(caller))
+    return views.event_with(shown, deliveries().of_event(event))
 
 
 @api.get("/v1/deliveries", Scope.DELIVERIES_READ, errors=(404,))
@@ -84,10 +85,12 @@ def list_deliveries(caller: Caller, query: DeliveryQuery) -> views.DeliveryPage:
 def get_delivery(caller: Caller, request_id: str, query: IncludeQuery) -> views.DeliveryRead:
     """One delivery by the request id that its receiver saw, with its attempts."""
     found = deliveries().get(caller.workspace_id, request_id)
-    if query.include is None:
-        return views.full(found)
+    since = shows_content_since(caller)
+    (shown,) = content.of_deliveries([found], since)
+    if query.include is None or found.created_at < since:
+        return views.full(shown)
     (material,) = wiring.reader().whole([found.pointer(found.attempt)])
-    return views.full(found, evidence.of(found, material))
+    return views.full(shown, evidence.of(found, material))
 
 
 def _of_event(caller: Caller, event_id: str, state: State | None) -> views.DeliveryPage:
@@ -98,6 +101,12 @@ def _of_event(caller: Caller, event_id: str, state: State | None) -> views.Deliv
         if state in (None, delivery.state)
     )
     return views.DeliveryPage(data=data, next_cursor=None)
+
+
+def shows_content_since(caller: Caller) -> int:
+    """Contents of what came in before are hidden."""
+    now = now_ms()
+    return caller.workspace.retention(settings.load().retention_days).shows_content_since(now)
 
 
 @cache

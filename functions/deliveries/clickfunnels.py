@@ -1,6 +1,6 @@
 """ClickFunnels' event calls."""
 
-from functions.deliveries.api import deliveries, events, keyring, logs
+from functions.deliveries.api import deliveries, events, keyring, logs, shows_content_since
 from functions.deliveries.sending import resender
 from shared import ids
 from shared.api.admission import Request
@@ -11,6 +11,7 @@ from shared.clickfunnels.numbers import accepted_at, check_workspace, event_numb
 from shared.clickfunnels.paging import PAGE, PageQuery, next_page
 from shared.clickfunnels.problems import ClickFunnelsProblems
 from shared.clock import LAST_MS
+from shared.delivery import content
 from shared.delivery.resend import MAX_AT_ONCE
 from shared.errors import ConflictError
 from shared.events import log
@@ -35,7 +36,8 @@ def list_outgoing_events(
     window, ascending = _window(caller, query), query.sort_order == "asc"
     page = logs().page(log.events_of(caller.workspace_id, None), window, ascending)
     found = events().at_all([item["pk"] for item in page.items])
-    shown = [wire.shown(event) for event in found]
+    since = shows_content_since(caller)
+    shown = [wire.shown(content.of_event(event, since)) for event in found]
     if page.cursor is None or not shown:
         return Answered(shown)
     address = f"{request.origin}{request.path}"
@@ -45,14 +47,15 @@ def list_outgoing_events(
 @api.get(EVENT, Scope.EVENTS_READ)
 def get_outgoing_event(caller: Caller, event: str) -> wire.EventRead:
     """One event, by its `id` or its `public_id`."""
-    return wire.shown(_find(caller, event))
+    return wire.shown(content.of_event(_find(caller, event), shows_content_since(caller)))
 
 
 @api.get(f"{EVENT}/deliveries", Scope.DELIVERIES_READ)
 def list_event_deliveries(caller: Caller, event: str) -> list[wire.DeliveryRead]:
     """Where the event was sent, with every attempt. ClickFunnels shows this to its staff only."""
     found = _find(caller, event)
-    return wire.deliveries_of(found, deliveries().of_event(found))
+    sent = content.of_deliveries(deliveries().of_event(found), shows_content_since(caller))
+    return wire.deliveries_of(found, sent)
 
 
 @api.post(f"{EVENT}/replay", Scope.DELIVERIES_WRITE, status=202, errors=(409,))
@@ -65,7 +68,8 @@ def replay_outgoing_event(caller: Caller, event: str) -> list[wire.DeliveryRead]
     known = deliveries().of_event(found)
     if len(known) > MAX_AT_ONCE:
         raise ConflictError(f"The event has more than {MAX_AT_ONCE} deliveries: resend them singly")
-    return wire.deliveries_of(found, resender().resend_all(known, retry=True))
+    sent = resender().resend_all(known, retry=True)
+    return wire.deliveries_of(found, content.of_deliveries(sent, shows_content_since(caller)))
 
 
 def _find(caller: Caller, identifier: str) -> Event:

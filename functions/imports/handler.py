@@ -20,6 +20,7 @@ from shared.imports.models import Job, State, Tally
 from shared.imports.notice import job_in, message_of
 from shared.metrics import ACCEPTED, DUPLICATES, REFUSED_LINES, Metric, measured
 from shared.observability import logger
+from shared.retention import Retention
 from shared.workspaces.store import WorkspaceStore
 
 # A batch of lines takes less, and so do the report and the message that follow it.
@@ -61,23 +62,29 @@ def _counts(before: Tally, after: Tally) -> dict[Metric, int]:
 
 
 def _importer(context: LambdaContext) -> Importer:
-    bucket, door, workspaces = _parts()
+    bucket, door = _parts()
     return Importer(
         bucket=bucket,
         door=door,
-        is_workspace=workspaces.exists,
+        retention_of=_retention_of,
         clock=now_ms,
         has_time=lambda: context.get_remaining_time_in_millis() > MARGIN_MS,
     )
 
 
 @cache
-def _parts() -> tuple[ImportBucket, Door, WorkspaceStore]:
+def _parts() -> tuple[ImportBucket, Door]:
     env = settings.load()
     store = EventStore(aws.dynamodb(), env.event_table, env.retention_days, env.repair_after_s)
     types = EventTypeStore(aws.dynamodb(), env.config_table)
     door = Door(store, Checker(types.find_schema, now_ms), now_ms)
-    return ImportBucket(aws.s3()), door, WorkspaceStore(aws.dynamodb(), env.config_table)
+    return ImportBucket(aws.s3()), door
+
+
+def _retention_of(workspace_id: str) -> Retention:
+    env = settings.load()
+    workspace = WorkspaceStore(aws.dynamodb(), env.config_table).get(workspace_id)
+    return workspace.retention(env.retention_days)
 
 
 @cache

@@ -74,7 +74,7 @@ def _follow(
     )
     event = on_action(action, caller, came, request)
     location = _location(caller, came)
-    event_id = parts.accept(event, caller.workspace.workspace_id)
+    event_id = parts.accept(event, caller.workspace)
     return Redirect(location=location) if location else Accepted(event_id=event_id)
 
 

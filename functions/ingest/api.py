@@ -55,9 +55,9 @@ def accept_events(caller: Caller, body: RawBody) -> Accepted | Results:
         _refuse_others(values, idempotency_key)
         events = parts.checked_batch(values["events"])
         parts.rate().take(caller.workspace, len(events) - 1)  # the gate has taken the first
-        return Results(results=parts.accept_batch(events, caller.workspace_id))
+        return Results(results=parts.accept_batch(events, caller.workspace))
     identified = _identified(values, idempotency_key)
-    return Accepted(event_id=parts.accept(identified, caller.workspace_id))
+    return Accepted(event_id=parts.accept(identified, caller.workspace))
 
 
 def _parse(body: bytes) -> Any:

@@ -44,7 +44,8 @@ def accept_action(caller: Caller, action: str, body: RawBody) -> ActionAccepted:
     # The gate has taken one.
     parts.rate().take(caller.workspace, max(0, len(read.purchases) - 1))
     digest = rules.digest(caller.workspace_id, action, values)
-    accepted = _acceptance().accept(caller.workspace_id, read, digest)
+    kept = caller.workspace.retention(settings.load().retention_days)
+    accepted = _acceptance().accept(caller.workspace_id, read, digest, kept)
     for event in accepted:
         journal.accepted(caller.workspace_id, event.event_id, is_new=True)
     return ActionAccepted(accepted=True, events=len(accepted))

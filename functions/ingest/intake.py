@@ -2,7 +2,6 @@
 
 import json
 import re
-from functools import cache
 from typing import Any, NamedTuple
 
 from functions.ingest import parts
@@ -11,8 +10,9 @@ from shared.api.body import check, parse_json
 from shared.api.problems import Problem
 from shared.batch import Record, message_id
 from shared.deadletters import Letter, letter
-from shared.errors import FunnelhooksError, InvalidError
+from shared.errors import FunnelhooksError, InvalidError, NotFoundError
 from shared.events import intake
+from shared.workspaces.models import Workspace
 
 # Room for the number of an event in a batch.
 _ENVELOPE_ID = re.compile(r"[A-Za-z0-9._:~@+=-]{1,100}")
@@ -21,7 +21,7 @@ _ENVELOPE_ID = re.compile(r"[A-Za-z0-9._:~@+=-]{1,100}")
 class Sent(NamedTuple):
     """An event or a batch without its envelope, and which message or invocation brought it."""
 
-    workspace_id: str
+    workspace: Workspace
     values: dict[str, Any]
     origin: str
 
@@ -53,13 +53,13 @@ def accept_invocation(values: Any, request_id: str) -> dict[str, Any]:
 def _accept(sent: Sent) -> dict[str, Any]:
     if "events" in sent.values:
         return {"results": _accept_batch(sent)}
-    return {"event_id": parts.accept(sent.values, sent.workspace_id, sent.origin)}
+    return {"event_id": parts.accept(sent.values, sent.workspace, sent.origin)}
 
 
 def _accept_batch(sent: Sent) -> list[dict[str, Any]]:
     """Nobody may be there to read the answer, so what is refused is put aside too."""
     batch = parts.checked_batch(sent.values["events"])
-    results = parts.accept_batch(batch, sent.workspace_id, sent.origin)
+    results = parts.accept_batch(batch, sent.workspace, sent.origin)
     refused = [
         _letter(sent, index, result.error) for index, result in enumerate(results) if result.error
     ]
@@ -68,7 +68,7 @@ def _accept_batch(sent: Sent) -> list[dict[str, Any]]:
 
 
 def _letter(sent: Sent, index: int, found: Problem) -> Letter:
-    body = {"workspace_id": sent.workspace_id, "events": [sent.values["events"][index]]}
+    body = {"workspace_id": sent.workspace.workspace_id, "events": [sent.values["events"][index]]}
     return Letter(
         body=json.dumps(body),
         source_id=sent.origin,
@@ -106,16 +106,11 @@ def _envelope_id(envelope: dict[str, Any], otherwise: str) -> str:
     return envelope_id
 
 
-def _workspace_of(values: dict[str, Any]) -> str:
+def _workspace_of(values: dict[str, Any]) -> Workspace:
     workspace_id = values.get("workspace_id")
     if not isinstance(workspace_id, str):
         raise InvalidError.at("workspace_id", "is required, a string")
-    _check_exists(workspace_id)
-    return workspace_id
-
-
-@cache
-def _check_exists(workspace_id: str) -> None:
-    """Remembers those that exist; an error is not remembered."""
-    if not parts.workspaces().exists(workspace_id):
-        raise InvalidError.at("workspace_id", "is not known here")
+    try:
+        return parts.directory().find(workspace_id)
+    except NotFoundError:
+        raise InvalidError.at("workspace_id", "is not known here") from None

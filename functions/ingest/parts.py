@@ -18,6 +18,8 @@ from shared.events.door import Door
 from shared.events.models import EventId
 from shared.events.store import EventStore
 from shared.model import Model
+from shared.workspaces.directory import Directory
+from shared.workspaces.models import Workspace
 from shared.workspaces.store import WorkspaceStore
 
 MAX_BATCH = 100
@@ -53,6 +55,11 @@ def workspaces() -> WorkspaceStore:
 
 
 @cache
+def directory() -> Directory:
+    return Directory(workspaces().get, now_ms)
+
+
+@cache
 def checker() -> Checker:
     types = EventTypeStore(aws.dynamodb(), settings.load().config_table)
     return Checker(types.find_schema, now_ms)
@@ -83,10 +90,11 @@ def action_gate() -> ActionGate:
     return ActionGate(keyring().bearer, workspaces().get, rate(), now_ms)
 
 
-def accept(values: Any, workspace_id: str, origin: str | None = None) -> str:
+def accept(values: Any, workspace: Workspace, origin: str | None = None) -> str:
     """The id of the event, which is stored now, or was before with the same body."""
-    accepted = door().accept(values, workspace_id, origin)
-    journal.accepted(workspace_id, accepted.event_id, accepted.is_new, origin)
+    kept = workspace.retention(settings.load().retention_days)
+    accepted = door().accept(values, workspace.workspace_id, kept, origin)
+    journal.accepted(workspace.workspace_id, accepted.event_id, accepted.is_new, origin)
     return accepted.event_id
 
 
@@ -96,19 +104,19 @@ def checked_batch(batch: Any) -> list[Any]:
     return batch
 
 
-def accept_batch(batch: list[Any], workspace_id: str, origin: str | None = None) -> list[Result]:
+def accept_batch(batch: list[Any], workspace: Workspace, origin: str | None = None) -> list[Result]:
     """Each event is answered by itself, in the order of the batch.
 
     `origin` is what brought the batch; with the number of an event it says what brought that.
     """
     origins = [origin and f"{origin}-{number}" for number in range(len(batch))]
     with ThreadPoolExecutor(PARALLEL) as pool:
-        return list(pool.map(partial(_answer, workspace_id), batch, origins))
+        return list(pool.map(partial(_answer, workspace), batch, origins))
 
 
-def _answer(workspace_id: str, values: Any, origin: str | None) -> Result:
+def _answer(workspace: Workspace, values: Any, origin: str | None) -> Result:
     try:
-        return Result(event_id=accept(values, workspace_id, origin))
+        return Result(event_id=accept(values, workspace, origin))
     except FunnelhooksError as error:
         journal.refused(error)
         return Result(error=problem(error))

@@ -28,6 +28,8 @@ TAGS = {
     "/v1/webhookconfig": "Webhook configs",
     "/v1/category": "Categories",
     "/v1/integration": "API keys",
+    "/v1/export": "Moving",
+    "/v1/import": "Moving",
     "/api/v1/webhooks": "FlowEstate",
     "/api/v1/webhook": "Funnelytics",
     "/api/v2": "ClickFunnels",

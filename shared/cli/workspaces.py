@@ -31,6 +31,17 @@ _hosts = click.option(
     metavar="HOST",
     help="All hosts that actions may redirect to, each by itself, such as *.example.com.",
 )
+_days = click.IntRange(1, 365)
+_retention = click.option(
+    "--retention-days",
+    type=_days,
+    help="Days for which events and deliveries are kept, within the stack's RetentionDays.",
+)
+_content = click.option(
+    "--content-days",
+    type=_days,
+    help="Days for which their payloads, bodies and answers are, at most as many.",
+)
 
 
 @click.command()
@@ -38,6 +49,8 @@ _hosts = click.option(
 @_slug
 @_limits
 @_hosts
+@_retention
+@_content
 @on_stack
 def bootstrap(target: Target, **given: Any) -> None:
     """Make a workspace and a key with every scope."""
@@ -51,10 +64,12 @@ def bootstrap(target: Target, **given: Any) -> None:
 @_slug
 @_limits
 @_hosts
+@_retention
+@_content
 @click.option("--no-redirect-hosts", is_flag=True, help="Actions may redirect nowhere.")
 @on_stack
 def configure(target: Target, no_redirect_hosts: bool, **given: Any) -> None:
-    """Change a workspace's name, slug, limits or hosts; what is not given stays."""
+    """Change a workspace's name, slug, limits, hosts or retention; what is not given stays."""
     if target.workspace_id is None:
         raise CommandError("Which workspace? --workspace ID, or FUNNELHOOKS_WORKSPACE.")
     changes = _settings(**given) | ({"redirect_hosts": []} if no_redirect_hosts else {})

@@ -60,7 +60,7 @@ class CategoryStore:
         """In the order of `ids`; those that are not known are left out."""
         wanted = [_key(workspace_id, category_id) for category_id in dict.fromkeys(ids)]
         found = batch_get(self._dynamodb, {self._table: wanted})[self._table]
-        by_id = {values["id"]: _from(values) for values in found}
+        by_id = {values["id"]: category_from(values) for values in found}
         return [by_id[category_id] for category_id in dict.fromkeys(ids) if category_id in by_id]
 
     def all(self, workspace_id: str) -> Iterator[Category]:
@@ -72,7 +72,7 @@ class CategoryStore:
             ),
         )
         for page in pages:
-            yield from (_from(from_item(item)) for item in page["Items"])
+            yield from (category_from(from_item(item)) for item in page["Items"])
 
     def _put(
         self, category: Category, condition: str, values: dict[str, Any], conflict: str
@@ -92,7 +92,7 @@ def _key(workspace_id: str, category_id: str) -> dict[str, str]:
     return {"pk": keys.workspace(workspace_id), "sk": keys.category_sk(category_id)}
 
 
-def _from(values: dict[str, Any]) -> Category:
+def category_from(values: dict[str, Any]) -> Category:
     return Category.model_validate({name: values[name] for name in values.keys() & _COLUMNS})
 
 

@@ -2,13 +2,15 @@
 
 import json
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from botocore.exceptions import ClientError
+from pydantic import Field, StringConstraints
 
 from shared.aws import from_item, is_condition, to_item
 from shared.configs import keys
 from shared.errors import ConflictError, ForbiddenError, NotFoundError
+from shared.events.models import EventType
 from shared.events.schema_bounds import Schema
 from shared.model import Model
 from shared.transaction import CancelledError, transact
@@ -16,6 +18,24 @@ from shared.update import Update
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+
+Group = Annotated[str, StringConstraints(max_length=64)]
+Definition = Annotated[
+    Schema | None,
+    Field(
+        alias="schema",
+        description="JSON Schema, draft 2020-12, of the `data` of its events.",
+        examples=[{"type": "object", "required": ["sku"]}],
+    ),
+]
+
+
+class EventTypeNew(Model):
+    name: EventType
+    group: Group = ""
+    description: Annotated[str, StringConstraints(max_length=512)] = ""
+    definition: Definition = None
 
 
 class OwnType(Model):
@@ -82,13 +102,13 @@ class EventTypeStore:
             ConsistentRead=True,
         )
         for page in pages:
-            yield from (_from(from_item(item)) for item in page["Items"])
+            yield from (own_type_from(from_item(item)) for item in page["Items"])
 
     def _read(self, workspace_id: str, name: str) -> OwnType | None:
         answer = self._dynamodb.get_item(
             TableName=self._table, Key=to_item(_key(workspace_id, name)), ConsistentRead=True
         )
-        return _from(from_item(answer["Item"])) if "Item" in answer else None
+        return own_type_from(from_item(answer["Item"])) if "Item" in answer else None
 
     def _new(self, own: OwnType) -> Any:
         condition = {"ConditionExpression": "attribute_not_exists(pk)"}
@@ -106,7 +126,7 @@ class EventTypeStore:
             if not is_condition(error):
                 raise
             raise ConflictError(f"{own.name} was deleted at the same moment. Save again.") from None
-        return _from(from_item(answer["Attributes"]))
+        return own_type_from(from_item(answer["Attributes"]))
 
     def _count(self, workspace_id: str, change: int, limit: int | None) -> Any:
         """The workspace keeps the number of its types, so that no list is read to check it."""
@@ -134,7 +154,7 @@ def _item(own: OwnType) -> dict[str, Any]:
     return to_item(_values(own) | _key(own.workspace_id, own.name))
 
 
-def _from(values: dict[str, Any]) -> OwnType:
+def own_type_from(values: dict[str, Any]) -> OwnType:
     known = {name: values[name] for name in values.keys() & _COLUMNS}
     text = known.get("definition")
     return OwnType.model_validate(

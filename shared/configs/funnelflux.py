@@ -21,6 +21,7 @@ MASK = "********"
 FUNNELFLUX = "funnelflux"
 MAX_ENTRIES = 100
 MAX_TRIGGERS = 50
+MAX_PLACES = 500
 MAX_HEADERS = 50
 MAX_HEADER_LENGTH = 4096
 MAX_WAIT_S = 24 * 60 * 60
@@ -105,8 +106,8 @@ class WebhookTrigger(Model):
     """
 
     eventType: AnyEventType
-    idFunnels: Annotated[list[Identifier], Field(max_length=MAX_ENTRIES)] | None = None
-    idPages: Annotated[list[Identifier], Field(max_length=MAX_ENTRIES)] | None = None
+    idFunnels: Annotated[list[Identifier], Field(max_length=MAX_PLACES)] | None = None
+    idPages: Annotated[list[Identifier], Field(max_length=MAX_PLACES)] | None = None
     idFunnel: Identifier | None = None
     idNode: Identifier | None = None
     idTrafficSource: Identifier | None = None

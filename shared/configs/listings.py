@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
+# What a key has room for.
+MAX_POSITION = 10**16 - 1
+
+
 class ClaimedError(Exception):
     """Another config of the list has what only one may have."""
 

@@ -242,7 +242,8 @@ def _masked(name: str, value: str) -> str:
 
 
 def _unmasked(new: Mapping[str, str], old: Mapping[str, str]) -> dict[str, str]:
-    stored = {name.lower(): value for name, value in old.items()}
+    # A moved config whose secrets are still to be given has the mask itself.
+    stored = {name.lower(): value for name, value in old.items() if value != MASK}
     unmasked = {}
     for name, value in new.items():
         if value == MASK and name.lower() not in stored:
@@ -258,6 +259,6 @@ def _basic_auth(new: wire.WebhookBasicAuth | None, old: BasicAuth | None) -> Bas
         return None
     if new.password is not None and new.password != MASK:
         return BasicAuth(username=new.username, password=new.password)
-    if old is None:
+    if old is None or old.password == MASK:
         raise InvalidError.at("basicAuth.password", "is required, because none is stored")
     return BasicAuth(username=new.username, password=old.password)

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from shared.aws import from_item, to_item
+from shared.clock import MS_PER_S, Clock, now_ms
 from shared.delivery.ledger import delivery_from, delivery_key
 from shared.delivery.models import Delivery, State
 from shared.errors import NotFoundError
@@ -24,9 +25,12 @@ class Listed(Model):
 
 
 class DeliveryStore:
-    def __init__(self, dynamodb: "DynamoDBClient", table: str) -> None:
+    """What has expired, and DynamoDB has not deleted yet, is gone for who asks by id."""
+
+    def __init__(self, dynamodb: "DynamoDBClient", table: str, clock: Clock = now_ms) -> None:
         self._dynamodb = dynamodb
         self._table = table
+        self._clock = clock
 
     def get(self, workspace_id: str, request_id: str) -> Delivery:
         return self._get(workspace_id, request_id)
@@ -71,9 +75,10 @@ class DeliveryStore:
         answer = self._dynamodb.get_item(
             TableName=self._table, Key=to_item(key), ConsistentRead=consistently
         )
-        if "Item" not in answer:
+        values = from_item(answer.get("Item", {}))
+        if values.get("expires_at", 0) * MS_PER_S <= self._clock():
             raise _unknown(request_id)
-        return delivery_from(from_item(answer["Item"]))
+        return delivery_from(values)
 
 
 def _listed(values: dict[str, Any]) -> Listed:

@@ -94,12 +94,12 @@ class Courier:
     def _attempt(self, pointer: Pointer, material: Material) -> None:
         content = self._content(pointer, material)
         if content is None:
-            self._set_aside(pointer, None, _EXPIRED)
+            self._set_aside(pointer, material, None, _EXPIRED)
             return
         event = content if isinstance(content, Event) else None
         config = gate.receiver(material.config, event)
         if isinstance(config, Aside):
-            self._set_aside(pointer, event, config)
+            self._set_aside(pointer, material, event, config)
         elif self._remaining_ms() < config.timeout_s * MS_PER_S + MARGIN_MS:
             self._retries.send([pointer], BREATHER_MS)
         else:
@@ -110,9 +110,11 @@ class Courier:
         known = material.kept or material.event
         return self._reader.event(pointer) if known is None and pointer.attempt > 1 else known
 
-    def _set_aside(self, pointer: Pointer, event: Event | None, aside: Aside) -> None:
-        now = self._clock()
-        if self._ledger.set_aside(pointer, event, aside.state, aside.reason, now):
+    def _set_aside(
+        self, pointer: Pointer, material: Material, event: Event | None, aside: Aside
+    ) -> None:
+        now, ledger = self._clock(), self._ledger.of(material.workspace)
+        if ledger.set_aside(pointer, event, aside.state, aside.reason, now):
             journal.set_aside(pointer, aside)
 
     def _admit(self, task: Task) -> None:
@@ -121,7 +123,7 @@ class Courier:
         if isinstance(admitted, Later):
             self._put_off(task, admitted, now)
             return
-        claimed = self._ledger.claim(task.pointer, task.event, now)
+        claimed = self._ledger.of(task.workspace).claim(task.pointer, task.event, now)
         if isinstance(claimed, Delivery):
             self._send(task, claimed, admitted)
             return
@@ -130,7 +132,8 @@ class Courier:
             self._retries.send([claimed.pointer], claimed.wait_ms)
 
     def _put_off(self, task: Task, later: Later, now: int) -> None:
-        found = self._ledger.defer(task.pointer, task.event, later.reason, later.at, now)
+        ledger = self._ledger.of(task.workspace)
+        found = ledger.defer(task.pointer, task.event, later.reason, later.at, now)
         if isinstance(found, Delivery):
             self._queue_next(found, later.at, now)
             journal.put_off(task.pointer, later)
@@ -142,7 +145,8 @@ class Courier:
         prepared = request.prepare(config, delivery.request_id, rendered, started_at)
         answer = self._sender.post(prepared.url, prepared.headers, rendered.body, config.timeout_s)
         if not outcome.is_success(answer, config) and task.event is not None:
-            self._ledger.keep(delivery, rendered, self._clock())
+            last_at = outcome.last_attempt_at(config, started_at)
+            self._ledger.of(task.workspace).keep(delivery, rendered, self._clock(), last_at)
         self._settle(task, delivery, admitted, answer, started_at)
 
     def _settle(
@@ -152,23 +156,22 @@ class Courier:
         trigger = _origin(delivery, admitted)
         wait = outcome.next_wait(delivery, config, answer, now, self._random)
         attempt = outcome.attempt_of(delivery, config, trigger, answer, started_at, wait)
-        settled = self._record(delivery, config, attempt, now)
+        settled = self._record(task, delivery, attempt, now)
         journal.settled(delivery, config, attempt, settled)
         if settled:
             report = Report(config, delivery, attempt, task.health, admitted.probe, now)
             self._monitor.report(report)
 
-    def _record(
-        self, delivery: Delivery, config: WebhookConfig, attempt: Attempt, now: int
-    ) -> bool:
+    def _record(self, task: Task, delivery: Delivery, attempt: Attempt, now: int) -> bool:
         """False if the attempt was no longer ours to settle."""
+        ledger = self._ledger.of(task.workspace)
         if attempt.succeeded:
-            return self._ledger.delivered(delivery, attempt, now)
+            return ledger.delivered(delivery, attempt, now)
         if attempt.next_wait_ms is None or attempt.next_reason is None:
-            told = self._monitor.telling_of_the_end(config, delivery, attempt, now)
-            return self._ledger.failed(delivery, attempt, now, told)
+            told = self._monitor.telling_of_the_end(task.config, delivery, attempt, now)
+            return ledger.failed(delivery, attempt, now, told)
         next_at = now + attempt.next_wait_ms
-        settled = self._ledger.waiting(delivery, attempt, attempt.next_reason, next_at, now)
+        settled = ledger.waiting(delivery, attempt, attempt.next_reason, next_at, now)
         if settled:
             self._queue_next(delivery, next_at, now)
         return settled

@@ -3,14 +3,15 @@
 Only the holder of a lease settles its attempt, so of two workers with the same message one sends.
 """
 
+from copy import copy
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from botocore.exceptions import ClientError
 
-from shared import ids
+from shared import ids, retention
 from shared.aws import from_item, is_condition, to_item
-from shared.clock import MS_PER_DAY, MS_PER_S
+from shared.clock import MS_PER_S
 from shared.delivery.models import Attempt, Delivery, Reason, Resend, State
 from shared.delivery.queues import MAX_DELAY_MS, Pointer
 from shared.dialects import Rendered
@@ -19,6 +20,7 @@ from shared.events.models import Event
 from shared.model import Model
 from shared.transaction import CancelledError, transact
 from shared.update import Update
+from shared.workspaces.models import Workspace
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -60,8 +62,15 @@ class Ledger:
     ) -> None:
         self._dynamodb = dynamodb
         self._table = table
-        self._retention_ms = retention_days * MS_PER_DAY
+        self._retention_days = retention_days
+        self._retention = retention.of_days(retention_days)
         self._repair_after_ms = repair_after_s * MS_PER_S
+
+    def of(self, workspace: Workspace) -> "Ledger":
+        """The same ledger, in which everything is kept for as long as the workspace says."""
+        own = copy(self)
+        own._retention = workspace.retention(self._retention_days)
+        return own
 
     def claim(self, pointer: Pointer, event: Event | None, now: int) -> Delivery | NotDue | None:
         """The delivery, whose attempt is now this caller's alone; None if it is not to be made.
@@ -99,7 +108,7 @@ class Ledger:
             | self._until(request_id, next_at, now)
             | _listed_as(pointer.workspace_id, pointer.config_id, state)
         )
-        self._born(update, pointer, event, now)
+        self._born(update, pointer, event, now, next_at)
         update.when(*_claimable(pointer.attempt, event, now))
         if event is not None:
             update.once(logged(pointer, event.accepted_at))
@@ -114,6 +123,7 @@ class Ledger:
         state = State.WAITING
         update = Update().set(
             {"state": state, "reason": Reason.RELEASED, "next_attempt_at": at, "settled_at": None}
+            | {"expires_at": self._retention.record_until_s(now, at)}
             | self._until(pointer.request_id, at, now)
             | _listed_as(pointer.workspace_id, pointer.config_id, state)
         )
@@ -144,7 +154,10 @@ class Ledger:
         state = State.WAITING
         update = Update().set(
             {"state": state, "reason": Reason.RESENT, "next_attempt_at": now, "settled_at": None}
-            | {"resend": resend.model_dump(exclude_none=True), "expires_at": self._expires_at(now)}
+            | {
+                "resend": resend.model_dump(exclude_none=True),
+                "expires_at": self._retention.record_until_s(now),
+            }
             | self._until(seen.request_id, now, now)
             | _listed_as(seen.workspace_id, seen.config_id, state)
         )
@@ -181,19 +194,20 @@ class Ledger:
         self, delivery: Delivery, attempt: Attempt, reason: Reason, next_at: int, now: int
     ) -> bool:
         changes = {"state": State.WAITING, "reason": reason, "next_attempt_at": next_at}
+        expiry = {"expires_at": self._retention.record_until_s(now, next_at)}
         update = self._settling(
-            delivery, attempt, changes | self._until(delivery.request_id, next_at, now)
+            delivery, attempt, changes | expiry | self._until(delivery.request_id, next_at, now)
         )
         return self._settle(delivery, attempt, update)
 
-    def keep(self, delivery: Delivery, rendered: Rendered, now: int) -> None:
-        """What every later attempt sends; the first that is kept stays."""
+    def keep(self, delivery: Delivery, rendered: Rendered, now: int, last_at: int = 0) -> None:
+        """What every later attempt sends, up to `last_at`; the first that is kept stays."""
         item = {
             "pk": keys.partition(delivery.workspace_id, ids.event_key_of(delivery.request_id)),
             "sk": keys.body_sk(delivery.request_id),
             "body": rendered.body,
             "headers": dict(rendered.headers),
-            "expires_at": self._expires_at(now),
+            "expires_at": self._retention.content_until_s(now, last_at),
         }
         try:
             self._dynamodb.put_item(
@@ -236,8 +250,10 @@ class Ledger:
         parked = is_parked(next_at, now)
         return _wake(request_id, next_at + (-PARK_LEAD_MS if parked else self._repair_after_ms))
 
-    def _born(self, update: Update, pointer: Pointer, event: Event | None, now: int) -> Update:
-        update.set({"expires_at": self._expires_at(now)})
+    def _born(
+        self, update: Update, pointer: Pointer, event: Event | None, now: int, next_at: int = 0
+    ) -> Update:
+        update.set({"expires_at": self._retention.record_until_s(now, next_at)})
         if event is None:
             return update
         return update.once(
@@ -250,9 +266,6 @@ class Ledger:
                 "created_at": event.accepted_at,
             }
         )
-
-    def _expires_at(self, now: int) -> int:
-        return (now + self._retention_ms) // MS_PER_S
 
     def _moved(self, seen: Delivery, update: Update) -> Delivery:
         """Whatever else moves a delivery on changes its state or its attempt."""

@@ -1,5 +1,7 @@
 """What is recorded of an attempt: what came of it, how long the next one waits, and why."""
 
+from collections.abc import Sequence
+
 from shared.configs.models import WebhookConfig
 from shared.delivery import schedule
 from shared.delivery.models import Attempt, Delivery, Origin, Reason
@@ -56,10 +58,18 @@ def next_wait(
         return None, None
     if delivery.counts_from is None:
         return None, None
-    waits = config.retry_schedule or DIALECTS[config.dialect].schedule
-    planned = schedule.wait_ms(waits, delivery.attempt - delivery.counts_from, random)
+    planned = schedule.wait_ms(_waits(config), delivery.attempt - delivery.counts_from, random)
     if planned is None:
         return None, None
     asked = schedule.asked_wait_ms(answer.status_code, answer.retry_after, now)
     reason = Reason.RETRY_AFTER if asked > planned else Reason.ATTEMPT_FAILED
     return max(planned, asked), reason
+
+
+def last_attempt_at(config: WebhookConfig, first_at: int) -> int:
+    """When the schedule ends at the latest, if neither the receiver nor its health lengthens it."""
+    return first_at + schedule.longest_ms(_waits(config))
+
+
+def _waits(config: WebhookConfig) -> Sequence[int]:
+    return config.retry_schedule or DIALECTS[config.dialect].schedule

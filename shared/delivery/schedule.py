@@ -28,6 +28,11 @@ def wait_ms(schedule: Sequence[int], attempt: int, random: Random) -> int | None
     return round(wait * (1 + JITTER * (2 * random() - 1)))
 
 
+def longest_ms(schedule: Sequence[int]) -> int:
+    """What all the waits may come to."""
+    return round(sum(schedule) * MS_PER_S * (1 + JITTER))
+
+
 def asked_wait_ms(status_code: int | None, retry_after: str | None, now_ms: int) -> int:
     """What `Retry-After` of a 429 or 503 asks for, up to 24 h; 0 if it asks for nothing."""
     if status_code not in RETRY_AFTER_STATUS or not retry_after:

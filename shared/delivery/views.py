@@ -69,7 +69,8 @@ class DeliveryOfEvent(DeliverySummary):
 
 
 class EventRead(EventSummary):
-    """`payload` is what happened, as it came in; without personal data from `erased_at` on."""
+    """`payload` is what happened, as it came in; without personal data from `erased_at` on,
+    and empty once contents are kept no longer."""
 
     occurred_at: Timestamp
     erased_at: Timestamp | None

@@ -9,6 +9,7 @@ from shared.events.checker import Checker
 from shared.events.models import EventId
 from shared.events.store import EventStore
 from shared.model import Model
+from shared.retention import Retention
 
 
 class Accepted(Model):
@@ -24,7 +25,9 @@ class Door:
         self._checker = checker
         self._clock = clock
 
-    def accept(self, values: Any, workspace_id: str, origin: str | None = None) -> Accepted:
+    def accept(
+        self, values: Any, workspace_id: str, retention: Retention, origin: str | None = None
+    ) -> Accepted:
         """The event is stored now, or was before with the same body.
 
         `origin` names the record that brings the event, such as a message or a line of an object.
@@ -38,7 +41,9 @@ class Door:
             raise TooLargeError(
                 f"The event has {size} bytes, the limit is {intake.MAX_EVENT_BYTES}."
             )
-        known = self._store.add(event.model_copy(update={"origin": origin}))
+        expires_at = retention.record_until_s(event.accepted_at)
+        told = {"origin": origin, "expires_at": expires_at}
+        known = self._store.add(event.model_copy(update=told))
         if known is not None and known.fingerprint != event.fingerprint:
             raise ConflictError(
                 f"The event id {event.event_id} is taken by an event with another body. Send the "

@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 from shared import ids
 from shared.api.paging import Page, Window, foreign_cursor, read_cursor, write_cursor
 from shared.aws import from_item, to_item
+from shared.clock import MS_PER_S, Clock, now_ms
 from shared.events import keys
 from shared.model import Model
 
@@ -61,9 +62,12 @@ def deliveries_of(
 
 
 class LogReader:
-    def __init__(self, dynamodb: "DynamoDBClient", table: str) -> None:
+    """What has expired, and DynamoDB has not deleted yet, is left out."""
+
+    def __init__(self, dynamodb: "DynamoDBClient", table: str, clock: Clock = now_ms) -> None:
         self._dynamodb = dynamodb
         self._table = table
+        self._clock = clock
 
     def page(self, log: Log, window: Window, ascending: bool = False) -> Page:
         """Newest first, unless it is asked for otherwise."""
@@ -89,14 +93,17 @@ class LogReader:
             ":pk": log.partition,
             ":from": keys.log_sk(window.since, ""),
             ":until": keys.log_sk(window.until + 1, ""),
+            ":now": self._clock() // MS_PER_S,
         }
         request: dict[str, Any] = {
             "TableName": self._table,
             "IndexName": log.index,
             "KeyConditionExpression": f"{pk} = :pk AND log_sk BETWEEN :from AND :until",
+            "FilterExpression": " AND ".join(
+                ["expires_at > :now", *(f"#{name} = :{name}" for name in log.equal)]
+            ),
         }
         if log.equal:
-            request["FilterExpression"] = " AND ".join(f"#{name} = :{name}" for name in log.equal)
             request["ExpressionAttributeNames"] = {f"#{name}": name for name in log.equal}
             values |= {f":{name}": value for name, value in log.equal.items()}
         return request | {"ExpressionAttributeValues": to_item(values)}

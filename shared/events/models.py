@@ -157,7 +157,8 @@ class Event(Model):
     """An accepted event. `payload` is the JSON text of what happened; times are milliseconds.
 
     `origin` names the record that brought it, if one did: a message, a line of an import.
-    `erased_at` is when its personal data was taken out of it.
+    `erased_at` is when its personal data was taken out of it; `expires_at`, in seconds, when it is
+    gone; None is as long as the stack keeps events.
     """
 
     workspace_id: str
@@ -172,6 +173,7 @@ class Event(Model):
     visitor_id: str | None = None
     erased_at: int | None = None
     origin: str | None = None
+    expires_at: int | None = None
 
 
 def _told(context: dict[str, Any]) -> dict[str, Any]:

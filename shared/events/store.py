@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from shared import retention
 from shared.aws import batch_get, from_item, is_condition, to_item
-from shared.clock import MS_PER_DAY, MS_PER_S
+from shared.clock import MS_PER_S, Clock, now_ms
 from shared.errors import NotFoundError
 from shared.events import keys, personal
 from shared.events.intake import compact
@@ -22,12 +23,20 @@ _COLUMNS = tuple(Event.model_fields)
 
 
 class EventStore:
+    """What has expired, and DynamoDB has not deleted yet, is gone for who asks by id."""
+
     def __init__(
-        self, dynamodb: "DynamoDBClient", table: str, retention_days: int, repair_after_s: int
+        self,
+        dynamodb: "DynamoDBClient",
+        table: str,
+        retention_days: int,
+        repair_after_s: int,
+        clock: Clock = now_ms,
     ) -> None:
         self._dynamodb = dynamodb
         self._table = table
-        self._retention_ms = retention_days * MS_PER_DAY
+        self._retention = retention.of_days(retention_days)
+        self._clock = clock
         self._repair_after_ms = repair_after_s * MS_PER_S
 
     def add(self, event: Event) -> Event | None:
@@ -49,9 +58,10 @@ class EventStore:
     def get(self, workspace_id: str, event_id: str) -> Event:
         pk = keys.partition(workspace_id, event_key(workspace_id, event_id))
         answer = self._dynamodb.get_item(TableName=self._table, Key=_event_key(pk))
-        if "Item" not in answer:
+        event = event_from(from_item(answer["Item"])) if "Item" in answer else None
+        if event is None or (event.expires_at or 0) * MS_PER_S <= self._clock():
             raise NotFoundError(f"No event {event_id} is known here.")
-        return event_from(from_item(answer["Item"]))
+        return event
 
     def at(self, pk: str) -> Event | None:
         """The event of a partition, as it is at this moment."""
@@ -110,9 +120,12 @@ class EventStore:
                 "visitor_pk": _visitor_pk(event),
                 "wake_shard": keys.event_shard(event.key),
                 "wake_at": event.accepted_at + self._repair_after_ms,
-                "expires_at": (event.accepted_at + self._retention_ms) // MS_PER_S,
+                "expires_at": event.expires_at or self._expires_at(event),
             }
         )
+
+    def _expires_at(self, event: Event) -> int:
+        return self._retention.record_until_s(event.accepted_at)
 
 
 def _event_key(pk: str) -> dict[str, Any]:

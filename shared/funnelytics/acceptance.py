@@ -14,6 +14,7 @@ from shared.events.models import Event
 from shared.events.store import EventStore
 from shared.funnelytics import rules
 from shared.funnelytics.events import Arrival, events
+from shared.retention import Retention
 from shared.transaction import CancelledError, transact
 from shared.visitors.models import Identity, Kind
 from shared.visitors.rules import resolve
@@ -53,21 +54,30 @@ class Acceptance:
         self._clock = clock
         self._sleep = sleep
 
-    def accept(self, workspace_id: str, action: rules.Action, digest: str) -> list[Event]:
+    def accept(
+        self, workspace_id: str, action: rules.Action, digest: str, retention: Retention
+    ) -> list[Event]:
         """Raises ConflictError for an action that came within the last 24 hours."""
         for _ in range(ROUNDS):
-            accepted = self._try(workspace_id, action, digest, self._clock())
+            accepted = self._try(workspace_id, action, digest, retention, self._clock())
             if accepted is not None:
                 return accepted
             self._sleep(PAUSE_S * random.random())  # noqa: S311 -- spreads, hides nothing
         raise RacesLostError
 
     def _try(
-        self, workspace_id: str, action: rules.Action, digest: str, now: int
+        self,
+        workspace_id: str,
+        action: rules.Action,
+        digest: str,
+        retention: Retention,
+        now: int,
     ) -> list[Event] | None:
         traces = self._visitors.trace(workspace_id, identities(action), now)
         found = resolve(workspace_id, traces, now, ids.new_visitor_id())
-        accepted = _made(workspace_id, action, digest, found.visitor.visitor_id, now)
+        made = _made(workspace_id, action, digest, found.visitor.visitor_id, now)
+        expiry = {"expires_at": retention.record_until_s(now)}
+        accepted = [event.model_copy(update=expiry) for event in made]
         marker = self._marker(workspace_id, digest, now)
         changes = self._visitors.changes(found, now)
         try:

@@ -12,13 +12,14 @@ from typing import NamedTuple
 from shared.api.body import parse_json
 from shared.clock import Clock
 from shared.deadletters import sendable
-from shared.errors import FunnelhooksError
+from shared.errors import FunnelhooksError, NotFoundError
 from shared.events.door import Door
 from shared.events.intake import MAX_EVENT_BYTES
 from shared.imports.bucket import GoneError, ImportBucket
 from shared.imports.lines import Line, lines
 from shared.imports.models import MAX_REFUSED, Job, Refused, Report, Source, State, Tally
 from shared.imports.streams import UnreadableError
+from shared.retention import Retention
 
 # Lines between two looks at the time.
 BATCH = 100
@@ -42,13 +43,13 @@ class Importer:
         self,
         bucket: ImportBucket,
         door: Door,
-        is_workspace: Callable[[str], bool],
+        retention_of: Callable[[str], Retention],
         clock: Clock,
         has_time: Callable[[], bool],
     ) -> None:
         self._bucket = bucket
         self._door = door
-        self._is_workspace = is_workspace
+        self._retention_of = retention_of
         self._clock = clock
         self._has_time = has_time
 
@@ -66,7 +67,9 @@ class Importer:
 
     def _read(self, job: Job) -> Run:
         source = job.source
-        if not source.workspace_id or not self._is_workspace(source.workspace_id):
+        try:
+            retention = self._retention_of(source.workspace_id)
+        except NotFoundError:
             reason = "The key must begin with the id of a workspace: <workspace_id>/<name>.jsonl"
             return Run(job, State.FAILED, reason)
         unread = lines(
@@ -75,19 +78,19 @@ class Importer:
         try:
             with ThreadPoolExecutor(PARALLEL) as pool:
                 for batch in _batches(unread):
-                    job = self._accept(job, batch, pool)
+                    job = self._accept(job, batch, retention, pool)
                     if len(batch) == BATCH and not self._has_time():
                         return Run(job, State.RUNNING)
         except UnreadableError as error:
             return Run(job, State.FAILED, str(error))
         return Run(job, State.DONE)
 
-    def _accept(self, job: Job, batch: list[Line], pool: Executor) -> Job:
-        outcomes = pool.map(partial(self._outcome, job.source), batch)
+    def _accept(self, job: Job, batch: list[Line], retention: Retention, pool: Executor) -> Job:
+        outcomes = pool.map(partial(self._outcome, job.source, retention), batch)
         position = batch[-1].after if batch else job.position
         return job.model_copy(update={"tally": counted(job.tally, outcomes), "position": position})
 
-    def _outcome(self, source: Source, line: Line) -> Outcome:
+    def _outcome(self, source: Source, retention: Retention, line: Line) -> Outcome:
         if line.content is None:
             message = f"The line has more than {MAX_EVENT_BYTES} bytes."
             return Refused(line=line.number, code="too_large", message=message)
@@ -96,7 +99,7 @@ class Importer:
         try:
             values = parse_json(line.content, MAX_EVENT_BYTES)
             origin = source.line_id(line.number)
-            return self._door.accept(values, source.workspace_id, origin).is_new
+            return self._door.accept(values, source.workspace_id, retention, origin).is_new
         except FunnelhooksError as error:
             message = sendable(error.message, MAX_MESSAGE)
             return Refused(line=line.number, code=error.code, message=message)

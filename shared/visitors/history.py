@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from shared import ids
 from shared.api.paging import Page, foreign_cursor, read_cursor, write_cursor
 from shared.aws import from_item, to_item
+from shared.clock import MS_PER_S, Clock, now_ms
 from shared.events import keys
 
 if TYPE_CHECKING:
@@ -21,14 +22,15 @@ _POSITION = re.compile(r"[0-9]{15}#[0-9a-f]+")
 
 
 class History:
-    def __init__(self, dynamodb: "DynamoDBClient", table: str) -> None:
+    def __init__(self, dynamodb: "DynamoDBClient", table: str, clock: Clock = now_ms) -> None:
         self._dynamodb = dynamodb
         self._table = table
+        self._clock = clock
 
     def page(
         self, workspace_id: str, visitor_ids: Iterable[str], limit: int, cursor: str | None = None
     ) -> Page:
-        """Newest first; one Query for each id."""
+        """Newest first, without what has expired; one Query for each id."""
         before = _NEWEST if cursor is None else _position(workspace_id, cursor)
         logs = [self._newest(workspace_id, one, before, limit + 1) for one in visitor_ids]
         merged = heapq.merge(*logs, key=lambda item: item["log_sk"], reverse=True)
@@ -50,7 +52,8 @@ class History:
     ) -> list[dict[str, Any]]:
         request = self._request(workspace_id, visitor_id, before)
         answer = self._dynamodb.query(**request, Limit=limit, ScanIndexForward=False)
-        return [from_item(item) for item in answer["Items"]]
+        found = [from_item(item) for item in answer["Items"]]
+        return [item for item in found if item["expires_at"] * MS_PER_S > self._clock()]
 
     def _request(self, workspace_id: str, visitor_id: str, before: str) -> dict[str, Any]:
         key = ids.visitor_key(workspace_id, visitor_id)

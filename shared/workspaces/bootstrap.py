@@ -9,10 +9,12 @@ from pydantic import Field, TypeAdapter, ValidationError
 from shared import ids
 from shared.api.validation import from_problems
 from shared.clock import Clock
+from shared.errors import InvalidError
 from shared.model import Model
 from shared.workspaces import apikeys
 from shared.workspaces.models import (
     Client,
+    Days,
     Limits,
     Name,
     RedirectHosts,
@@ -33,6 +35,8 @@ class Bootstrap(Model):
     slug: Slug | None = None
     limits: Limits = Limits()
     redirect_hosts: RedirectHosts = ()
+    retention_days: Days | None = None
+    content_days: Days | None = None
     scopes: Annotated[frozenset[Scope], Field(min_length=1)] = frozenset(Scope)
 
 
@@ -50,6 +54,8 @@ class Configure(Model):
     slug: Slug | None = None
     limits: Limits | None = None
     redirect_hosts: RedirectHosts | None = None
+    retention_days: Days | None = None
+    content_days: Days | None = None
 
 
 Command = Annotated[Bootstrap | Configure, Field(discriminator="operation")]
@@ -66,15 +72,20 @@ def read(values: Any) -> Command:
         raise from_problems(error.errors(include_url=False, include_input=False), skip=1) from None
 
 
-def run(command: Command, store: WorkspaceStore, clock: Clock) -> Bootstrapped | Workspace:
+def run(
+    command: Command, store: WorkspaceStore, clock: Clock, stack_days: int
+) -> Bootstrapped | Workspace:
+    """`stack_days` is the longest that the stack keeps anything."""
     match command:
         case Bootstrap():
-            return bootstrap(command, store, clock)
+            return bootstrap(command, store, clock, stack_days)
         case Configure():
-            return configure(command, store)
+            return configure(command, store, stack_days)
 
 
-def bootstrap(command: Bootstrap, store: WorkspaceStore, clock: Clock) -> Bootstrapped:
+def bootstrap(
+    command: Bootstrap, store: WorkspaceStore, clock: Clock, stack_days: int
+) -> Bootstrapped:
     """The key has every scope, or those asked for; its secret is in the answer and nowhere else."""
     workspace = Workspace(
         workspace_id=ids.new_workspace_id(),
@@ -82,8 +93,11 @@ def bootstrap(command: Bootstrap, store: WorkspaceStore, clock: Clock) -> Bootst
         slug=command.slug or slug_of(command.name),
         limits=command.limits,
         redirect_hosts=command.redirect_hosts,
+        retention_days=command.retention_days,
+        content_days=command.content_days,
         created_at=clock(),
     )
+    check_days(workspace, stack_days)
     key, secret = apikeys.generate(
         workspace.workspace_id, "First key", Client.DASHBOARD, command.scopes, workspace.created_at
     )
@@ -92,7 +106,7 @@ def bootstrap(command: Bootstrap, store: WorkspaceStore, clock: Clock) -> Bootst
     return Bootstrapped(workspace_id=workspace.workspace_id, api_key=secret)
 
 
-def configure(command: Configure, store: WorkspaceStore) -> Workspace:
+def configure(command: Configure, store: WorkspaceStore, stack_days: int) -> Workspace:
     old = store.get(command.workspace_id)
     limits = {} if command.limits is None else command.limits.model_dump(exclude_unset=True)
     hosts = command.redirect_hosts
@@ -102,9 +116,20 @@ def configure(command: Configure, store: WorkspaceStore) -> Workspace:
             "slug": command.slug or old.slug,
             "limits": old.limits.model_copy(update=limits),
             "redirect_hosts": old.redirect_hosts if hosts is None else hosts,
+            "retention_days": command.retention_days or old.retention_days,
+            "content_days": command.content_days or old.content_days,
         }
     )
+    check_days(changed, stack_days)
     return store.replace(old, changed)
+
+
+def check_days(workspace: Workspace, stack_days: int) -> None:
+    record = workspace.retention_days or stack_days
+    if record > stack_days:
+        raise InvalidError.at("retention_days", f"the stack keeps nothing beyond {stack_days} days")
+    if (workspace.content_days or record) > record:
+        raise InvalidError.at("content_days", f"must not be more than the retention, {record} days")
 
 
 def slug_of(name: str) -> str:

@@ -5,7 +5,9 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
+from shared import retention
 from shared.model import Model
+from shared.retention import Retention
 
 
 class Scope(StrEnum):
@@ -48,11 +50,14 @@ RedirectHost = Annotated[
     str, StringConstraints(pattern=rf"^(\*\.)?({_LABEL}\.)+{_LABEL}$", max_length=253)
 ]
 RedirectHosts = Annotated[tuple[RedirectHost, ...], Field(max_length=50)]
+Days = Annotated[int, Field(ge=1, le=365)]
 
 
 class Workspace(Model):
     """`version` counts its changes, so that of two at once one is told of the other.
 
+    Events and deliveries are kept for `retention_days`, what they hold of bodies for
+    `content_days`; None is as long as the stack keeps them.
     Actions redirect to `redirect_hosts` and nowhere else. `link_secret` signs action links; it is
     there once there is one, and is left out wherever a workspace is written.
     """
@@ -62,9 +67,14 @@ class Workspace(Model):
     slug: str = ""
     limits: Limits = Limits()
     redirect_hosts: RedirectHosts = ()
+    retention_days: Days | None = None
+    content_days: Days | None = None
     link_secret: Annotated[str | None, Field(exclude=True, repr=False)] = None
     created_at: int
     version: int = 1
+
+    def retention(self, stack_days: int) -> Retention:
+        return retention.of_days(stack_days, self.retention_days, self.content_days)
 
 
 class ApiKey(Model):

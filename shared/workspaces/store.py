@@ -27,6 +27,7 @@ _KEEP_MINUTES = 5
 
 _KEY_COLUMNS = frozenset(ApiKey.model_fields)
 _WORKSPACE_COLUMNS = frozenset(Workspace.model_fields)
+_SETTINGS = {"name", "slug", "limits", "redirect_hosts", "retention_days", "content_days"}
 _UNUSED = (
     "attribute_exists(pk) AND (attribute_not_exists(last_used_at) OR last_used_at <= :when_before)"
 )
@@ -44,15 +45,6 @@ class WorkspaceStore:
             ConditionExpression="attribute_not_exists(pk)",
         )
 
-    def exists(self, workspace_id: str) -> bool:
-        answer = self._dynamodb.get_item(
-            TableName=self._table,
-            Key=to_item(workspace_key(workspace_id)),
-            ProjectionExpression="pk",
-            ConsistentRead=True,
-        )
-        return "Item" in answer
-
     def get(self, workspace_id: str) -> Workspace:
         values = self._read(workspace_key(workspace_id))
         if values is None:
@@ -63,7 +55,7 @@ class WorkspaceStore:
         """Raises ConflictError if `old` is no longer what is stored."""
         key = workspace_key(old.workspace_id)
         what = f"workspace {old.workspace_id}"
-        changes = new.model_dump(include={"name", "slug", "limits", "redirect_hosts"})
+        changes = new.model_dump(include=_SETTINGS)
         return workspace_from(self._change(key, changes, old.version, what))
 
     def add_key(self, key: ApiKey, secret: str) -> None:

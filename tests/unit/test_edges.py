@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 from botocore.exceptions import ClientError
 
+from shared import retention
 from shared.api.paging import Window
 from shared.configs.store import ConfigStore
 from shared.delivery.ledger import Ledger
@@ -60,7 +61,7 @@ def list_events(client: Any) -> Any:
 def accept_action(client: Any) -> Any:
     events, visitors = EventStore(client, "t", 30, 600), VisitorStore(client, "t", 30)
     acceptance = Acceptance(client, "t", events, visitors, lambda: NOW)
-    return acceptance.accept(WORKSPACE, rules.read("Demo", {}), "digest")
+    return acceptance.accept(WORKSPACE, rules.read("Demo", {}), "digest", retention.of_days(30))
 
 
 WRITES = [

@@ -96,6 +96,8 @@ OURS = [
     ("post", "/v1/replays/{replay_id}/cancel"),
     ("post", "/api/v1/webhook/{action}"),
     ("post", "/v1/replays"),
+    ("get", "/v1/export"),
+    ("post", "/v1/import"),
     ("get", "/v1/replays"),
     ("get", "/v1/replays/{replay_id}"),
     ("post", "/v1/replays/{replay_id}/pause"),
