@@ -12,12 +12,13 @@ SETTLED = frozenset({"delivered", "failed", "cancelled", "held"})
 
 
 class Watch:
-    """`states` are those of all deliveries; `promised` is when each next attempt may be made."""
+    """`states` are those of all deliveries, `promised` is when each next attempt may be made, and
+    `stored_at` when each event was, by its partition."""
 
     def __init__(self, simulation: Simulation) -> None:
         self.states: dict[UUID, str] = {}
         self.settled = 0
-        self.events = 0
+        self.stored_at: dict[str, int] = {}
         self.promised: dict[tuple[UUID, int], int] = {}
         self.interruptions: Counter[str] = Counter()
         self._simulation = simulation
@@ -27,7 +28,7 @@ class Watch:
         if sk.startswith("D#"):
             self._delivery_changed(UUID(sk[2:]), new)
         elif sk == "EVENT":
-            self.events += 1
+            self.stored_at.setdefault(new["pk"]["S"], self._simulation.now)
 
     def interrupted(self, task: Task, why: str) -> None:
         """A request that is out, and whose outcome is not recorded, may be made again."""
