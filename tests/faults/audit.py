@@ -61,7 +61,7 @@ def _check(report: Report, world: World, wanted: Wanted, sent: list[Sent]) -> No
     if state not in ("delivered", "failed", "held"):
         report.lost.append(f"{name}: {state or 'was never begun'}")
     report.wrong += [f"{name}: {what}" for what in _wrong_ends(world, wanted, state, sent)]
-    report.early += [f"{name}: {what}" for what in _early(world, sent)]
+    report.early += [f"{name}: {what}" for what in _early(sent)]
     _check_repeats(report, name, sent)
     if len({one.body for one in sent}) > 1:
         report.changed.append(f"{name}: its attempts had different bodies")
@@ -81,12 +81,11 @@ def _wrong_ends(world: World, wanted: Wanted, state: str | None, sent: list[Sent
         yield "attempted again after it was delivered"
 
 
-def _early(world: World, sent: list[Sent]) -> Iterator[str]:
+def _early(sent: list[Sent]) -> Iterator[str]:
     """By the clock of the worker that sends."""
     for one in sent:
-        due = world.cloud.watch.promised.get((one.request_id, one.attempt))
-        early = 0 if due is None or one.task.group.was_skewed else due - one.wall_ms
-        if early > EARLY_MS:
+        early = 0 if one.promised_ms is None else one.promised_ms - one.wall_ms
+        if early > EARLY_MS and not one.task.group.was_skewed:
             yield f"attempt {one.attempt} {early} ms early"
 
 

@@ -1,6 +1,7 @@
-"""Random schedules and answers in virtual time: how far from its promised time each attempt starts."""
+"""Random schedules and answers in virtual time: how late, or early, each attempt starts."""
 
 from email.utils import formatdate
+from functools import partial
 from random import Random
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -45,11 +46,12 @@ def run(schedules: int, seed: int) -> Punctuality:
         )
         _send_one_to_each(world)
         world.settle(60 * 86_400)
-        late = {one: late_ms(world, one) for one in world.cloud.receivers.sent}
-        parked = [ms for one, ms in late.items() if ms is not None and _was_parked(world, one)]
+        later = [one for one in world.cloud.receivers.sent if one.promised_ms is not None]
+        late = {one: one.wall_ms - (one.promised_ms or 0) for one in later}
+        parked = [ms for one, ms in late.items() if _was_parked(world, one)]
         return Punctuality(
             schedules=schedules,
-            late_ms=tuple(sorted(ms for ms in late.values() if ms is not None)),
+            late_ms=tuple(sorted(late.values())),
             parked=len(parked),
             parked_late_ms=tuple(sorted(parked)),
             virtual_days=world.cloud.simulation.now / 86_400_000,
@@ -87,12 +89,6 @@ def reply(world: World, request_id: UUID, seen: int) -> Reply:
     )
 
 
-def late_ms(world: World, sent: Sent) -> int | None:
-    """None for a first attempt, for which no time was promised."""
-    promised = world.cloud.watch.promised.get((sent.request_id, sent.attempt))
-    return None if promised is None else sent.wall_ms - promised
-
-
 def _was_parked(world: World, sent: Sent) -> bool:
     before = [one for one in world.cloud.receivers.by_delivery[sent.request_id] if one.at < sent.at]
     return sent.wall_ms - before[-1].wall_ms > REACH_MS + 20_000 if before else False
@@ -101,12 +97,8 @@ def _was_parked(world: World, sent: Sent) -> bool:
 def _send_one_to_each(world: World) -> None:
     simulation = world.cloud.simulation
     for number, config in enumerate(world.configs.values()):
-        simulation.after(
-            EVERY_MS * number,
-            lambda number=number, config=config: simulation.spawn(  # type: ignore[misc]
-                lambda: _send(world, number, config), Group("client")
-            ),
-        )
+        send = partial(_send, world, number, config)
+        simulation.after(EVERY_MS * number, partial(simulation.spawn, send, Group("client")))
     world.advance(EVERY_MS * len(world.configs) / 1000)
 
 

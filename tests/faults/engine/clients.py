@@ -3,7 +3,7 @@
 There is no Scan, so a handler that scans fails loudly.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import count
 from typing import Any
 
@@ -41,11 +41,13 @@ class DynamoDb:
     def query(self, **request: Any) -> Json:
         return self._wire.call("Query", lambda: self._database.query(**request))
 
-    def batch_get_item(self, **request: Any) -> Json:
-        def all_of_it() -> Json:
-            return self._database.batch_get_item(**request)
-
-        return self._wire.call("BatchGetItem", all_of_it, lambda: _half_read(all_of_it()))
+    def batch_get_item(self, *, RequestItems: Mapping[str, Json]) -> Json:
+        now, later = _halves(RequestItems)
+        return self._wire.call(
+            "BatchGetItem",
+            lambda: self._database.batch_get_item(RequestItems=RequestItems),
+            lambda: self._database.batch_get_item(RequestItems=now) | {"UnprocessedKeys": later},
+        )
 
     def transact_write_items(self, **request: Any) -> Json:
         """botocore adds the token before its first try, so its repeats are the same transaction."""
@@ -118,12 +120,11 @@ class Session:
         return self._clients[service]
 
 
-def _half_read(answer: Json) -> Json:
-    """As if the rest had to be asked for again."""
-    responses, left = {}, {}
-    for table, items in answer["Responses"].items():
-        kept = len(items) // 2
-        responses[table] = items[:kept]
-        if rest := items[kept:]:
-            left[table] = {"Keys": [{n: i[n] for n in ("pk", "sk")} for i in rest]}
-    return {"Responses": responses, "UnprocessedKeys": left}
+def _halves(wanted: Mapping[str, Json]) -> tuple[dict[str, Json], dict[str, Json]]:
+    """What is read at once, and what is left to be asked for again."""
+    now, later = {}, {}
+    for table, request in wanted.items():
+        middle = len(request["Keys"]) // 2
+        now[table] = request | {"Keys": request["Keys"][:middle]}
+        later[table] = request | {"Keys": request["Keys"][middle:]}
+    return now, {table: request for table, request in later.items() if request["Keys"]}

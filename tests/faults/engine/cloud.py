@@ -61,7 +61,7 @@ class Cloud:
         self.transactions = Transactions(self.database, lambda: self.simulation.now)
         self.bus = Bus()
         self.receivers = Receivers(self.wire, self.wall_ms)
-        self.watch = Watch(self.simulation)
+        self.watch = Watch(self.simulation, self.receivers)
         self.clients = self._clients()
         self.wire.interrupted = self.watch.interrupted
         self.functions = all_functions(self.simulation)

@@ -78,13 +78,12 @@ class Database:
     def batch_get_item(self, *, RequestItems: Mapping[str, Json]) -> Json:
         if sum(len(wanted["Keys"]) for wanted in RequestItems.values()) > 100:
             raise client_error("BatchGetItem", "ValidationException", "Too many items requested")
-        found = {}
-        for name, wanted in RequestItems.items():
-            if wanted.keys() - {"Keys", "ConsistentRead"}:
-                raise UnsupportedError(f"BatchGetItem with {sorted(wanted)}")
-            items = (self.tables[name].get(key) for key in wanted["Keys"])
-            found[name] = [item for item in items if item is not None]
+        found = {name: self._read_all(name, **wanted) for name, wanted in RequestItems.items()}
         return {"Responses": found, "UnprocessedKeys": {}}
+
+    def _read_all(self, table: str, *, Keys: list[Item], **options: Any) -> list[Item]:
+        read = (self.get_item(TableName=table, Key=key, **options) for key in Keys)
+        return [answer["Item"] for answer in read if answer]
 
     def query(self, **request: Any) -> Json:
         return Query(self.tables[request.pop("TableName")], request).answer(self._now())

@@ -43,18 +43,21 @@ class Sent:
     task: Task
     reply: Reply
     skew_ms: int = 0
+    promised_ms: int | None = None
     answered: bool = False
     recorded_at: int | None = None
     interruptions: list[str] = field(default_factory=list)
 
 
 class Receivers:
-    """Stands behind `Sender.post`."""
+    """Stands behind `Sender.post`. `promised` is when each next attempt may be made, as it was
+    last said, by the delivery and the number of the attempt."""
 
     def __init__(self, wire: Wire, wall_ms: Callable[[], int]) -> None:
         self.plan: Plan = lambda config_id, request_id, seen: Reply()
         self.sent: list[Sent] = []
         self.by_delivery: dict[UUID, list[Sent]] = {}
+        self.promised: dict[tuple[UUID, int], int] = {}
         self._wire = wire
         self._wall_ms = wall_ms
 
@@ -86,6 +89,7 @@ class Receivers:
             task=task,
             reply=self.plan(config_id, request_id, len(known)),
             skew_ms=self._wall_ms() - task.simulation.now,
+            promised_ms=self.promised.get((request_id, task.claimed.get(request_id, 0))),
         )
         known.append(sent)
         self.sent.append(sent)

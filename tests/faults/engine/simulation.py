@@ -11,6 +11,8 @@ from uuid import UUID
 
 from greenlet import getcurrent, greenlet
 
+from tests.faults.engine.values import UnsupportedError
+
 T = TypeVar("T")
 
 
@@ -55,6 +57,8 @@ class Task(greenlet):
         self.simulation.tasks.add(self)
         try:
             self.result = self._work()
+        except UnsupportedError:
+            raise
         except BaseException as error:  # a crash too ends here, not in the hub
             self.failure = error
         self.is_done = True
@@ -75,15 +79,15 @@ class Simulation:
         self.now = 0
         self.hub = getcurrent()
         self.tasks: set[Task] = set()
-        self._agenda: list[tuple[int, int, Callable[[], None]]] = []
+        self._agenda: list[tuple[int, int, Callable[[], object]]] = []
         self._number = 0
 
-    def at(self, moment: int, action: Callable[[], None]) -> None:
+    def at(self, moment: int, action: Callable[[], object]) -> None:
         """Run `action`, which must not wait, at that moment."""
         self._number += 1
         heapq.heappush(self._agenda, (max(moment, self.now), self._number, action))
 
-    def after(self, wait_ms: int, action: Callable[[], None]) -> None:
+    def after(self, wait_ms: int, action: Callable[[], object]) -> None:
         self.at(self.now + wait_ms, action)
 
     def spawn(self, work: Callable[[], Any], group: Group) -> Task:

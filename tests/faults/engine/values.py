@@ -9,8 +9,11 @@ Item = dict[str, Wire]
 _ORDERED = frozenset("SNB")
 
 
-class UnsupportedError(AssertionError):
-    """The engine does not know this part of AWS: teach it, and test that against moto."""
+class UnsupportedError(BaseException):
+    """The engine does not know this part of AWS: teach it, and test that against moto.
+
+    Nothing that catches errors hides it.
+    """
 
 
 def kind_of(value: Wire) -> str:

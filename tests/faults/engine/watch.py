@@ -4,7 +4,7 @@ from collections import Counter
 from uuid import UUID
 
 from tests.faults.engine import simulation
-from tests.faults.engine.receivers import Sent
+from tests.faults.engine.receivers import Receivers, Sent
 from tests.faults.engine.simulation import Group, Simulation, Task
 from tests.faults.engine.values import Item
 
@@ -12,16 +12,15 @@ SETTLED = frozenset({"delivered", "failed", "cancelled", "held"})
 
 
 class Watch:
-    """`states` are those of all deliveries, `promised` is when each next attempt may be made, and
-    `stored_at` when each event was, by its partition."""
+    """`states` are those of all deliveries, `stored_at` is when each event was, by partition."""
 
-    def __init__(self, simulation: Simulation) -> None:
+    def __init__(self, simulation: Simulation, receivers: Receivers) -> None:
         self.states: dict[UUID, str] = {}
         self.settled = 0
         self.stored_at: dict[str, int] = {}
-        self.promised: dict[tuple[UUID, int], int] = {}
         self.interruptions: Counter[str] = Counter()
         self._simulation = simulation
+        self._promised = receivers.promised
 
     def changed(self, new: Item) -> None:
         sk = new["sk"]["S"]
@@ -47,7 +46,7 @@ class Watch:
         self.states[request_id] = state
         self.settled += (state in SETTLED) - (before in SETTLED)
         if "next_attempt_at" in new:
-            self.promised[request_id, attempt + 1] = int(new["next_attempt_at"]["N"])
+            self._promised[request_id, attempt + 1] = int(new["next_attempt_at"]["N"])
         task = simulation.current()
         if task is None:
             return
