@@ -83,9 +83,7 @@ class Function:
         module, _, handler = properties["Handler"].rpartition(".")
         self.name = name
         self.timeout_ms = 1000 * properties["Timeout"]
-        self._handler: Callable[[Json, Any], Any] = getattr(
-            importlib.import_module(module), handler
-        )
+        self.handler: Callable[[Json, Any], Any] = getattr(importlib.import_module(module), handler)
         self._simulation = simulation
         self._turn = turn
 
@@ -98,7 +96,7 @@ class Function:
     def _run(self, event: Json, group: Group) -> Any:
         with self._turn.taken_by(group) if is_http(event) else nullcontext():
             group.deadline = self._simulation.now + self.timeout_ms
-            return self._handler(event, Context(self._simulation, group))
+            return self.handler(event, Context(self._simulation, group))
 
 
 def all_functions(simulation: Simulation) -> dict[str, Function]:

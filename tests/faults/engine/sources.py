@@ -64,7 +64,7 @@ class QueueMapping:
     def _hand_over(self, messages: list[Message]) -> None:
         self.busy += 1
         received_at = self._simulation.now
-        records = [_record(self._queue.name, message) for message in messages]
+        records = [sqs_record(self._queue.name, message) for message in messages]
         invocation = self._begin(self._function, {"Records": records})
         invocation.task.when_done(lambda: self._finished(invocation, messages, received_at))
 
@@ -185,7 +185,7 @@ def hash_of(text: str) -> int:
     return sum(text.encode())
 
 
-def _record(queue: str, message: Message) -> Json:
+def sqs_record(queue: str, message: Message) -> Json:
     return {
         "messageId": str(message.number),
         "receiptHandle": f"{message.number}-{message.receives}",
