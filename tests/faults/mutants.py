@@ -24,8 +24,8 @@ def anyone_records_an_outcome(cloud: Cloud) -> None:
     _change(cloud, "dynamodb", "update_item", partial(_unconditional, outcomes))
 
 
-def delays_are_ignored(cloud: Cloud) -> None:
-    _change(cloud, "sqs", "send_message_batch", _without_delays)
+def delays_are_cut_short(cloud: Cloud) -> None:
+    _change(cloud, "sqs", "send_message_batch", _with_half_the_delays)
 
 
 def nothing_is_repaired(cloud: Cloud) -> None:
@@ -41,8 +41,7 @@ def messages_are_deleted_before_the_work(cloud: Cloud) -> None:
 
 
 def messages_are_never_deleted(cloud: Cloud) -> None:
-    for queue in cloud.queues:
-        queue.delete = lambda *_: None  # type: ignore[method-assign]
+    cloud.queues["DispatchQueue"].delete = lambda *_: None  # type: ignore[method-assign]
 
 
 def some_events_are_answered_and_not_stored(cloud: Cloud) -> None:
@@ -89,8 +88,9 @@ def _unconditional(states: set[str], request: Json) -> Json:
     }
 
 
-def _without_delays(request: Json) -> Json:
-    return request | {"Entries": [entry | {"DelaySeconds": 0} for entry in request["Entries"]]}
+def _with_half_the_delays(request: Json) -> Json:
+    entries = [e | {"DelaySeconds": e["DelaySeconds"] // 2} for e in request["Entries"]]
+    return request | {"Entries": entries}
 
 
 def _receive_and_delete(

@@ -56,8 +56,8 @@ def test_and_with_its_lease_it_does_not() -> None:
     assert report.duplicates == {"froze after Send": 1}
 
 
-def test_delays_that_are_ignored_make_attempts_early() -> None:
-    broken = (mutants.delays_are_ignored, mutants.claims_are_unconditional)
+def test_delays_that_are_cut_short_make_attempts_early() -> None:
+    broken = (mutants.delays_are_cut_short, mutants.claims_are_unconditional)
 
     report = report_of("only customers fail", *broken)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from itertools import count
 from random import Random
 from typing import Any
+from zlib import crc32
 
 from tests.faults.engine.functions import Function, Invocation
 from tests.faults.engine.groups import Message
@@ -17,6 +18,8 @@ from tests.template import Json
 MINUTE_MS = 60_000
 # How long after a message can be received it is in the hands of a function.
 POLL_MS = (5, 40)
+# And after a write its record of the stream; by the event, so that runs can be compared.
+STREAM_MS = (20, 200)
 
 Begin = Callable[[Function, Json], Invocation]
 
@@ -120,7 +123,9 @@ class StreamMapping:
             waiting[-1][0].append(record)
         else:
             waiting.append(([record], 0))
-        self._simulation.after(self._random.randint(20, 200), lambda: self.poll(lane))
+        low, high = STREAM_MS
+        wait_ms = low + hash_of(image["pk"]["S"]) % (high - low)
+        self._simulation.after(wait_ms, lambda: self.poll(lane))
 
     def poll(self, lane: int) -> None:
         if not self.is_enabled or self._is_busy[lane] or not self._lanes[lane]:
@@ -182,7 +187,7 @@ class Schedule:
 
 def hash_of(text: str) -> int:
     """The same in every process, as `hash` is not."""
-    return sum(text.encode())
+    return crc32(text.encode())
 
 
 def sqs_record(queue: str, message: Message) -> Json:
