@@ -27,6 +27,7 @@ class Threads:
         self._cloud = cloud
         self._lock = threading.RLock()
         self._known = threading.local()
+        self._group = Group("none")
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -41,6 +42,8 @@ class Threads:
 
     def invoke(self, stage: str, events: Sequence[Json]) -> list[Any]:
         """All of them at the same time, as far as the threads reach."""
+        self._group = Group(stage)
+        self._group.deadline = self._cloud.simulation.now + 30_000
         with ThreadPoolExecutor(WORKERS) as pool:
             return list(pool.map(lambda event: self._run(stage, event), events))
 
@@ -56,10 +59,8 @@ class Threads:
         return found
 
     def _run(self, stage: str, event: Json) -> Any:
-        group = Group(stage)
-        group.deadline = self._cloud.simulation.now + 30_000
-        function = self._cloud.functions[stage]
-        return function.handler(event, Context(self._cloud.simulation, group))
+        context = Context(self._cloud.simulation, self._group)
+        return self._cloud.functions[stage].handler(event, context)
 
     def _call(self, operation: str, apply: Any, partial: Any = None) -> Any:
         with self._lock:
@@ -69,6 +70,7 @@ class Threads:
         if not hasattr(self._known, "task"):
             self._known.task = _StandIn(self._cloud.simulation)
         task: Task = self._known.task
+        task.group = self._group
         return task
 
 
@@ -77,6 +79,5 @@ class _StandIn:
 
     def __init__(self, of: Simulation) -> None:
         self.simulation = of
-        self.group = Group("thread")
         self.claimed: dict[Any, int] = {}
         self.sending: Any = None

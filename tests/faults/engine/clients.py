@@ -17,9 +17,14 @@ from tests.faults.engine.wire import Wire
 from tests.template import Json
 
 
-class DynamoDb:
+class Client:
     exceptions = Exceptions()
 
+    def __getattr__(self, call: str) -> Any:
+        raise UnsupportedError(f"{type(self).__name__}.{call}")
+
+
+class DynamoDb(Client):
     def __init__(self, wire: Wire, database: Database, transactions: Transactions) -> None:
         self._wire = wire
         self._database = database
@@ -80,9 +85,7 @@ class Paginator:
             request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
 
-class Sqs:
-    exceptions = Exceptions()
-
+class Sqs(Client):
     def __init__(self, wire: Wire, queues: Queues) -> None:
         self._wire = wire
         self._queues = queues
@@ -97,9 +100,7 @@ class Sqs:
         )
 
 
-class Events:
-    exceptions = Exceptions()
-
+class Events(Client):
     def __init__(self, wire: Wire, bus: Bus) -> None:
         self._wire = wire
         self._bus = bus

@@ -4,7 +4,6 @@ Only the seams are replaced: boto3's session, the clock, the threads, and the wa
 """
 
 import logging
-import os
 import random as process_random
 import time
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from uuid import UUID
 import boto3
 
 from shared import clock as shared_clock
+from shared import settings
 from shared.delivery.sender import Sender
 from tests.fakes import NOW
 from tests.faults.engine import pools, simulation
@@ -26,11 +26,11 @@ from tests.faults.engine.bus import Bus
 from tests.faults.engine.clients import DynamoDb, Events, Session, Sqs
 from tests.faults.engine.database import Database
 from tests.faults.engine.functions import (
+    Environment,
     Function,
     Invocation,
     all_functions,
     cold_start,
-    environment,
 )
 from tests.faults.engine.queues import URL, Queues
 from tests.faults.engine.receivers import Receivers
@@ -157,7 +157,7 @@ def new_cloud(seed: int = 0, latency_ms: tuple[int, int] = LATENCY_MS) -> Iterat
             patch("secrets.token_hex", lambda size: chance.randbytes(size).hex()),
             patch("secrets.token_urlsafe", lambda size: chance.randbytes(size).hex()),
             patch("secrets.token_bytes", chance.randbytes),
-            patch.dict(os.environ, environment(URL)),
+            patch.object(settings.load, "__defaults__", (Environment(URL),)),
             pools.simulated(),
             _quiet(),
         ):

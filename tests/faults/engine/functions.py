@@ -8,13 +8,11 @@ from contextlib import contextmanager, nullcontext
 from typing import Any, NamedTuple
 
 from shared.api.resolver import is_http
+from tests.faults.engine import simulation
 from tests.faults.engine.simulation import Group, Simulation, Task, wait_for
-from tests.faults.engine.values import UnsupportedError
 from tests.template import Json, resolved, template
 
 PARAMETERS = {"AllowPrivateTargets": "true"}
-# Each function's own, and of no use to it here.
-_DIFFERENT = {"POWERTOOLS_SERVICE_NAME"}
 
 
 class Context:
@@ -103,24 +101,39 @@ def all_functions(simulation: Simulation) -> dict[str, Function]:
     """By their stage: `ingest`, `fanout`, …"""
     turn = Turn()
     return {
-        (stage := name.removesuffix("Function").lower()): Function(
-            stage, properties, simulation, turn
-        )
+        (stage := _stage(name)): Function(stage, properties, simulation, turn)
         for name, properties in template().functions().items()
     }
 
 
-def environment(queue_url: str) -> dict[str, str]:
-    """One for all of them: no two functions know a variable by different values."""
-    known: dict[str, str] = {}
-    for name, function in template().functions().items():
-        for variable, value in function["Environment"]["Variables"].items():
-            filled = str(resolved(value, lambda ref: _ref(ref, queue_url), {}))
-            if variable in _DIFFERENT:
-                continue
-            if known.setdefault(variable, filled) != filled:
-                raise UnsupportedError(f"{name} has another {variable}")
-    return known
+class Environment(Mapping[str, str]):
+    """The variables of the function that asks: in one process there is one for each."""
+
+    def __init__(self, queue_url: str) -> None:
+        self._of = {
+            _stage(name): {
+                variable: str(resolved(value, lambda ref: _ref(ref, queue_url), {}))
+                for variable, value in function["Environment"]["Variables"].items()
+            }
+            for name, function in template().functions().items()
+        }
+
+    def __getitem__(self, name: str) -> str:
+        return self._mine()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._mine())
+
+    def __len__(self) -> int:
+        return len(self._mine())
+
+    def _mine(self) -> Mapping[str, str]:
+        task = simulation.current()
+        return {} if task is None else self._of.get(task.group.name, {})
+
+
+def _stage(logical_id: str) -> str:
+    return logical_id.removesuffix("Function").lower()
 
 
 def _ref(name: str, queue_url: str) -> str:

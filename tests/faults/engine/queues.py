@@ -15,7 +15,7 @@ from tests.template import Json, template
 
 MAX_DELAY_S = 900
 URL = "https://sqs.us-east-1.amazonaws.com/123456789012/"
-_ENTRY = {"Id", "MessageBody", "DelaySeconds", "MessageGroupId"}
+_ENTRY = {"Id", "MessageBody", "DelaySeconds", "MessageGroupId", "MessageAttributes"}
 
 
 @dataclass
