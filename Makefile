@@ -21,7 +21,7 @@ export UV_PYTHON_DOWNLOADS := never
 FUNCTION_PYTHON ?= 3.13
 FUNCTION_PLATFORM ?= aarch64-manylinux_2_28
 
-.PHONY: help setup lock up down status logs demo test openapi schema check format build deploy bootstrap clean \
+.PHONY: help setup lock up down status logs demo test faults openapi schema check format build deploy bootstrap clean \
 	dependencies
 
 help: ## List the targets
@@ -117,6 +117,9 @@ openapi: .venv/.stamp ## Write shared/api/openapi.json from the declared operati
 
 schema: .venv/.stamp ## Write the JSON Schema of the payload contract from its models
 	@$(RUN) tests.local.schema
+
+faults: .venv/.stamp ## Fault runs at length: 100,000 events, figures into docs/reliability.md
+	@$(RUN) tests.faults
 
 test: check ## All checks and all tests; a local stack of their own serves the stack tests
 	@$(RUN) pytest -n auto --dist loadfile $(QUICK)

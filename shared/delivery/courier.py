@@ -33,6 +33,10 @@ BREATHER_MS = 1 * MS_PER_S
 _EXPIRED = Aside(state=State.FAILED, reason=Reason.EVENT_EXPIRED)
 
 
+class LeaseSpentError(Exception):
+    """The worker stood still after its claim, and another may have taken the attempt over."""
+
+
 class Task(NamedTuple):
     """An attempt that may be made: of what was kept, or of an event to be rendered."""
 
@@ -142,6 +146,8 @@ class Courier:
 
     def _send(self, task: Task, delivery: Delivery, admitted: Pass) -> None:
         started_at, config, rendered = self._clock(), task.config, task.rendered(delivery)
+        if not delivery.is_leased(started_at + config.timeout_s * MS_PER_S):
+            raise LeaseSpentError
         prepared = request.prepare(config, delivery.request_id, rendered, started_at)
         answer = self._sender.post(prepared.url, prepared.headers, rendered.body, config.timeout_s)
         if not outcome.is_success(answer, config) and task.event is not None:

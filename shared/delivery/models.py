@@ -116,6 +116,10 @@ class Delivery(Model):
         """The attempt after which the schedule begins; None if there is none any more."""
         return 0 if self.resend is None else self.resend.counts_from
 
+    def is_leased(self, until: int) -> bool:
+        """Whether nobody else may take the attempt over before that moment."""
+        return self.lease_until is not None and until <= self.lease_until
+
     def pointer(self, attempt: int) -> Pointer:
         return Pointer(
             workspace_id=self.workspace_id,

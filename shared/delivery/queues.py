@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 # SQS caps DelaySeconds at 900 and a batch at 10 messages.
 MAX_DELAY_MS = 900 * MS_PER_S
 BATCH = 10
+# An attempt may begin so much early, which is less than what a claim lets pass.
+TRANSIT_MS = 200
 # boto3's pool has 25 connections.
 PARALLEL = 20
 
@@ -78,8 +80,9 @@ class Queue:
 
 
 def delay_s(delay_ms: int) -> int:
-    """Whole seconds, rounded up, within what SQS takes: never early, at most a second late."""
-    return -(-min(max(delay_ms, 0), MAX_DELAY_MS) // MS_PER_S)
+    """Whole seconds, rounded up, within what SQS takes; less what the way to a worker takes, so
+    that no attempt begins a second late."""
+    return -(-min(max(delay_ms - TRANSIT_MS, 0), MAX_DELAY_MS) // MS_PER_S)
 
 
 def _entry(number: int, message: Message, delay_ms: int) -> "SendMessageBatchRequestEntryTypeDef":

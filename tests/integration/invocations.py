@@ -4,6 +4,7 @@ import base64
 import json
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 
@@ -95,9 +96,13 @@ def stream_record(record: Any) -> Json:
 
 
 def passes_the_filter(record: Json) -> bool:
+    return any(_matches(pattern, record) for pattern in _patterns())
+
+
+@cache
+def _patterns() -> tuple[Any, ...]:
     ((_, source),) = template().events("DynamoDB")
-    patterns = [json.loads(entry["Pattern"]) for entry in source["FilterCriteria"]["Filters"]]
-    return any(_matches(pattern, record) for pattern in patterns)
+    return tuple(json.loads(entry["Pattern"]) for entry in source["FilterCriteria"]["Filters"])
 
 
 def came_back(answer: Json) -> list[str]:

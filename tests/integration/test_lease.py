@@ -46,6 +46,17 @@ def attempt(number: int = 1, status_code: int = 200) -> Attempt:
     )
 
 
+def standing_still(world: World, claim: Any) -> Any:
+    """A worker that claims, and goes on when its lease has nearly run out."""
+
+    def claim_and_stand_still(*arguments: Any) -> Any:
+        claimed = claim(*arguments)
+        world.clock.now_ms += LEASE_MS - 1_000
+        return claimed
+
+    return claim_and_stand_still
+
+
 class TestAMessageThatComesTwice:
     def test_sends_one_request(self, world: World, receiver: Receiver) -> None:
         world.make_config(receiver.url("/in"))
@@ -135,6 +146,24 @@ class TestALease:
 
     def test_lasts_longer_than_an_attempt_may(self) -> None:
         assert LEASE_MS > (10 + 5) * 1000
+
+    def test_that_ran_out_before_the_request_lets_it_not_go_out(
+        self, world: World, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        world.make_config(receiver.url("/in"))
+        event_id = world.send()
+        world.fan_out()
+
+        with monkeypatch.context() as frozen:
+            frozen.setattr(Ledger, "claim", standing_still(world, Ledger.claim))
+            came_back = world.work("DispatchQueue")
+
+        assert len(came_back) == 1
+        assert receiver.requests() == []
+        world.redeliver()
+        world.work("DispatchQueue")
+        assert len(receiver.requests()) == 1
+        assert world.state(event_id) == "delivered"
 
     def test_that_ran_out_is_taken_over(self, world: World, ledger: Ledger) -> None:
         event_id = world.send()

@@ -1,0 +1,131 @@
+"""What `boto3.Session().client(…)` gives the handlers here: the calls that they make, no others.
+
+There is no Scan, so a handler that scans fails loudly.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from itertools import count
+from typing import Any
+
+from tests.faults.engine.bus import Bus
+from tests.faults.engine.database import Database
+from tests.faults.engine.errors import Exceptions
+from tests.faults.engine.queues import Queues
+from tests.faults.engine.transactions import Transactions
+from tests.faults.engine.values import UnsupportedError
+from tests.faults.engine.wire import Wire
+from tests.template import Json
+
+
+class Client:
+    exceptions = Exceptions()
+
+    def __getattr__(self, call: str) -> Any:
+        raise UnsupportedError(f"{type(self).__name__}.{call}")
+
+
+class DynamoDb(Client):
+    def __init__(self, wire: Wire, database: Database, transactions: Transactions) -> None:
+        self._wire = wire
+        self._database = database
+        self._transactions = transactions
+        self._tokens = count()
+
+    def put_item(self, **request: Any) -> Json:
+        return self._wire.call("PutItem", lambda: self._database.put_item(**request))
+
+    def update_item(self, **request: Any) -> Json:
+        return self._wire.call("UpdateItem", lambda: self._database.update_item(**request))
+
+    def delete_item(self, **request: Any) -> Json:
+        return self._wire.call("DeleteItem", lambda: self._database.delete_item(**request))
+
+    def get_item(self, **request: Any) -> Json:
+        return self._wire.call("GetItem", lambda: self._database.get_item(**request))
+
+    def query(self, **request: Any) -> Json:
+        return self._wire.call("Query", lambda: self._database.query(**request))
+
+    def batch_get_item(self, *, RequestItems: Mapping[str, Json]) -> Json:
+        now, later = _halves(RequestItems)
+        return self._wire.call(
+            "BatchGetItem",
+            lambda: self._database.batch_get_item(RequestItems=RequestItems),
+            lambda: self._database.batch_get_item(RequestItems=now) | {"UnprocessedKeys": later},
+        )
+
+    def transact_write_items(self, **request: Any) -> Json:
+        """botocore adds the token before its first try, so its repeats are the same transaction."""
+        whole = {"ClientRequestToken": f"token-{next(self._tokens)}"} | request
+        return self._wire.call(
+            "TransactWriteItems", lambda: self._transactions.transact_write_items(**whole)
+        )
+
+    def get_paginator(self, operation: str) -> "Paginator":
+        if operation != "query":
+            raise UnsupportedError(f"a paginator of {operation}")
+        return Paginator(self.query)
+
+
+class Paginator:
+    def __init__(self, query: Callable[..., Json]) -> None:
+        self._query = query
+
+    def paginate(self, *, PaginationConfig: Json | None = None, **request: Any) -> Iterator[Json]:
+        config = PaginationConfig or {}
+        if config.keys() - {"PageSize"}:
+            raise UnsupportedError(f"PaginationConfig with {sorted(config)}")
+        if "PageSize" in config:
+            request["Limit"] = config["PageSize"]
+        while True:
+            page = self._query(**request)
+            yield page
+            if "LastEvaluatedKey" not in page:
+                return
+            request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+
+class Sqs(Client):
+    def __init__(self, wire: Wire, queues: Queues) -> None:
+        self._wire = wire
+        self._queues = queues
+
+    def send_message_batch(self, *, QueueUrl: str, Entries: list[Json]) -> Json:
+        queue = self._queues.by_url(QueueUrl)
+        half = Entries[: len(Entries) // 2]
+        return self._wire.call(
+            "SendMessageBatch",
+            lambda: queue.send_batch(Entries, taken=Entries),
+            lambda: queue.send_batch(Entries, taken=half),
+        )
+
+
+class Events(Client):
+    def __init__(self, wire: Wire, bus: Bus) -> None:
+        self._wire = wire
+        self._bus = bus
+
+    def put_events(self, *, Entries: list[Json]) -> Json:
+        return self._wire.call("PutEvents", lambda: self._bus.put(Entries))
+
+
+class Session:
+    """Stands for `boto3.Session`."""
+
+    def __init__(self, clients: dict[str, Any]) -> None:
+        self._clients = clients
+
+    def client(self, service: str, **_: Any) -> Any:
+        if service not in self._clients:
+            raise UnsupportedError(f"a client of {service}")
+        return self._clients[service]
+
+
+def _halves(wanted: Mapping[str, Json]) -> tuple[dict[str, Json], dict[str, Json]]:
+    """What is read at once, and what is left to be asked for again."""
+    now, later = {}, {}
+    for table, request in wanted.items():
+        middle = len(request["Keys"]) // 2
+        now[table] = request | {"Keys": request["Keys"][:middle]}
+        later[table] = request | {"Keys": request["Keys"][middle:]}
+    return now, {table: request for table, request in later.items() if request["Keys"]}

@@ -1,0 +1,79 @@
+"""ThreadPoolExecutor within a simulation: its threads are tasks of the process that made it."""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+from unittest.mock import patch
+
+from tests.faults.engine.simulation import Task, current, wait_for
+
+
+class _Future(Future[Any]):
+    """One whose reader waits in virtual time."""
+
+    def result(self, timeout: float | None = None) -> Any:
+        if not self.done():
+            wait_for(lambda wake: self.add_done_callback(lambda _: wake()))
+        return super().result(timeout)
+
+
+class _Pool:
+    """What one executor has to do; `workers` of it at a time."""
+
+    def __init__(self, workers: int, owner: Task) -> None:
+        self._idle = workers
+        self._owner = owner
+        self._work: deque[tuple[_Future, Callable[[], Any]]] = deque()
+        self.futures: list[_Future] = []
+
+    def submit(self, work: Callable[[], Any]) -> _Future:
+        future = _Future()
+        self.futures.append(future)
+        self._work.append((future, work))
+        self._start()
+        return future
+
+    def _start(self) -> None:
+        while self._idle and self._work:
+            future, work = self._work.popleft()
+            if not future.set_running_or_notify_cancel():
+                continue
+            self._idle -= 1
+            task = self._owner.simulation.spawn(work, self._owner.group)
+            task.when_done(lambda task=task, future=future: self._finished(task, future))  # type: ignore[misc]
+
+    def _finished(self, task: Task, future: _Future) -> None:
+        self._idle += 1
+        if task.failure is None:
+            future.set_result(task.result)
+        else:
+            future.set_exception(task.failure)
+        self._start()
+
+
+def _submit(self: Any, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+    owner = current()
+    assert owner is not None, "A pool was used outside of the simulation."
+    pool = self.__dict__.setdefault("_simulated", _Pool(self._max_workers, owner))
+    return pool.submit(lambda: fn(*args, **kwargs))  # type: ignore[no-any-return]
+
+
+def _shutdown(self: Any, wait: bool = True, *, cancel_futures: bool = False) -> None:
+    pool = self.__dict__.get("_simulated")
+    owner = current()
+    if pool is None or owner is None or owner.group.is_dead:
+        return
+    for future in pool.futures if wait else []:
+        if not future.done():
+            wait_for(lambda wake, future=future: future.add_done_callback(lambda _: wake()))  # type: ignore[misc]
+
+
+@contextmanager
+def simulated() -> Iterator[None]:
+    with (
+        patch.object(ThreadPoolExecutor, "submit", _submit),
+        patch.object(ThreadPoolExecutor, "shutdown", _shutdown),
+    ):
+        yield

@@ -1,0 +1,63 @@
+"""DynamoDB's values as they are on the wire, such as `{"S": "text"}`: how they compare and add."""
+
+from decimal import Decimal
+from typing import Any
+
+Wire = dict[str, Any]
+Item = dict[str, Wire]
+
+_ORDERED = frozenset("SNB")
+
+
+class UnsupportedError(BaseException):
+    """The engine does not know this part of AWS: teach it, and test that against moto.
+
+    Nothing that catches errors hides it.
+    """
+
+
+def kind_of(value: Wire) -> str:
+    (kind,) = value
+    return kind
+
+
+def plain(value: Wire) -> Any:
+    """A number for N, bytes for S, whose order DynamoDB goes by; for others what the wire holds."""
+    ((kind, inner),) = value.items()
+    if kind == "N":
+        return int(inner) if inner.lstrip("-").isdigit() else Decimal(inner)
+    return inner.encode() if kind == "S" else inner
+
+
+def same(left: Wire, right: Wire) -> bool:
+    return left == right
+
+
+def is_before(left: Wire, right: Wire) -> bool:
+    """Values of different kinds have no order."""
+    kind = kind_of(left)
+    if kind not in _ORDERED or kind != kind_of(right):
+        return False
+    return bool(plain(left) < plain(right))
+
+
+def number(value: Decimal | int) -> Wire:
+    return {"N": f"{Decimal(value).normalize():f}"}
+
+
+def normal(value: Wire) -> Wire:
+    """As DynamoDB keeps it: 1.0 and 1 are the same number."""
+    ((kind, inner),) = value.items()
+    match kind:
+        case "N" if not inner.isdigit():
+            return number(Decimal(inner))
+        case "L":
+            return {"L": [normal(element) for element in inner]}
+        case "M":
+            return {"M": normal_item(inner)}
+        case _:
+            return value
+
+
+def normal_item(item: Item) -> Item:
+    return {name: normal(value) for name, value in item.items()}

@@ -1,0 +1,77 @@
+"""The long run, `make faults`: 100,000 events through all storms, 10,000 schedules, isolation.
+
+It prints its figures and writes them into docs/reliability.md. `--events`, `--schedules` and
+`--seed` make it shorter, or another one; `--workers` is the number of processes.
+"""
+
+import argparse
+import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+from tests.faults import figures, isolation, schedules, storms
+from tests.faults.figures import Run
+from tests.faults.isolation import Figures, Load
+from tests.faults.storms import STORMS, Result
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "reliability.md"
+# The events of one world, which are held in memory.
+PORTION = 2_500
+LOADS = (Load(100, 60, 20), Load(200, 60, 20))
+
+
+def main(given: Sequence[str]) -> int:
+    arguments, began = _arguments(given), time.monotonic()
+    seed = arguments.seed
+    with ProcessPoolExecutor(arguments.workers, get_context("spawn")) as pool:
+        punctual = pool.submit(schedules.run, arguments.schedules, seed)
+        alone = [pool.submit(partial(_isolate, load, seed, False)) for load in LOADS]
+        beside = [pool.submit(partial(_isolate, load, seed, True)) for load in LOADS]
+        results = list(pool.map(_storm, portions(arguments.events, seed)))
+        run = Run(
+            seed=seed,
+            results=results,
+            punctuality=punctual.result(),
+            isolation=[
+                (load, one.result(), other.result())
+                for load, one, other in zip(LOADS, alone, beside, strict=True)
+            ],
+            minutes=(time.monotonic() - began) / 60,
+        )
+    text = figures.markdown(run)
+    print(text)
+    figures.write(DOCUMENT, text)
+    for what in run.violations:
+        print(what)
+    return 1 if run.violations else 0
+
+
+def portions(events: int, seed: int) -> list[tuple[int, int, int]]:
+    """The number of a storm, how many events, and a seed: so many that all storms have as many."""
+    each = -(-events // len(STORMS))
+    found = []
+    for number in range(len(STORMS)):
+        sizes = [min(PORTION, each - start) for start in range(0, each, PORTION)]
+        found += [(number, size, seed + 100 * number + part) for part, size in enumerate(sizes)]
+    return found
+
+
+def _isolate(load: Load, seed: int, with_dead: bool) -> Figures:
+    return isolation.measure(load, seed, with_dead=with_dead)
+
+
+def _storm(portion: tuple[int, int, int]) -> Result:
+    number, events, seed = portion
+    return storms.run(STORMS[number], events, seed)
+
+
+def _arguments(given: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.faults")
+    parser.add_argument("--events", type=int, default=100_000)
+    parser.add_argument("--schedules", type=int, default=10_000)
+    parser.add_argument("--seed", type=int, default=20_261_121)
+    parser.add_argument("--workers", type=int, default=2)
+    return parser.parse_args(given)

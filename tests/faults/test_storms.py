@@ -1,0 +1,61 @@
+"""Whatever goes wrong: nothing that was accepted is lost, and nothing is sent twice unexplained."""
+
+from functools import cache
+
+import pytest
+
+from tests.faults.storms import STORMS, Result, run
+
+EVENTS = 400
+SEED = 20_261_121
+NAMES = [storm.name for storm in STORMS]
+
+
+@cache
+def result_of(name: str) -> Result:
+    (storm,) = (storm for storm in STORMS if storm.name == name)
+    return run(storm, EVENTS, SEED)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_was_accepted_is_delivered_or_its_schedule_is_spent(name: str) -> None:
+    report = result_of(name).report
+
+    assert report.accepted == EVENTS
+    assert report.violations == []
+
+
+def test_the_same_seed_is_the_same_run() -> None:
+    first, second = (run(STORMS[-1], 60, SEED) for _ in range(2))
+
+    assert first == second
+
+
+class TestWhatOnlyCustomersDoWrong:
+    def test_sends_no_attempt_twice(self) -> None:
+        assert result_of("only customers fail").report.duplicates.total() == 0
+
+    def test_leaves_the_dead_letter_queues_empty(self) -> None:
+        assert result_of("only customers fail").report.dead_letters.total() == 0
+
+    def test_ends_one_way_or_the_other(self) -> None:
+        assert set(result_of("only customers fail").report.states) == {"delivered", "failed"}
+
+
+def test_every_message_twice_in_any_order_sends_no_attempt_twice() -> None:
+    result = result_of("every message twice, in any order")
+
+    assert result.faults["message handed out twice"] > 2 * EVENTS
+    assert result.report.duplicates.total() == 0
+
+
+class TestACrashBetweenTheRequestAndItsRecord:
+    """The one honest window."""
+
+    def test_sends_the_attempt_again(self) -> None:
+        assert result_of("workers crash").report.duplicates.total() > 0
+
+    def test_is_what_explains_each_of_them(self) -> None:
+        assert all(
+            why.startswith("crashed") for why in result_of("workers crash").report.duplicates
+        )
