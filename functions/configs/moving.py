@@ -47,7 +47,7 @@ class ExportQuery(Model):
     cursor: Annotated[str, StringConstraints(max_length=512)] | None = None
 
 
-@api.get("/v1/export", Scope.CONFIGS_READ)
+@api.get("/v1/export", Scope.CONFIGS_READ, media_types=(NDJSON,))
 def export_workspace(caller: Caller, query: ExportQuery) -> Answer:
     """Export settings, categories, own event types and webhook configs as JSON Lines.
 

@@ -212,6 +212,9 @@ def _success(operation: Operation, schemas: _Schemas, status: int) -> dict[str, 
     schema = schemas.of(operation, "answer")
     if schema is not None:
         success["content"] = {JSON: {"schema": schema}}
+    elif operation.hints["return"] is Answer and operation.scope is not None:
+        text = {"schema": {"type": "string"}}
+        success["content"] = dict.fromkeys(operation.media_types, text)
     if operation.scope is not None:
         success["headers"] = {name: {"schema": {"type": "string"}} for name in _RATE_HEADERS}
     return success
