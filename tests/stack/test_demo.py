@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from shared.dialects import DIALECTS
+from shared.events.models import TriggerType
 from tests.local.stack import Stack, function_logs, state_folder
 
 EVENTS = Path("events")
@@ -36,7 +38,7 @@ def _confidential(stack: Stack) -> set[str]:
     words = {stack.api_key, "whsec_", "Basic ", "webhook-signature", "v1,"}
     for sample in EVENTS.glob("payload_*.json"):
         words |= {text for text in _texts(json.loads(sample.read_text())) if len(text) > 8}
-    return words - {"node_execution", "on_action", "conversion_triggered", "custom_event_triggered"}
+    return words - {*TriggerType, *DIALECTS}
 
 
 def _texts(value: object) -> set[str]:
