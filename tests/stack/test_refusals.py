@@ -113,7 +113,8 @@ def test_a_config_that_points_at_our_own_intake_makes_no_loop(client: Client) ->
     event_id = client.send()
 
     until(lambda: any(d["attempts"] for d in client.deliveries(event_id)), "an attempt is made")
-    (delivery,) = client.deliveries(event_id)
+    (listed_delivery,) = client.deliveries(event_id)
+    delivery = client.call("GET", f"/v1/deliveries/{listed_delivery['request_id']}").json()
     attempt = delivery["attempts"][0]
     assert attempt["status_code"] == 410
     assert '"code":"loop"' in attempt["response_excerpt"]
