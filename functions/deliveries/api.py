@@ -2,13 +2,14 @@
 
 from functools import cache
 from typing import Annotated, Literal
+from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
 from shared import aws, settings
 from shared.api.auth import Keyring
 from shared.api.operations import Api
-from shared.api.paging import Window
+from shared.api.paging import Window, foreign_cursor, read_cursor, write_cursor
 from shared.clock import now_ms
 from shared.delivery import content, evidence, views, wiring
 from shared.delivery.archive import DeliveryStore
@@ -65,14 +66,14 @@ def get_event(caller: Caller, event_id: str) -> views.EventRead:
     """One event with its deliveries and their attempts."""
     event = events().get(caller.workspace_id, event_id)
     shown = content.of_event(event, shows_content_since(caller))
-    return views.event_with(shown, deliveries().of_event(event))
+    return views.event_with(shown, deliveries().of_event(event, at_most=views.MAX_SHOWN + 1))
 
 
 @api.get("/v1/deliveries", Scope.DELIVERIES_READ, errors=(404,))
 def list_deliveries(caller: Caller, query: DeliveryQuery) -> views.DeliveryPage:
-    """Deliveries of one config, newest first; or those of one event, on one page."""
+    """Deliveries of one config, newest first; or those of one event, narrowed by `state`."""
     if query.event_id is not None and query.config_id is None:
-        return _of_event(caller, query.event_id, query.state)
+        return _of_event(caller, query.event_id, query)
     if query.config_id is None or query.event_id is not None:
         raise InvalidError("Ask for the deliveries of one config_id or of one event_id.")
     wanted = log.deliveries_of(caller.workspace_id, query.config_id, query.state, query.event_type)
@@ -93,14 +94,25 @@ def get_delivery(caller: Caller, request_id: str, query: IncludeQuery) -> views.
     return views.full(shown, evidence.of(found, material))
 
 
-def _of_event(caller: Caller, event_id: str, state: State | None) -> views.DeliveryPage:
-    found = deliveries().of_event(events().get(caller.workspace_id, event_id))
+def _of_event(caller: Caller, event_id: str, query: DeliveryQuery) -> views.DeliveryPage:
+    event = events().get(caller.workspace_id, event_id)
+    of = f"deliveries {event.workspace_id} {event.key}"
+    found = deliveries().after(event, _request_id(of, query.cursor), query.limit)
     data = tuple(
         views.summary(delivery.model_dump(mode="json"))
         for delivery in found
-        if state in (None, delivery.state)
+        if query.state in (None, delivery.state)
     )
-    return views.DeliveryPage(data=data, next_cursor=None)
+    more = len(found) == query.limit
+    cursor = write_cursor(of, str(found[-1].request_id)) if more else None
+    return views.DeliveryPage(data=data, next_cursor=cursor)
+
+
+def _request_id(of: str, cursor: str | None) -> UUID | None:
+    try:
+        return None if cursor is None else UUID(read_cursor(of, cursor))
+    except ValueError:
+        raise foreign_cursor() from None
 
 
 def shows_content_since(caller: Caller) -> int:

@@ -1,5 +1,6 @@
 """Deliveries as they stand: one by its request id, all of an event, a config's in a state."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -39,18 +40,18 @@ class DeliveryStore:
         """As it is at this moment, for whoever is to change it."""
         return self._get(workspace_id, request_id, consistently=True)
 
-    def of_event(self, event: Event) -> list[Delivery]:
-        pages = self._dynamodb.get_paginator("query").paginate(
-            TableName=self._table,
-            KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
-            ExpressionAttributeValues=to_item(
-                {
-                    ":pk": keys.partition(event.workspace_id, event.key),
-                    ":prefix": keys.DELIVERY_PREFIX,
-                }
-            ),
-        )
-        return [delivery_from(from_item(item)) for page in pages for item in page["Items"]]
+    def of_event(self, event: Event, at_most: int | None = None) -> list[Delivery]:
+        """In the order of their request ids; all of them, or the first `at_most`."""
+        found: list[Delivery] = []
+        for page in self._pages_of(event, None):
+            found += page
+            if at_most is not None and len(found) >= at_most:
+                break
+        return found[:at_most]
+
+    def after(self, event: Event, request_id: UUID | None, limit: int) -> list[Delivery]:
+        """One page of what `of_event` lists; it begins after a request id."""
+        return next(self._pages_of(event, request_id, Limit=limit))
 
     def in_state(
         self, workspace_id: str, config_id: str, state: State, after: str, limit: int
@@ -66,6 +67,23 @@ class DeliveryStore:
             Limit=limit,
         )
         return [_listed(from_item(item)) for item in answer["Items"]]
+
+    def _pages_of(self, event: Event, after: UUID | None, **more: Any) -> Iterator[list[Delivery]]:
+        first = keys.DELIVERY_PREFIX if after is None else f"{keys.delivery_sk(after)}!"
+        pages = self._dynamodb.get_paginator("query").paginate(
+            TableName=self._table,
+            KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
+            ExpressionAttributeValues=to_item(
+                {
+                    ":pk": keys.partition(event.workspace_id, event.key),
+                    ":first": first,
+                    ":last": f"{keys.DELIVERY_PREFIX}~",
+                }
+            ),
+            **more,
+        )
+        for page in pages:
+            yield [delivery_from(from_item(item)) for item in page["Items"]]
 
     def _get(self, workspace_id: str, request_id: str, consistently: bool = False) -> Delivery:
         try:

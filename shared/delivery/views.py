@@ -14,6 +14,7 @@ from shared.model import Model
 
 # Of an event; each has some twenty attempts at most, of half a kilobyte.
 MAX_WITH_ATTEMPTS = 100
+MAX_SHOWN = 5_000
 
 
 class DeliverySummary(Model):
@@ -70,13 +71,15 @@ class DeliveryOfEvent(DeliverySummary):
 
 class EventRead(EventSummary):
     """`payload` is what happened, as it came in; without personal data from `erased_at` on,
-    and empty once contents are kept no longer."""
+    and empty once contents are kept no longer. Of more than 5,000 `deliveries` the first are shown:
+    `GET /v1/deliveries?event_id=` has them all."""
 
     occurred_at: Timestamp
     erased_at: Timestamp | None
     webhook_config_ids: tuple[str, ...]
     payload: dict[str, Any]
     deliveries: tuple[DeliveryOfEvent, ...]
+    has_more_deliveries: bool
 
 
 def full(delivery: Delivery, request: RequestRead | None = None) -> DeliveryRead:
@@ -91,7 +94,8 @@ def summary(values: Mapping[str, Any]) -> DeliverySummary:
 
 
 def event_with(event: Event, deliveries: Sequence[Delivery]) -> EventRead:
-    """Bounded: an answer of Lambda's may have 6 MB, and an event 10,000 deliveries."""
+    """Bounded, because an answer of Lambda's may have 6 MB, and replays add deliveries without end.
+    The first of more than `MAX_SHOWN` deliveries are shown."""
     with_attempts = len(deliveries) <= MAX_WITH_ATTEMPTS
     return EventRead(
         event_id=event.event_id,
@@ -101,7 +105,8 @@ def event_with(event: Event, deliveries: Sequence[Delivery]) -> EventRead:
         erased_at=event.erased_at,
         webhook_config_ids=event.config_ids,
         payload=json.loads(event.payload),
-        deliveries=tuple(_of_event(delivery, with_attempts) for delivery in deliveries),
+        deliveries=tuple(_of_event(delivery, with_attempts) for delivery in deliveries[:MAX_SHOWN]),
+        has_more_deliveries=len(deliveries) > MAX_SHOWN,
     )
 
 

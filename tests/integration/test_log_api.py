@@ -192,6 +192,35 @@ class TestTheListOfDeliveries:
         assert [d["config_id"] for d in held["data"]] == ["off"]
         assert every["next_cursor"] is None
 
+    def test_of_an_event_come_in_pages(self, world: World, receiver: Receiver) -> None:
+        for number in range(5):
+            world.make_config(receiver.url("/in"), f"crm-{number}")
+        event_id = world.deliver()
+
+        pages: list[list[str]] = []
+        cursor = None
+        while not pages or cursor is not None:
+            query = {"event_id": event_id, "limit": "2"} | ({"cursor": cursor} if cursor else {})
+            page = world.get("/v1/deliveries", **query).body
+            cursor = page["next_cursor"]
+            pages.append([delivery["config_id"] for delivery in page["data"]])
+
+        assert [len(page) for page in pages] == [2, 2, 1]
+        found = sorted(config_id for page in pages for config_id in page)
+        assert found == [f"crm-{number}" for number in range(5)]
+
+    def test_of_an_event_refuse_the_cursor_of_another(
+        self, world: World, receiver: Receiver
+    ) -> None:
+        world.make_config(receiver.url("/in"))
+        first, second = world.deliver(), world.deliver()
+        cursor = world.get("/v1/deliveries", event_id=first, limit="1").body["next_cursor"]
+
+        refused = world.get("/v1/deliveries", event_id=second, cursor=cursor)
+
+        assert refused.status == 400
+        assert refused.body["error"]["fields"][0]["path"] == "cursor"
+
     def test_of_an_event_that_nobody_sent_is_a_404(self, world: World) -> None:
         assert world.get("/v1/deliveries", event_id="unknown").status == 404
 

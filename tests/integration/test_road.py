@@ -81,6 +81,8 @@ def test_what_became_of_it_can_be_looked_up(world: World, receiver: Receiver) ->
         "created_at": "2026-04-29T18:04:15.000Z",
         "next_attempt_at": None,
         "settled_at": "2026-04-29T18:04:15.000Z",
+        "replay_id": None,
+        "request": None,
     }
     assert attempt["number"] == 1
     assert attempt["trigger"] == "schedule"

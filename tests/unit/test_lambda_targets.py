@@ -8,7 +8,7 @@ from tests.template import Json, template
 
 ARNS = {"Ref": "LambdaTargetArns"}
 NOTHING = {"Ref": "AWS::NoValue"}
-ATTEMPTS = ["DispatchRole", "RetryRole"]
+ATTEMPTS = ["DispatchRole", "RetryRole", "DeliveriesRole"]  # the last sends test events
 
 
 def choices(role: Json) -> list[Any]:

@@ -49,8 +49,17 @@ def size(count: int, attempts: int = 21) -> int:
 
 def test_an_event_of_any_number_of_deliveries_fits_an_answer() -> None:
     assert size(views.MAX_WITH_ATTEMPTS) < MAX_ANSWER
-    # As many configs as a workspace may have.
-    assert size(10_000, attempts=0) < MAX_ANSWER
+    assert size(views.MAX_SHOWN, attempts=0) < MAX_ANSWER
+
+
+def test_of_very_many_deliveries_the_first_are_shown() -> None:
+    deliveries = [failing(number, attempts=0) for number in range(views.MAX_SHOWN + 1)]
+
+    every = views.event_with(factories.event(), deliveries[:-1])
+    more = views.event_with(factories.event(), deliveries)
+
+    assert every.deliveries == more.deliveries
+    assert (every.has_more_deliveries, more.has_more_deliveries) == (False, True)
 
 
 def test_an_event_shows_attempts_without_what_receivers_answered() -> None:
