@@ -28,9 +28,12 @@ def as_sent(url: str) -> str:
     """The spelling that goes over the wire and that both ends sign.
 
     In the query a `+` may mean a blank or itself, depending on who reads it; `%20` is read alike.
+    requests is given no query: where one `%` stands by itself, it would take all others for that.
     """
-    sent = urlsplit(requests.Request("POST", url).prepare().url or url)
-    pairs = parse_qsl(sent.query, keep_blank_values=True, errors="surrogateescape")
+    written = urlsplit(url)
+    bare = written._replace(query="", fragment="").geturl()
+    sent = urlsplit(requests.Request("POST", bare).prepare().url or bare)
+    pairs = parse_qsl(written.query, keep_blank_values=True, errors="surrogateescape")
     query = "&".join(f"{_encoded(name)}={_encoded(value)}" for name, value in pairs)
     return sent._replace(query=query).geturl()
 
