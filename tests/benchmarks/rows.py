@@ -1,0 +1,24 @@
+"""What there is to measure, in the order of the page."""
+
+from collections.abc import Callable, Mapping
+
+from tests.benchmarks import (
+    artefact,
+    calls,
+    cold_start,
+    cost,
+    isolation,
+    throughput,
+    warm,
+)
+from tests.benchmarks.figures import Table
+
+ROWS: Mapping[str, Callable[[], Table]] = {
+    "cold_start": cold_start.table,
+    "artefact": artefact.table,
+    "warm": warm.table,
+    "calls": calls.table,
+    "cost": cost.table,
+    "throughput": throughput.table,
+    "isolation": isolation.table,
+}

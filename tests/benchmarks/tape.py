@@ -1,0 +1,79 @@
+"""AWS answered in process: what moto answered once is played again, below botocore's signing."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import cycle
+from typing import Any
+
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+
+from shared import aws
+from tests.template import Json
+
+# Both writes of an attempt are updates; the one that settles it appends to a list.
+_SETTLES = b"list_append"
+
+
+@dataclass
+class Tape:
+    """The parameters of the calls and the answers to them, by operation, in order."""
+
+    requests: dict[str, list[Json]] = field(default_factory=dict)
+    answers: dict[str, list[tuple[int, Json, bytes]]] = field(default_factory=dict)
+
+    @contextmanager
+    def recording(self) -> Iterator["Tape"]:
+        with (
+            _listening("provide-client-params", self._request),
+            _listening("response-received", self._answer),
+        ):
+            yield self
+
+    @contextmanager
+    def playing(self) -> Iterator[None]:
+        answers = {name: cycle(some) for name, some in self.answers.items()}
+
+        def answer(request: AWSPreparedRequest, event_name: str, **_: Any) -> AWSResponse:
+            operation = event_name.rpartition(".")[2]
+            status, headers, body = next(answers[_name(operation, request.body)])
+            return AWSResponse(request.url, status, headers, _Raw(body))
+
+        with _listening("before-send", answer):
+            yield
+
+    def _request(self, params: Json, model: Any, context: Json, **_: Any) -> None:
+        name = _name(model.name, params.get("UpdateExpression"))
+        self.requests.setdefault(name, []).append(dict(params))
+        context["name"] = name
+
+    def _answer(self, response_dict: Json, context: Json, **_: Any) -> None:
+        answer = response_dict["status_code"], dict(response_dict["headers"]), response_dict["body"]
+        self.answers.setdefault(context["name"], []).append(answer)
+
+
+def _name(operation: str, body: bytes | str | None) -> str:
+    content = body.encode() if isinstance(body, str) else body or b""
+    return f"{operation} settling" if _SETTLES in content else operation
+
+
+@contextmanager
+def _listening(event: str, handler: Any) -> Iterator[None]:
+    clients = (aws.dynamodb(), aws.sqs())
+    for client in clients:
+        client.meta.events.register_first(event, handler)
+    try:
+        yield
+    finally:
+        for client in clients:
+            client.meta.events.unregister(event, handler)
+
+
+class _Raw:
+    """What botocore reads a body from."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    def stream(self, **_: Any) -> Iterator[bytes]:
+        yield self._body
