@@ -1,14 +1,17 @@
 """Events all the way to their receivers on moto, stage by stage, with what each stage used."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
+
+import boto3
 
 from tests.benchmarks import log_bytes, samples
 from tests.benchmarks.meter import Meter, Used
 from tests.integration.mocked import mocked_account
 from tests.integration.world import World, new_world
 from tests.local.receiver import Receiver
+from tests.template import Json
 
 # The worker's own limits are not what is measured here.
 _LIMITS = {"events_per_second": 1_000_000, "requests_per_minute": 1_000_000}
@@ -44,6 +47,11 @@ class Course:
         used.batches, used.log_bytes = batches, self._logged.take()
         return used
 
+    def raw(self, table: str) -> list[Json]:
+        """Every item, in DynamoDB's own JSON."""
+        found: list[Json] = boto3.client("dynamodb").scan(TableName=table)["Items"]  # type: ignore[assignment]
+        return found
+
     def warm_up(self) -> None:
         """One event ahead: the worker knows the key, the connection is open."""
         (event,) = samples.events(1024, 1, seed=1)
@@ -62,9 +70,10 @@ class Course:
 
 
 @contextmanager
-def course() -> Iterator[Course]:
+def course(metered: bool = True) -> Iterator[Course]:
     with mocked_account() as account, new_world(account) as world, Receiver() as receiver:
-        with Meter().attached() as meter, log_bytes.counted() as logged:
+        meter = Meter()
+        with meter.attached() if metered else nullcontext(), log_bytes.counted() as logged:
             yield Course(world, receiver, meter, logged)
 
 

@@ -7,6 +7,7 @@ from tests.benchmarks import (
     calls,
     cold_start,
     cost,
+    growth,
     isolation,
     throughput,
     warm,
@@ -21,4 +22,5 @@ ROWS: Mapping[str, Callable[[], Table]] = {
     "cost": cost.table,
     "throughput": throughput.table,
     "isolation": isolation.table,
+    "growth": growth.table,
 }

@@ -56,7 +56,7 @@ def of(function: str, path: str = "/in", events: int = BATCH) -> Iterator[Scene]
     """`path` is the sink's; the scene is over when the sink is."""
     with sink.running() as url:
         scene = Scene(function, url, events)
-        with journey.course() as course:
+        with journey.course(metered=False) as course:
             _RECORDERS[function](scene, course, url + path)
         yield scene
 

@@ -1,9 +1,9 @@
 """A receiver in a process of its own, so that its CPU is not the sender's.
 
-    POST /any       200 at once
-    POST /slow/50   200 after 50 ms
-    POST /fails/10  500 to the first ten requests for that path, then 200
-    GET /last       the headers and the body of the last POST, as JSON
+POST /any       200 at once
+POST /slow/50   200 after 50 ms
+POST /fails/10  500 to the first ten requests for that path, then 200
+GET /last       the headers and the body of the last POST, as JSON
 """
 
 import asyncio
@@ -46,7 +46,9 @@ class Sink:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").splitlines()
         method, path, _ = head[0].split(" ")
         headers = dict(line.split(": ", 1) for line in head[1:] if line)
-        length = int({name.lower(): text for name, text in headers.items()}.get("content-length", 0))
+        length = int(
+            {name.lower(): text for name, text in headers.items()}.get("content-length", 0)
+        )
         body = await reader.readexactly(length)
         if method == "GET":
             return _answer(writer, 200, json.dumps(self._last).encode())

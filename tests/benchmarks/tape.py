@@ -25,8 +25,8 @@ class Tape:
     @contextmanager
     def recording(self) -> Iterator["Tape"]:
         with (
-            _listening("provide-client-params", self._request),
-            _listening("response-received", self._answer),
+            listening("provide-client-params", self._request),
+            listening("response-received", self._answer),
         ):
             yield self
 
@@ -37,9 +37,9 @@ class Tape:
         def answer(request: AWSPreparedRequest, event_name: str, **_: Any) -> AWSResponse:
             operation = event_name.rpartition(".")[2]
             status, headers, body = next(answers[_name(operation, request.body)])
-            return AWSResponse(request.url, status, headers, _Raw(body))
+            return AWSResponse(request.url, status, headers, Raw(body))
 
-        with _listening("before-send", answer):
+        with listening("before-send", answer):
             yield
 
     def _request(self, params: Json, model: Any, context: Json, **_: Any) -> None:
@@ -58,7 +58,8 @@ def _name(operation: str, body: bytes | str | None) -> str:
 
 
 @contextmanager
-def _listening(event: str, handler: Any) -> Iterator[None]:
+def listening(event: str, handler: Any) -> Iterator[None]:
+    """Asked before botocore's own handlers, and moto's."""
     clients = (aws.dynamodb(), aws.sqs())
     for client in clients:
         client.meta.events.register_first(event, handler)
@@ -69,7 +70,7 @@ def _listening(event: str, handler: Any) -> Iterator[None]:
             client.meta.events.unregister(event, handler)
 
 
-class _Raw:
+class Raw:
     """What botocore reads a body from."""
 
     def __init__(self, body: bytes) -> None:

@@ -14,8 +14,9 @@ def table() -> Table:
     return Table(
         title="Dispatch throughput",
         about=f"One worker process, {BATCHES} batches of {scenes.BATCH} one after the other, AWS "
-        "answered in process. The floor is what waiting alone allows: batch ÷ latency. A worker is "
-        "bound by its CPU where the endpoint answers faster than ten attempts can be computed.",
+        "answered in process. The floor is what waiting alone allows: batch ÷ latency. Where the CPU "
+        "of a batch takes more than a fifth of the latency, the worker is bound by its CPU, and "
+        "nothing is promised.",
         figures=tuple(map(_figure, ENDPOINTS_MS)),
     )
 
@@ -27,12 +28,13 @@ def _figure(endpoint_ms: int) -> Figure:
         began, cpu = time.monotonic(), time.process_time()
         for _ in range(BATCHES):
             invoke()
-        took, used = time.monotonic() - began, time.process_time() - cpu
+        took = time.monotonic() - began
+        batch_ms = (time.process_time() - cpu) / BATCHES * 1000
     return Figure(
         what=f"endpoints that take {endpoint_ms} ms",
         value=BATCHES * scenes.BATCH / took,
         unit="deliveries/s",
         floor=allowed,
-        at_least=AT_LEAST,
-        note=f"CPU busy for {used / took:.0%} of the time",
+        at_least=AT_LEAST if batch_ms <= (1 - AT_LEAST) * endpoint_ms else None,
+        note=f"{batch_ms:.0f} ms CPU for a batch",
     )

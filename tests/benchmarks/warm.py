@@ -29,9 +29,7 @@ def table() -> Table:
 def _figure(function: str) -> Figure:
     with scenes.of(function) as scene, scene.playing() as invoke:
         own, floor = _alternating(invoke, lambda: floors.FLOORS[function](scene), scene)
-    return Figure(
-        what=function, value=own, unit="ms CPU", floor=floor, at_most=AT_MOST[function]
-    )
+    return Figure(what=function, value=own, unit="ms CPU", floor=floor, at_most=AT_MOST[function])
 
 
 def _alternating(
