@@ -3,9 +3,10 @@
 import json
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
+from types import MappingProxyType
 
 from shared.model import Model
 from tests.benchmarks import artefact
@@ -79,14 +80,20 @@ def _figures(name: str, own: Sequence[Start], floor: Sequence[Start]) -> list[Fi
     ]
 
 
-def start(name: str, services: Sequence[str]) -> Start:
+def start(
+    name: str,
+    services: Sequence[str],
+    tape: Path | None = None,
+    variables: Mapping[str, str] = MappingProxyType({}),
+) -> Start:
+    """With a `tape`, its event is handled too."""
     folders = [str(artefact.built()), str(artefact.runtime())]
     ran = subprocess.run(
-        [PYTHON, "-I", "-S", _PROCESS, name, ",".join(services), *folders],
-        env=_ENVIRONMENT,
+        [PYTHON, "-I", "-S", _PROCESS, name, ",".join(services), str(tape or ""), *folders],
+        env=_ENVIRONMENT | dict(variables),
         capture_output=True,
         text=True,
         check=True,
         timeout=60,
     )
-    return Start.model_validate(json.loads(ran.stdout))
+    return Start.model_validate(json.loads(ran.stdout.splitlines()[-1]))

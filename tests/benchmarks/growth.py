@@ -9,7 +9,6 @@ from tests.benchmarks.figures import Figure, Table
 from tests.benchmarks.journey import Course
 from tests.benchmarks.model import Model
 from tests.integration.invocations import http_event
-from tests.template import Json
 
 PAGE = 100
 ROUNDS = 20

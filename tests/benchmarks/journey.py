@@ -1,6 +1,6 @@
 """Events all the way to their receivers on moto, stage by stage, with what each stage used."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 

@@ -7,6 +7,7 @@ from tests.benchmarks import (
     calls,
     cold_start,
     cost,
+    first_event,
     growth,
     isolation,
     throughput,
@@ -16,6 +17,7 @@ from tests.benchmarks.figures import Table
 
 ROWS: Mapping[str, Callable[[], Table]] = {
     "cold_start": cold_start.table,
+    "first_event": first_event.table,
     "artefact": artefact.table,
     "warm": warm.table,
     "calls": calls.table,
