@@ -116,6 +116,8 @@ def _attribute(value: Any) -> dict[str, Any]:
             return {"M": {name: _attribute(inner) for name, inner in value.items()}}
         case list() | tuple():
             return {"L": [_attribute(element) for element in value]}
+        case set() | frozenset():  # of text
+            return {"SS": sorted(value)}
         case _:
             raise TypeError(f"DynamoDB is given no {type(value).__name__} here")
 
@@ -133,6 +135,8 @@ def _value(attribute: Mapping[str, Any]) -> Any:
             return from_item(content)
         case "L":
             return [_value(element) for element in content]
+        case "SS":
+            return set(content)
         case "NULL":
             return None
         case _:
@@ -143,26 +147,27 @@ def batch_get(
     dynamodb: "DynamoDBClient",
     keys: Mapping[str, Iterable[Mapping[str, str]]],
     columns: Sequence[str] = (),
+    consistent: bool = True,
 ) -> dict[str, list[dict[str, Any]]]:
-    """The items that exist, by table, read consistently. At most 100 keys in all go in one call.
+    """The items that exist, by table. At most 100 keys in all go in one call.
 
-    Of each item all, or these `columns`.
+    Of each item all, or these `columns`. What may be a second old is read for half the price.
     """
     wanted = [(table, dict(key)) for table, some in keys.items() for key in some]
     found: dict[str, list[dict[str, Any]]] = {table: [] for table in keys}
+    how = {"ConsistentRead": consistent} | _only(columns)
     for start in range(0, len(wanted), MAX_BATCH_KEYS):
-        for table, item in _read_all(dynamodb, wanted[start : start + MAX_BATCH_KEYS], columns):
+        for table, item in _read_all(dynamodb, wanted[start : start + MAX_BATCH_KEYS], how):
             found[table].append(item)
     return found
 
 
 def _read_all(
-    dynamodb: "DynamoDBClient", wanted: list[tuple[str, dict[str, str]]], columns: Sequence[str]
+    dynamodb: "DynamoDBClient", wanted: list[tuple[str, dict[str, str]]], how: Mapping[str, Any]
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     request: dict[str, Any] = {}
     for table, key in wanted:
-        asked = request.setdefault(table, {"Keys": [], "ConsistentRead": True} | _only(columns))
-        asked["Keys"].append(to_item(key))
+        request.setdefault(table, {"Keys": [], **how})["Keys"].append(to_item(key))
     for attempt in range(_READ_ROUNDS):
         answer = dynamodb.batch_get_item(RequestItems=request)
         for table, items in answer["Responses"].items():

@@ -17,6 +17,7 @@ from shared.delivery.queues import MAX_DELAY_MS, Pointer
 from shared.dialects import Rendered
 from shared.events import keys
 from shared.events.models import Event
+from shared.events.packing import pack
 from shared.model import Model
 from shared.transaction import CancelledError, transact
 from shared.update import Update
@@ -205,7 +206,7 @@ class Ledger:
         item = {
             "pk": keys.partition(delivery.workspace_id, ids.event_key_of(delivery.request_id)),
             "sk": keys.body_sk(delivery.request_id),
-            "body": rendered.body,
+            "body": pack(rendered.body),
             "headers": dict(rendered.headers),
             "expires_at": self._retention.content_until_s(now, last_at),
         }
