@@ -12,6 +12,8 @@ from botocore.exceptions import ClientError, NoCredentialsError
 from botocore.loaders import Loader
 from botocore.session import Session, get_session
 
+from shared.version import VERSION
+
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_events import EventBridgeClient
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 _config = Config(
+    # Otherwise botocore puts one together for every request, and checks every parameter in Python
+    # that the service checks again: a fifth of the CPU of a call.
+    user_agent=f"Funnelhooks/{VERSION}",
+    parameter_validation=False,
     connect_timeout=2,
     read_timeout=5,
     retries={"mode": "standard", "total_max_attempts": 4},

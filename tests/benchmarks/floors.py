@@ -1,35 +1,33 @@
-"""The least that the work of a function takes, with the same libraries."""
+"""The least that the work of a function takes, with the same libraries as they come."""
 
 import json
 from collections.abc import Callable, Mapping
 from functools import cache
+from typing import Any
 
+import boto3
 import requests
-from boto3.dynamodb.types import TypeDeserializer
 
-from shared import aws
+from shared.aws import from_item
 from shared.events.models import TrackingEvent
+from shared.events.store import event_from
 from tests.benchmarks.scenes import Scene
 from tests.template import Json
-
-_deserialize = TypeDeserializer().deserialize
-
 
 def ingest(scene: Scene) -> None:
     for event, write in zip(scene.invocations, scene.tape.requests["PutItem"], strict=True):
         TrackingEvent.model_validate(json.loads(event["body"]))
-        aws.dynamodb().put_item(**write)
+        _client("dynamodb").put_item(**write)
 
 
 def fanout(scene: Scene) -> None:
     for invocation in scene.invocations:
         for record in invocation["Records"]:
-            image = record["dynamodb"]["NewImage"]
-            json.loads({name: _deserialize(value) for name, value in image.items()}["payload"])
+            event_from(from_item(record["dynamodb"]["NewImage"]))
         for query in scene.tape.requests["Query"]:
-            aws.dynamodb().query(**query)
+            _client("dynamodb").query(**query)
         for batch in scene.tape.requests["SendMessageBatch"]:
-            aws.sqs().send_message_batch(**batch)
+            _client("sqs").send_message_batch(**batch)
 
 
 def attempt(scene: Scene) -> None:
@@ -37,9 +35,18 @@ def attempt(scene: Scene) -> None:
     claims = scene.tape.requests["UpdateItem"]
     settles = scene.tape.requests["UpdateItem settling"]
     for claim, settle in zip(claims, settles, strict=True):
-        aws.dynamodb().update_item(**claim)
+        _client("dynamodb").update_item(**claim)
         session.post(f"{scene.url}/in", data=sent["body"], headers=sent["headers"])
-        aws.dynamodb().update_item(**settle)
+        _client("dynamodb").update_item(**settle)
+
+
+def clients() -> list[Any]:
+    return [_client(service) for service in ("dynamodb", "sqs")]
+
+
+@cache
+def _client(service: str) -> Any:
+    return boto3.client(service)  # type: ignore[call-overload]
 
 
 @cache

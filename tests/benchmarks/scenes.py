@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 from unittest.mock import patch
 
 from tests.benchmarks import journey, log_bytes, samples, sink
@@ -29,8 +30,8 @@ class Scene:
     variables: dict[str, str] = field(default_factory=dict)
 
     @contextmanager
-    def playing(self) -> Iterator[Callable[[], None]]:
-        """What makes all of the invocations once more."""
+    def playing(self, *others: Any) -> Iterator[Callable[[], None]]:
+        """What makes all of the invocations once more; other clients are answered too."""
         properties = template().functions()[f"{self.function.capitalize()}Function"]
         module, _, name = properties["Handler"].rpartition(".")
         handler, context = getattr(importlib.import_module(module), name), FakeContext()
@@ -39,7 +40,7 @@ class Scene:
             for event in self.invocations:
                 handler(event, context)
 
-        with patch.dict(os.environ, self.variables), self.tape.playing(), log_bytes.counted():
+        with patch.dict(os.environ, self.variables), self.tape.playing(*others), log_bytes.counted():
             yield invoke
 
     def record(self, course: Course, invocations: list[Json]) -> None:

@@ -1,6 +1,6 @@
 """AWS answered in process: what moto answered once is played again, below botocore's signing."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import cycle
@@ -31,7 +31,8 @@ class Tape:
             yield self
 
     @contextmanager
-    def playing(self) -> Iterator[None]:
+    def playing(self, *others: Any) -> Iterator[None]:
+        """To the handlers' clients, and to these others."""
         answers = {name: cycle(some) for name, some in self.answers.items()}
 
         def answer(request: AWSPreparedRequest, event_name: str, **_: Any) -> AWSResponse:
@@ -39,7 +40,7 @@ class Tape:
             status, headers, body = next(answers[_name(operation, request.body)])
             return AWSResponse(request.url, status, headers, Raw(body))
 
-        with listening("before-send", answer):
+        with listening("before-send", answer, others):
             yield
 
     def _request(self, params: Json, model: Any, context: Json, **_: Any) -> None:
@@ -58,9 +59,9 @@ def _name(operation: str, body: bytes | str | None) -> str:
 
 
 @contextmanager
-def listening(event: str, handler: Any) -> Iterator[None]:
+def listening(event: str, handler: Any, others: Iterable[Any] = ()) -> Iterator[None]:
     """Asked before botocore's own handlers, and moto's."""
-    clients = (aws.dynamodb(), aws.sqs())
+    clients = (aws.dynamodb(), aws.sqs(), *others)
     for client in clients:
         client.meta.events.register_first(event, handler)
     try:

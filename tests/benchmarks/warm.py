@@ -18,16 +18,17 @@ def table() -> Table:
     return Table(
         title="Warm CPU",
         about=f"CPU of the worker for each event of 1 KB, median of {BLOCKS} blocks; AWS is answered "
-        "in process below botocore's signing, the receiver is a process of its own. Floors: "
-        "*ingest* parses, validates with the same models, makes the same PutItem; *fanout* reads "
-        "the same records, makes the same Query and the same send for ten; *dispatch* and *retry* "
-        "make the same two writes and a POST of the same body by one pooled session of requests.",
+        "in process below botocore's signing, the receiver is a process of its own. The floors use "
+        "boto3's clients as they come. *ingest* parses, validates with the same models, makes the "
+        "same PutItem; *fanout* reads the same records into the same models, makes the same queries "
+        "and the same send for ten; *dispatch* and *retry* make the same two writes and a POST of the "
+        "same body by one pooled session of requests.",
         figures=tuple(map(_figure, AT_MOST)),
     )
 
 
 def _figure(function: str) -> Figure:
-    with scenes.of(function) as scene, scene.playing() as invoke:
+    with scenes.of(function) as scene, scene.playing(*floors.clients()) as invoke:
         own, floor = _alternating(invoke, lambda: floors.FLOORS[function](scene), scene)
     return Figure(what=function, value=own, unit="ms CPU", floor=floor, at_most=AT_MOST[function])
 
