@@ -89,8 +89,8 @@ class Ledger:
                 "lease_until": until,
             }
         )
-        if pointer.attempt > 1:
-            update.set(_wake(pointer.request_id, until + self._repair_after_ms))
+        if pointer.attempt > 1:  # most wait in the index already, where moving costs two writes
+            update.once(_wake(pointer.request_id, until + self._repair_after_ms))
         self._born(update, pointer, event, now).once({"built_at": now})
         update.when(*_claimable(pointer.attempt, event, now))
         try:

@@ -14,6 +14,7 @@ from shared.events.store import event_from
 from tests.benchmarks.scenes import Scene
 from tests.template import Json
 
+
 def ingest(scene: Scene) -> None:
     for event, write in zip(scene.invocations, scene.tape.requests["PutItem"], strict=True):
         TrackingEvent.model_validate(json.loads(event["body"]))

@@ -53,9 +53,9 @@ class Course:
         return found
 
     def warm_up(self) -> None:
-        """One event ahead: the worker knows the key, the connection is open."""
+        """One event ahead: the worker knows the key."""
         (event,) = samples.events(1024, 1, seed=1)
-        self.send([event])
+        self.send([event | {"event_type": "node_execution", "webhook_config_ids": ["nobody"]}])
         self.world.fan_out()
         self.drain()
         self.took()
@@ -77,22 +77,36 @@ def course(metered: bool = True) -> Iterator[Course]:
             yield Course(world, receiver, meter, logged)
 
 
-def stages(size: int, events: int, configs: int, failures: int = 0) -> dict[str, Used]:
+def stages(
+    size: int, events: int, configs: int = 1, failures: int = 0, visitor: bool = True
+) -> dict[str, Used]:
     """What each stage used, for `events` of `size` bytes that each go to `configs`.
 
-    The first `failures` attempts of every delivery are answered 500.
+    The first `failures` attempts of every delivery are answered 500; each event then goes to a
+    config of its own, since one that failed so often in a row would not be asked again.
     """
+    sent = list(samples.events(size, events, visitor=visitor))
     with course() as one:
-        one.make_configs(configs)
+        if failures:
+            _send_apart(one, sent, failures)
+        else:
+            one.make_configs(configs)
         one.warm_up()
-        return dict(_staged(one, size, events, events * configs, failures))
+        return dict(_staged(one, sent, events * configs, failures))
+
+
+def _send_apart(one: Course, events: list[Json], failures: int) -> None:
+    one.make_configs(len(events))
+    for number, event in enumerate(events):
+        one.world.save_config(one.receiver.url(f"/{number}/in"), f"config-{number}")
+        one.receiver.script(f"/{number}", [500] * failures)
+        event["webhook_config_ids"] = [f"config-{number}"]
 
 
 def _staged(
-    one: Course, size: int, events: int, deliveries: int, failures: int
+    one: Course, events: list[Json], deliveries: int, failures: int
 ) -> Iterator[tuple[str, Used]]:
-    one.receiver.script("/in", [500] * failures * deliveries)
-    one.send(list(samples.events(size, events)))
+    one.send(events)
     yield "accept", one.took()
     one.world.fan_out()
     yield "fanout", one.took(batches=1)

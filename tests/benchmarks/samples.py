@@ -9,10 +9,10 @@ from tests import factories
 
 SEED = 20_261_121
 # What browsers, networks and shops add to the URL of an entrance.
-_WORDS = ("spring", "sale", "offer", "lander", "video", "retarget", "mobile", "checkout", "upsell")
+_WORDS = ("spring", "sale", "offer", "lander", "video", "retarget", "checkout", "upsell")
 _AGENT = (
-    "Mozilla/5.0 (iPhone; CPU iPhone OS 19_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko)"
-    " Version/19.1 Mobile/15E148 Safari/604.1"
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 19_1 like Mac OS X) AppleWebKit/605.1.15 "
+    "(KHTML, like Gecko) Version/19.1 Mobile/15E148 Safari/604.1"
 )
 
 
@@ -20,11 +20,20 @@ class TooSmallError(ValueError):
     """The event cannot be made as small as that."""
 
 
-def events(size: int, count: int, seed: int = SEED) -> Iterator[dict[str, Any]]:
-    """`count` events of `size` bytes of JSON; the same ones for the same seed."""
+def events(
+    size: int, count: int, seed: int = SEED, visitor: bool = True
+) -> Iterator[dict[str, Any]]:
+    """`count` events of `size` bytes of JSON; the same ones for the same seed.
+
+    Without a `visitor`, nothing says whose they are.
+    """
     chance = random.Random(seed)  # noqa: S311 - nothing here is a secret
     for _ in range(count):
-        yield _filled(_event(chance), size, chance)
+        event = _event(chance)
+        if not visitor:
+            for context in ("visitor", "hit", "session"):
+                del event[context]["visitor_id"]
+        yield _filled(event, size, chance)
 
 
 def text(event: dict[str, Any]) -> str:

@@ -40,7 +40,11 @@ class Scene:
             for event in self.invocations:
                 handler(event, context)
 
-        with patch.dict(os.environ, self.variables), self.tape.playing(*others), log_bytes.counted():
+        with (
+            patch.dict(os.environ, self.variables),
+            self.tape.playing(*others),
+            log_bytes.counted(),
+        ):
             yield invoke
 
     def record(self, course: Course, invocations: list[Json]) -> None:

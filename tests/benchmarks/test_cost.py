@@ -13,9 +13,9 @@ EVENTS = 10
 KB = 1024
 
 
-@pytest.fixture(scope="module")
-def small() -> Mapping[str, Used]:
-    return journey.stages(KB, EVENTS, configs=1)
+@pytest.fixture(scope="module", params=[False, True], ids=["of nobody", "of a visitor"])
+def used(request: pytest.FixtureRequest) -> tuple[Mapping[str, Used], bool]:
+    return journey.stages(KB, EVENTS, visitor=request.param), request.param
 
 
 def test_each_call_stays_within_its_target() -> None:
@@ -23,25 +23,39 @@ def test_each_call_stays_within_its_target() -> None:
         assert figure.is_met, figure
 
 
-def test_an_event_of_a_kilobyte_is_accepted_by_four_write_units(small: Mapping[str, Used]) -> None:
-    assert small["accept"].writes == {
-        "EventTable": 2 * EVENTS,
-        "EventTable/log": EVENTS,
-        "EventTable/wake": EVENTS,
-    }
+def test_an_event_of_a_kilobyte_is_accepted_by_a_write_unit_and_one_for_each_index(
+    used: tuple[Mapping[str, Used], bool],
+) -> None:
+    stages, visitor = used
+
+    indexes = ["log", "wake", *(["visitor"] if visitor else [])]
+    wanted = dict.fromkeys(["EventTable", *(f"EventTable/{name}" for name in indexes)], EVENTS)
+    assert stages["accept"].writes == wanted
 
 
 def test_a_delivery_that_succeeds_at_once_costs_three_write_units(
-    small: Mapping[str, Used],
+    used: tuple[Mapping[str, Used], bool],
 ) -> None:
-    assert small["first attempts"].writes == {
+    stages, _ = used
+
+    assert stages["first attempts"].writes == {
         "EventTable": 2 * EVENTS,
         "EventTable/log": EVENTS,
     }
 
 
-def test_a_million_deliveries_of_a_kilobyte_cost_no_more_than_promised() -> None:
-    assert cost.of(KB, failures=0).delivering <= cost.AT_MOST_USD
+def test_a_delivery_that_fails_once_costs_no_more_than_it_did() -> None:
+    stages = journey.stages(KB, EVENTS, failures=1)
+
+    assert stages["first attempts"].write_units <= 9 * EVENTS
+    assert stages["later attempts"].write_units <= 8 * EVENTS
+
+
+@pytest.mark.parametrize(("visitor", "at_most"), [(False, cost.AT_MOST_USD), (True, 6.40)])
+def test_a_million_deliveries_of_a_kilobyte_cost_no_more_than_promised(
+    visitor: bool, at_most: float
+) -> None:
+    assert cost.of(KB, 0, visitor).delivering <= at_most
 
 
 def test_a_bill_adds_up() -> None:
