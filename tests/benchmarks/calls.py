@@ -15,8 +15,8 @@ def table() -> Table:
     figures = tuple(figure for configs in (1, 10) for figure in _figures(configs))
     return Table(
         title="AWS calls",
-        about=f"Calls of the functions for {EVENTS} events of 1 KB that all succeed at once, in full "
-        "batches. Accepting is counted for each event, the rest for each delivery.",
+        about=f"Calls of the functions for {EVENTS} events of 1 KB that all succeed at once, in "
+        "full batches. Accepting is counted for each event, the rest for each delivery.",
         figures=figures,
     )
 

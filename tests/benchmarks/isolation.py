@@ -1,35 +1,30 @@
-"""What a dead endpoint costs the healthy ones: measured by the faults suite, shown here."""
+"""What a dead endpoint costs the healthy ones, by the simulation of the faults suite."""
 
-import json
-from pathlib import Path
-
+from tests.benchmarks import samples
 from tests.benchmarks.figures import Figure, Table
+from tests.faults.isolation import ENDPOINTS, Load, measure
 
-# Written by the faults suite: {"healthy_p99_ms": …, "alone_p99_ms": …}
-FOUND = Path(".local/faults/isolation.json")
+LOAD = Load(per_s=20, seconds=60, workers=20)
 AT_MOST = 1.10
 
 
 def table() -> Table:
+    alone, beside = (measure(LOAD, samples.SEED, with_dead=dead) for dead in (False, True))
     return Table(
         title="Isolation",
-        about="One endpoint of a hundred is dead; p99 of the others against their p99 without it. "
-        "Measured by the faults suite.",
-        figures=tuple(_figures()),
-        after="" if FOUND.exists() else "The faults suite has left no figure here.",
+        about=f"One endpoint of {ENDPOINTS} hangs, {LOAD.per_s} events/s, {LOAD.workers} workers, in "
+        "virtual time: the wait for the first attempt at the other endpoints, p99, against the same "
+        "load with all alive. More of it in [reliability.md](reliability.md).",
+        figures=(
+            Figure(
+                what="once the breaker has tripped",
+                value=beside.steady.p99,
+                unit="ms",
+                floor=alone.steady.p99,
+                at_most=AT_MOST,
+            ),
+            Figure(
+                what="from the start", value=beside.whole.p99, unit="ms", floor=alone.whole.p99
+            ),
+        ),
     )
-
-
-def _figures() -> list[Figure]:
-    if not FOUND.exists():
-        return []
-    found = json.loads(FOUND.read_text(encoding="utf-8"))
-    return [
-        Figure(
-            what="p99 of the healthy",
-            value=found["healthy_p99_ms"],
-            unit="ms",
-            floor=found["alone_p99_ms"],
-            at_most=AT_MOST,
-        )
-    ]

@@ -1,14 +1,12 @@
 """Events at a steady rate through the deployed stack, and a ledger of what became of each."""
 
+import json
 import threading
 import time
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tests.benchmarks import artefact, samples
 from tests.local.receiver import Receiver
@@ -21,71 +19,93 @@ SENDERS = 16
 LIMITS = {"events_per_second": 1_000_000, "requests_per_minute": 1_000_000}
 
 
-@dataclass
+class Arrival(NamedTuple):
+    """`claimed` is when the attempt was begun, by the worker's clock; both in seconds."""
+
+    claimed: float
+    came: float
+
+
 class Ledger:
-    """Moments in seconds: when each event was sent and answered, when its webhooks came."""
+    """Each event by its hit: when it was sent and accepted, when its webhook was taken."""
 
-    sent: dict[str, float] = field(default_factory=dict)
-    accepted: dict[str, float] = field(default_factory=dict)
-    received: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-    refused: int = 0
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._seen = set[str]()
+        self.sent: dict[str, float] = {}
+        self.accepted: dict[str, float] = {}
+        self.taken: dict[str, Arrival] = {}
+        self.refused = 0
+        self.failed_on_purpose = 0
+        self.repeated: list[str] = []
 
-    def lost(self) -> list[str]:
-        return [event_id for event_id in self.accepted if not self.received.get(event_id)]
+    def lost(self) -> int:
+        with self._lock:
+            return len(self.accepted.keys() - self.taken.keys())
+
+    def take(self, headers: Mapping[str, str], body: bytes) -> int:
+        """200 to every webhook, and a note of one that was taken before."""
+        told, came = json.loads(body), time.time()
+        hit_id = told["hit"]["hit_id"]
+        with self._lock:
+            if hit_id in self.taken:
+                self.repeated.append(hit_id)
+            self.taken.setdefault(hit_id, Arrival(told["timestamp"] / 1000, came))
+        return 200
+
+    def take_the_second_time(self, headers: Mapping[str, str], body: bytes) -> int:
+        request_id = headers["webhook-id"]
+        with self._lock:
+            is_new = request_id not in self._seen
+            self._seen.add(request_id)
+            self.failed_on_purpose += is_new
+        return 500 if is_new else self.take(headers, body)
+
+    def send(self, client: Client, event: dict[str, Any]) -> None:
+        sent, hit_id = time.time(), event["hit"]["hit_id"]
+        answer = client.call("POST", "/v1/events", json=event)
+        with self._lock:
+            self.refused += answer.status_code != 202
+            if answer.status_code == 202:
+                self.sent[hit_id], self.accepted[hit_id] = sent, time.time()
 
 
 @contextmanager
 def stack() -> Iterator[Stack]:
     """A stack of its own, on a port of its own."""
-    Path(STATE).mkdir(parents=True, exist_ok=True)
+    STATE.mkdir(parents=True, exist_ok=True)
     try:
         yield up(STATE)
     finally:
         down(STATE)
 
 
-def client(of: Stack) -> Client:
-    return Client(of, limits=LIMITS)
-
-
 def send(
-    to: Client, ledger: Ledger, rate: float, duration_s: float, config_ids: Sequence[str]
+    client: Client, ledger: Ledger, rate: float, duration_s: float, config_ids: Sequence[str]
 ) -> None:
-    """One event after the other is due every 1/rate seconds, whatever becomes of those before."""
-    count = int(rate * duration_s)
-    events = samples.events(1024, count, seed=int(time.time()))
+    """An event is due every 1/rate seconds, whatever becomes of those before; configs in turn."""
+    events = samples.events(1024, int(rate * duration_s), seed=time.time_ns())
     began = time.monotonic()
     with ThreadPoolExecutor(SENDERS) as pool:
         for number, event in enumerate(events):
             time.sleep(max(0, began + number / rate - time.monotonic()))
             config_id = config_ids[number % len(config_ids)]
-            pool.submit(_one, to, ledger, event | {"webhook_config_ids": [config_id]})
+            pool.submit(ledger.send, client, event | {"webhook_config_ids": [config_id]})
 
 
-_lock = threading.Lock()
-
-
-def _one(to: Client, ledger: Ledger, event: dict[str, Any]) -> None:
-    sent = time.time()
-    answer = to.call("POST", "/v1/events", json=event)
-    answered = time.time()
-    with _lock:
-        if answer.status_code != 202:
-            ledger.refused += 1
-            return
-        event_id = answer.json()["event_id"]
-        ledger.sent[event_id], ledger.accepted[event_id] = sent, answered
-
-
-def settle(ledger: Ledger, receiver: Receiver, patience_s: float) -> None:
-    """Wait until every accepted event has come, or nothing new comes any more."""
+def wait(ledger: Ledger, patience_s: float) -> None:
+    """Until every accepted event was taken."""
     deadline = time.monotonic() + patience_s
-    while time.monotonic() < deadline:
-        note(ledger, receiver)
-        if not ledger.lost():
-            return
+    while ledger.lost() and time.monotonic() < deadline:
         time.sleep(0.5)
 
 
-def note(ledger: Ledger, receiver: Receiver) -> None:
-    """By the ids that the body tells: of hit and node an event's own id is made."""
+def client(of: Stack) -> Client:
+    return Client(of, limits=LIMITS)
+
+
+def receiver(ledger: Ledger) -> Receiver:
+    made = Receiver()
+    made.judge("/fine", ledger.take)
+    made.judge("/flaky", ledger.take_the_second_time)
+    return made

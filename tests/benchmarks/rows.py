@@ -10,6 +10,8 @@ from tests.benchmarks import (
     first_event,
     growth,
     isolation,
+    latency,
+    long_run,
     throughput,
     warm,
 )
@@ -22,7 +24,9 @@ ROWS: Mapping[str, Callable[[], Table]] = {
     "warm": warm.table,
     "calls": calls.table,
     "cost": cost.table,
+    "latency": latency.table,
     "throughput": throughput.table,
     "isolation": isolation.table,
     "growth": growth.table,
+    "long_run": long_run.table,
 }
