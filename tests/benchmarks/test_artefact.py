@@ -12,7 +12,6 @@ NEEDED_BY = {
     "requests": {"dispatch", "retry"},
     "python_multipart": {"ingest"},
     "jsonschema_rs": set[str](),  # with the first schema
-    "aws_lambda_powertools.metrics": set[str](),
     "aws_xray_sdk": set[str](),
     "aws_lambda_powertools.utilities.parser": set[str](),
     "boto3": set[str](),  # botocore does all that is needed

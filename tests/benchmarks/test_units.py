@@ -29,7 +29,7 @@ def item(**attributes: str) -> dict[str, dict[str, str]]:
         ({"NULL": True}, 1),
         ({"L": [{"S": "ab"}, {"S": "c"}]}, 3 + 2 + 3),
         ({"M": {"k": {"S": "ab"}}}, 3 + 1 + 1 + 2),
-        ({"SS": ["ab", "c"]}, 3 + 2 + 3),
+        ({"SS": ["ab", "c"]}, 2 + 1),
     ],
 )
 def test_an_attribute_weighs_its_name_and_its_value(
@@ -38,9 +38,9 @@ def test_an_attribute_weighs_its_name_and_its_value(
     assert size({"name": value}) == 4 + expected
 
 
-@pytest.mark.parametrize(("length", "units"), [(0, 1), (KB - 6, 1), (KB - 5, 2), (10 * KB, 11)])
+@pytest.mark.parametrize(("length", "units"), [(0, 1), (KB - 5, 1), (KB - 4, 2), (10 * KB, 11)])
 def test_a_write_costs_a_unit_for_each_kilobyte(length: int, units: int) -> None:
-    written = {"pk": {"S": "p"}, "sk": {"S": ""}, "": {"B": b"x" * (length)}}
+    written = {"pk": {"S": "p"}, "sk": {"S": ""}, "": {"B": b"x" * length}}
 
     assert write_units(None, written) == units
 
