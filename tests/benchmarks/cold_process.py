@@ -18,8 +18,8 @@ def floor() -> None:
     from pydantic import BaseModel
 
     Logger()
-    assert BaseModel
-    session = boto3.Session()
+    assert issubclass(BaseModel, object)
+    session: Any = boto3.Session()
     for service in SERVICES:
         session.client(service)
 

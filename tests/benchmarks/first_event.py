@@ -18,8 +18,8 @@ def table() -> Table:
     return Table(
         title="Cold start with the first event",
         about="As above, and then one event of 1 KB is handled, with AWS answered in process: "
-        "models and clients that are made when they are first needed are in it. The floor is that of the "
-        f"cold start, and handles nothing; median of {cold_start.RUNS}.",
+        "models and clients that are made when they are first needed are in it. The floor is that "
+        f"of the cold start, and handles nothing; median of {cold_start.RUNS}.",
         figures=tuple(map(_figure, FUNCTIONS)),
     )
 

@@ -33,9 +33,9 @@ def table() -> Table:
     return Table(
         title="Growth",
         about="CPU, and calls in the last column, with AWS answered by a formula, so that a table "
-        "of a million items takes no room. Configs that want other types of events lie in partitions "
-        "that are not read; what grows is the number that want the event. The floor is the smallest "
-        "case: up to 1 is flat.",
+        "of a million items takes no room. Configs that want other types of events lie in "
+        "partitions that are not read; what grows is the number that want the event. The floor is "
+        "the smallest case: up to 1 is flat.",
         figures=figures,
     )
 

@@ -12,9 +12,9 @@ def table() -> Table:
     alone, beside = (measure(LOAD, samples.SEED, with_dead=dead) for dead in (False, True))
     return Table(
         title="Isolation",
-        about=f"One endpoint of {ENDPOINTS} hangs, {LOAD.per_s} events/s, {LOAD.workers} workers, in "
-        "virtual time: the wait for the first attempt at the other endpoints, p99, against the same "
-        "load with all alive. More of it in [reliability.md](reliability.md).",
+        about=f"One endpoint of {ENDPOINTS} hangs, {LOAD.per_s} events/s, {LOAD.workers} workers, "
+        "in virtual time: the wait for the first attempt at the other endpoints, p99, against the "
+        "same load with all alive. More of it in [reliability.md](reliability.md).",
         figures=(
             Figure(
                 what="once the breaker has tripped",
@@ -23,8 +23,6 @@ def table() -> Table:
                 floor=alone.steady.p99,
                 at_most=AT_MOST,
             ),
-            Figure(
-                what="from the start", value=beside.whole.p99, unit="ms", floor=alone.whole.p99
-            ),
+            Figure(what="from the start", value=beside.whole.p99, unit="ms", floor=alone.whole.p99),
         ),
     )

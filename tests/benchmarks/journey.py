@@ -49,7 +49,7 @@ class Course:
 
     def raw(self, table: str) -> list[Json]:
         """Every item, in DynamoDB's own JSON."""
-        found: list[Json] = boto3.client("dynamodb").scan(TableName=table)["Items"]  # type: ignore[assignment]
+        found: list[Json] = boto3.client("dynamodb").scan(TableName=table)["Items"]
         return found
 
     def warm_up(self) -> None:

@@ -6,6 +6,7 @@ from statistics import quantiles
 from tests.benchmarks import load
 from tests.benchmarks.figures import Figure, Table
 from tests.benchmarks.load import Ledger
+from tests.stack.client import Client
 
 RATES = (10, 50)
 DURATION_S = 30
@@ -18,14 +19,14 @@ def table() -> Table:
     figures = [figure for rate in RATES for figure in _figures(rate, ledgers[rate])]
     return Table(
         title="Latency",
-        about=f"The deployed stack on this machine, events of 1 KB for {DURATION_S} s, one receiver "
-        "that answers at once. The emulator and all workers share this machine's cores, so this shows "
-        "where the time goes, and not how long it takes on AWS.",
+        about=f"The deployed stack on this machine, events of 1 KB for {DURATION_S} s, one "
+        "receiver that answers at once. The emulator and all workers share this machine's cores, "
+        "so this shows where the time goes, and not how long it takes on AWS.",
         figures=tuple(figures),
     )
 
 
-def _measured(client: load.Client, rate: float) -> Ledger:
+def _measured(client: Client, rate: float) -> Ledger:
     ledger = Ledger()
     with load.receiver(ledger) as receiver:
         config = client.make_config(receiver.url("/fine"))

@@ -2,7 +2,6 @@
 
 import os
 import threading
-import time
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,9 +36,9 @@ def table() -> Table:
         watch.join()
     return Table(
         title="Long run",
-        about=f"{DURATION_S / 60:.0f} minutes at {RATE} events/s on the deployed stack; every third "
-        "delivery fails once. A ledger knows every event by its hit. Memory of each worker that lived "
-        "through half of it: the last fifth of its life against the second.",
+        about=f"{DURATION_S / 60:.0f} minutes at {RATE} events/s on the deployed stack; every "
+        "third delivery fails once. A ledger knows every event by its hit. Memory of each worker "
+        "that lived through half of it: the last fifth of its life against the second.",
         figures=(*_ledger(ledger), *_memory(memory)),
     )
 

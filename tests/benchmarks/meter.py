@@ -95,7 +95,7 @@ class Meter:
             self.used.stored_bytes += _stored(new) - _stored(old)
 
     def _read(self, table: str, key: Json) -> Json | None:
-        item: Json | None = self._client.get_item(TableName=table, Key=key).get("Item")  # type: ignore[assignment]
+        item: Json | None = self._client.get_item(TableName=table, Key=key).get("Item")
         return item
 
 

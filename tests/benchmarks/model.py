@@ -47,9 +47,11 @@ class Model:
     def _answer(self, request: AWSPreparedRequest, event_name: str, **_: Any) -> AWSResponse:
         operation = event_name.rpartition(".")[2]
         self.calls[operation] += 1
-        answer = _ANSWERS[operation](self, json.loads(request.body or b"{}"))
+        asked: Any = request.body or "{}"
+        answer = _ANSWERS[operation](self, json.loads(asked))
         headers = {"content-type": "application/x-amz-json-1.0"}
-        return AWSResponse(request.url, 200, headers, Raw(json.dumps(answer).encode()))
+        raw = Raw(json.dumps(answer).encode())
+        return AWSResponse(request.url, 200, headers, raw)  # type: ignore[arg-type]
 
     def query(self, asked: Json) -> Json:
         """The position is in the start key, where an earlier answer put it."""

@@ -37,8 +37,8 @@ class Tape:
 
         def answer(request: AWSPreparedRequest, event_name: str, **_: Any) -> AWSResponse:
             operation = event_name.rpartition(".")[2]
-            status, headers, body = next(answers[_name(operation, request.body)])
-            return AWSResponse(request.url, status, headers, Raw(body))
+            status, headers, body = next(answers[_name(operation, request.body)])  # type: ignore[arg-type]
+            return AWSResponse(request.url, status, headers, Raw(body))  # type: ignore[arg-type]
 
         with listening("before-send", answer, others):
             yield

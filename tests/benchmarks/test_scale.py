@@ -27,8 +27,11 @@ def test_the_first_quota_is_the_one_that_is_lowest() -> None:
 
 @pytest.mark.parametrize("endpoint_ms", [50, 100, 1_000])
 def test_dispatch_delivers_what_its_concurrency_allows(endpoint_ms: float) -> None:
-    (quota,) = (one for one in scale.quotas(Shape(endpoint_ms=endpoint_ms))
-                if one.name == "DispatchConcurrency")
+    (quota,) = (
+        one
+        for one in scale.quotas(Shape(endpoint_ms=endpoint_ms))
+        if one.name == "DispatchConcurrency"
+    )
 
     flooded = surge.run(2 * quota.events_per_s, 600, endpoint_ms, WORKERS)
     steady = surge.run(0.9 * quota.events_per_s, 600, endpoint_ms, WORKERS)
@@ -47,6 +50,8 @@ def test_a_surge_waits_no_longer_than_the_ramp(rate: float) -> None:
 
 @pytest.mark.parametrize("quota", scale.quotas(Shape()), ids=lambda quota: str(quota.name))
 def test_the_page_tells_of_each_quota_what_the_arithmetic_says(quota: scale.Quota) -> None:
-    row = next(line for line in PAGE.read_text().splitlines() if line.startswith(f"| {quota.name} "))
+    row = next(
+        line for line in PAGE.read_text().splitlines() if line.startswith(f"| {quota.name} ")
+    )
 
     assert f"{quota.events_per_s:,.0f}" in row

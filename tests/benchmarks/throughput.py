@@ -14,9 +14,9 @@ def table() -> Table:
     return Table(
         title="Dispatch throughput",
         about=f"One worker process, {BATCHES} batches of {scenes.BATCH} one after the other, AWS "
-        "answered in process. The floor is what waiting alone allows: batch ÷ latency. Where the CPU "
-        "of a batch takes more than a fifth of the latency, the worker is bound by its CPU, and "
-        "nothing is promised.",
+        "answered in process. The floor is what waiting alone allows: batch ÷ latency. Where the "
+        "CPU of a batch takes more than a fifth of the latency, the worker is bound by its CPU, "
+        "and nothing is promised.",
         figures=tuple(map(_figure, ENDPOINTS_MS)),
     )
 

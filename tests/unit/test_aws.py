@@ -43,7 +43,6 @@ class TestItems:
 
         assert from_item(to_item(values)) == stored
 
-
     def test_bytes_come_from_a_stream_as_text(self) -> None:
         assert from_item({"payload": {"B": "AQID"}}) == {"payload": b"\x01\x02\x03"}
 
