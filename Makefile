@@ -21,7 +21,7 @@ export UV_PYTHON_DOWNLOADS := never
 FUNCTION_PYTHON ?= 3.13
 FUNCTION_PLATFORM ?= aarch64-manylinux_2_28
 
-.PHONY: help setup lock up down status logs demo test faults openapi schema check format build deploy bootstrap clean \
+.PHONY: help setup lock up down status logs demo test faults bench openapi schema check format build deploy bootstrap clean \
 	dependencies
 
 help: ## List the targets
@@ -120,6 +120,9 @@ schema: .venv/.stamp ## Write the JSON Schema of the payload contract from its m
 
 faults: .venv/.stamp ## Fault runs at length: 100,000 events, figures into docs/reliability.md
 	@$(RUN) tests.faults
+
+bench: setup ## Every figure of docs/performance.md, about half an hour; some of them: make bench ROWS="warm cost"
+	@$(RUN) tests.benchmarks $(ROWS)
 
 test: check ## All checks and all tests; a local stack of their own serves the stack tests
 	@$(RUN) pytest -n auto --dist loadfile $(QUICK)

@@ -9,4 +9,6 @@ class Model(BaseModel):
     What is wrong with a value is told without the value, which may be a secret.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True
+    )

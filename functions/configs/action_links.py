@@ -37,7 +37,7 @@ class LinkNew(Action):
     expires_at: Moment | None = None
     expires_in_s: Annotated[int, Field(ge=1, le=MAX_SECONDS)] | None = None
     redirect: str | None = None
-    origin: Origin = Origin()
+    origin: Origin = Field(default_factory=Origin)
     params: Scalars = Field(default_factory=dict)
 
     def fixed(self) -> Scalars:

@@ -3,8 +3,9 @@
 Only the holder of a lease settles its attempt, so of two workers with the same message one sends.
 """
 
+from collections.abc import Mapping
 from copy import copy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
 from botocore.exceptions import ClientError
@@ -17,6 +18,7 @@ from shared.delivery.queues import MAX_DELAY_MS, Pointer
 from shared.dialects import Rendered
 from shared.events import keys
 from shared.events.models import Event
+from shared.events.packing import pack
 from shared.model import Model
 from shared.transaction import CancelledError, transact
 from shared.update import Update
@@ -87,8 +89,8 @@ class Ledger:
                 "lease_until": until,
             }
         )
-        if pointer.attempt > 1:
-            update.set(_wake(pointer.request_id, until + self._repair_after_ms))
+        if pointer.attempt > 1:  # most wait in the index already, where moving costs two writes
+            update.once(_wake(pointer.request_id, until + self._repair_after_ms))
         self._born(update, pointer, event, now).once({"built_at": now})
         update.when(*_claimable(pointer.attempt, event, now))
         try:
@@ -205,7 +207,7 @@ class Ledger:
         item = {
             "pk": keys.partition(delivery.workspace_id, ids.event_key_of(delivery.request_id)),
             "sk": keys.body_sk(delivery.request_id),
-            "body": rendered.body,
+            "body": pack(rendered.body),
             "headers": dict(rendered.headers),
             "expires_at": self._retention.content_until_s(now, last_at),
         }
@@ -231,7 +233,7 @@ class Ledger:
     def _settle(self, delivery: Delivery, attempt: Attempt, update: Update) -> bool:
         """False if the lease was lost: another worker has taken the attempt over."""
         try:
-            self._update(delivery.workspace_id, delivery.request_id, update)
+            self._write(delivery.workspace_id, delivery.request_id, update, "NONE")
         except ClientError as error:
             return _is_recorded(error, attempt)
         return True
@@ -282,21 +284,26 @@ class Ledger:
 
     def _try(self, workspace_id: str, request_id: UUID, update: Update) -> bool:
         try:
-            self._update(workspace_id, request_id, update)
+            self._write(workspace_id, request_id, update, "NONE")
         except ClientError as error:
             _expect_condition(error)
             return False
         return True
 
     def _update(self, workspace_id: str, request_id: UUID, update: Update) -> Delivery:
+        return delivery_from(from_item(self._write(workspace_id, request_id, update, "ALL_NEW")))
+
+    def _write(
+        self, workspace_id: str, request_id: UUID, update: Update, give: Literal["ALL_NEW", "NONE"]
+    ) -> Mapping[str, Any]:
         answer = self._dynamodb.update_item(
             TableName=self._table,
             Key=to_item(delivery_key(workspace_id, request_id)),
-            ReturnValues="ALL_NEW",
+            ReturnValues=give,
             ReturnValuesOnConditionCheckFailure="ALL_OLD",
             **update.request(),
         )
-        return delivery_from(from_item(answer["Attributes"]))
+        return answer.get("Attributes", {})
 
 
 def is_parked(next_at: int, now: int) -> bool:

@@ -3,8 +3,9 @@
 from enum import StrEnum
 from uuid import UUID
 
+from shared.delivery.answer import Timings
+from shared.delivery.exchange import Cause
 from shared.delivery.queues import Pointer
-from shared.delivery.sender import Cause, Timings
 from shared.model import Model
 
 

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from shared.configs.models import WebhookConfig
 from shared.delivery import schedule
+from shared.delivery.answer import Answer
+from shared.delivery.exchange import Cause
 from shared.delivery.models import Attempt, Delivery, Origin, Reason
-from shared.delivery.sender import Answer, Cause
 from shared.dialects import DIALECTS
 
 

@@ -14,6 +14,7 @@ from shared.delivery.queues import Pointer
 from shared.dialects import Rendered
 from shared.events import keys
 from shared.events.models import Event
+from shared.events.packing import unpack
 from shared.events.store import event_from
 from shared.workspaces.models import Workspace
 from shared.workspaces.store import workspace_from, workspace_key
@@ -78,7 +79,7 @@ def _material(pointer: Pointer, items: dict[ItemKey, dict[str, Any]]) -> Materia
         workspace=workspace_from(workspace or _nameless(pointer)),
         health=health_from(health),
         event=None if event is None else event_from(event),
-        kept=None if kept is None else Rendered(kept["body"], kept["headers"]),
+        kept=None if kept is None else Rendered(unpack(kept["body"]), kept["headers"]),
     )
 
 

@@ -11,9 +11,9 @@ from certifi import where
 from urllib3 import HTTPResponse
 
 from shared.delivery import excerpt, guard, masking, wire
+from shared.delivery.answer import Answer, Timings
 from shared.delivery.exchange import EXCHANGE_S, Cause, Exchange, FailedError, Stage, ms_since
 from shared.delivery.lookups import Lookups
-from shared.model import Model
 
 __all__ = ["Answer", "Cause", "Sender", "Timings"]
 
@@ -24,30 +24,6 @@ _HEADERS = {"User-Agent": "Funnelhooks", "Accept": "*/*"}
 
 # It writes URLs, with their queries, into its warnings about malformed headers.
 logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
-
-
-class Timings(Model):
-    """Milliseconds; None for what did not happen, as `dns` to `tls` on a reused connection."""
-
-    total: int
-    dns: int | None = None
-    connect: int | None = None
-    tls: int | None = None
-    first_byte: int | None = None  # after the request was sent
-
-
-class Answer(Model):
-    """What came of a request. It counts as answered only if `cause` is None: an answer that
-    broke off, or dripped on past the deadline, has a status code and a cause.
-    """
-
-    status_code: int | None
-    cause: Cause | None
-    detail: str
-    address: str | None
-    retry_after: str | None
-    excerpt: str
-    timings: Timings
 
 
 class Sender:

@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from shared.clock import Timestamp
+from shared.delivery.answer import Timings
 from shared.delivery.evidence import RequestRead
+from shared.delivery.exchange import Cause
 from shared.delivery.models import Attempt, Delivery, Origin, Reason, State
-from shared.delivery.sender import Cause, Timings
 from shared.events.models import Event
 from shared.events.views import EventSummary
 from shared.model import Model

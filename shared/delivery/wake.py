@@ -90,7 +90,7 @@ class WakeIndex:
 
     def events(self, entries: Sequence[Entry]) -> list[Event]:
         wanted = [{"pk": entry.pk, "sk": keys.EVENT_SK} for entry in entries]
-        found = batch_get(self._dynamodb, {self._events: wanted})
+        found = batch_get(self._dynamodb, {self._events: wanted}, consistent=False)
         return [event_from(values) for values in found[self._events]]
 
     def look_again(self, event: Event, now: int) -> None:
@@ -101,8 +101,10 @@ class WakeIndex:
         self._try(key, update)
 
     def begun(self, pointers: Sequence[Pointer]) -> list[Begun]:
+        """As they were a moment ago: what has begun since is refused a second beginning."""
+        columns = tuple(Begun.model_fields)
         wanted = [delivery_key(pointer.workspace_id, pointer.request_id) for pointer in pointers]
-        found = batch_get(self._dynamodb, {self._events: wanted}, tuple(Begun.model_fields))
+        found = batch_get(self._dynamodb, {self._events: wanted}, columns, consistent=False)
         return [Begun.model_validate(values) for values in found[self._events]]
 
     def begin(self, pointer: Pointer, event: Event, now: int) -> bool:

@@ -13,6 +13,7 @@ from shared.errors import NotFoundError
 from shared.events import keys, personal
 from shared.events.intake import compact
 from shared.events.models import Event
+from shared.events.packing import pack, unpack
 from shared.ids import event_key, visitor_key
 from shared.update import Update
 
@@ -80,7 +81,7 @@ class EventStore:
     def erase(self, event: Event, now: int) -> None:
         """Leave what is nobody's personal data. The event stays in the index of its visitor."""
         payload = compact(personal.remains(json.loads(event.payload)))
-        self._change(event, Update().set({"payload": payload, "erased_at": now}))
+        self._change(event, Update().set({"payload": _packed(payload), "erased_at": now}))
 
     def untie(self, event: Event) -> None:
         """Take the event out of the index of its visitor."""
@@ -109,8 +110,9 @@ class EventStore:
 
     def _item(self, event: Event) -> dict[str, Any]:
         return to_item(
-            event.model_dump(exclude={"config_ids", "key"})
+            event.model_dump(exclude={"config_ids", "key", "payload"})
             | {
+                "payload": _packed(event.payload),
                 "config_ids": list(event.config_ids) or None,
                 "pk": keys.partition(event.workspace_id, event.key),
                 "sk": keys.EVENT_SK,
@@ -143,4 +145,9 @@ def _visitor_pk(event: Event) -> str | None:
 
 def event_from(values: dict[str, Any]) -> Event:
     known = {name: values[name] for name in _COLUMNS if name in values}
-    return Event.model_validate(known | {"key": keys.event_key_of(values["pk"])})
+    payload, key = unpack(values["payload"]).decode(), keys.event_key_of(values["pk"])
+    return Event.model_validate(known | {"payload": payload, "key": key})
+
+
+def _packed(payload: str) -> bytes:
+    return pack(payload.encode())

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints
 
 from shared import ids
 from shared.clock import Timestamp
@@ -69,8 +69,8 @@ class Job(Model):
 
     source: Source
     started_at: int
-    position: Position = Position()
-    tally: Tally = Tally()
+    position: Position = Field(default_factory=Position)
+    tally: Tally = Field(default_factory=Tally)
 
 
 class State(StrEnum):

@@ -4,7 +4,7 @@ import re
 import unicodedata
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from shared import ids
 from shared.api.validation import from_problems
@@ -33,7 +33,7 @@ class Bootstrap(Model):
     operation: Literal["bootstrap"]
     name: Name
     slug: Slug | None = None
-    limits: Limits = Limits()
+    limits: Limits = Field(default_factory=Limits)
     redirect_hosts: RedirectHosts = ()
     retention_days: Days | None = None
     content_days: Days | None = None
@@ -61,7 +61,7 @@ class Configure(Model):
 Command = Annotated[Bootstrap | Configure, Field(discriminator="operation")]
 
 
-_COMMANDS: TypeAdapter[Command] = TypeAdapter(Command)
+_COMMANDS: TypeAdapter[Command] = TypeAdapter(Command, config=ConfigDict(defer_build=True))
 
 
 def read(values: Any) -> Command:

@@ -65,7 +65,7 @@ class Workspace(Model):
     workspace_id: str
     name: str
     slug: str = ""
-    limits: Limits = Limits()
+    limits: Limits = Field(default_factory=Limits)
     redirect_hosts: RedirectHosts = ()
     retention_days: Days | None = None
     content_days: Days | None = None

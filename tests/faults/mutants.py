@@ -5,6 +5,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from shared.events.packing import pack, unpack
 from tests.faults.engine.cloud import Cloud
 from tests.faults.engine.groups import Message
 from tests.faults.engine.queues import SqsQueue
@@ -103,4 +104,4 @@ def _receive_and_delete(
 
 
 def _with_a_blank(item: Json) -> Json:
-    return item | {"body": {"B": item["body"]["B"] + b" "}}
+    return item | {"body": {"B": pack(unpack(item["body"]["B"]) + b" ")}}

@@ -8,6 +8,7 @@ import boto3
 from moto.backends import get_backend
 
 from shared.aws import from_item, to_item
+from shared.events.packing import unpack
 from tests.template import Json, resolved, template
 
 if TYPE_CHECKING:
@@ -51,11 +52,11 @@ class Account:
 
     def items(self, table: str) -> list[Json]:
         pages = _dynamodb().get_paginator("scan").paginate(TableName=table)
-        return [from_item(item) for page in pages for item in page["Items"]]
+        return [_unpacked(from_item(item)) for page in pages for item in page["Items"]]
 
     def item(self, table: str, key: dict[str, str]) -> Json:
         answer = _dynamodb().get_item(TableName=table, Key=to_item(key))
-        return from_item(answer.get("Item", {}))
+        return _unpacked(from_item(answer.get("Item", {})))
 
     def delete_item(self, table: str, key: dict[str, str]) -> None:
         _dynamodb().delete_item(TableName=table, Key=to_item(key))
@@ -177,6 +178,12 @@ class Account:
     def _queue_attribute(self, value: Any) -> str:
         plain = resolved(value, self._ref, self._attributes)
         return plain if isinstance(plain, str) else json.dumps(plain)
+
+
+def _unpacked(item: Json) -> Json:
+    """As it was before it was packed for the table."""
+    packed = {name: unpack(item[name]) for name in ("payload", "body") if name in item}
+    return item | packed
 
 
 # Clients of the tests' own: what they ask is no part of what the handlers cost.

@@ -14,7 +14,8 @@ VALUES = st.recursive(
     | st.booleans()
     | st.integers(min_value=-(10**37), max_value=10**37)
     | st.text()
-    | st.binary(),
+    | st.binary()
+    | st.sets(st.text(min_size=1), min_size=1),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=10,
 )
@@ -41,6 +42,18 @@ class TestItems:
         stored = {name: value for name, value in values.items() if value is not None}
 
         assert from_item(to_item(values)) == stored
+
+    def test_bytes_come_from_a_stream_as_text(self) -> None:
+        assert from_item({"payload": {"B": "AQID"}}) == {"payload": b"\x01\x02\x03"}
+
+    @pytest.mark.parametrize("value", [1.5, object()])
+    def test_hold_nothing_that_would_not_come_back(self, value: object) -> None:
+        with pytest.raises(TypeError):
+            to_item({"value": value})
+
+    def test_hold_nothing_that_was_not_put_there(self) -> None:
+        with pytest.raises(TypeError):
+            from_item({"value": {"NS": ["1"]}})
 
 
 class TestABatchRead:

@@ -1,4 +1,4 @@
-"""What `boto3.Session().client(…)` gives the handlers here: the calls that they make, no others.
+"""What botocore's clients give the handlers here: the calls that they make, no others.
 
 There is no Scan, so a handler that scans fails loudly.
 """
@@ -109,16 +109,11 @@ class Events(Client):
         return self._wire.call("PutEvents", lambda: self._bus.put(Entries))
 
 
-class Session:
-    """Stands for `boto3.Session`."""
-
-    def __init__(self, clients: dict[str, Any]) -> None:
-        self._clients = clients
-
-    def client(self, service: str, **_: Any) -> Any:
-        if service not in self._clients:
-            raise UnsupportedError(f"a client of {service}")
-        return self._clients[service]
+def client_of(clients: Mapping[str, Any], service: str) -> Any:
+    """Stands for `shared.aws._client`."""
+    if service not in clients:
+        raise UnsupportedError(f"a client of {service}")
+    return clients[service]
 
 
 def _halves(wanted: Mapping[str, Json]) -> tuple[dict[str, Json], dict[str, Json]]:

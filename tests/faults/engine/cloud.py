@@ -1,6 +1,6 @@
 """The platform in one process: the template's tables, queues, functions and what invokes them.
 
-Only the seams are replaced: boto3's session, the clock, the threads, and the way to the customers.
+Only the seams are replaced: clients of AWS, the clock, threads, and the way to the customers.
 """
 
 import logging
@@ -15,15 +15,13 @@ from typing import Any
 from unittest.mock import patch
 from uuid import UUID
 
-import boto3
-
+from shared import aws, settings
 from shared import clock as shared_clock
-from shared import settings
 from shared.delivery.sender import Sender
 from tests.fakes import NOW
 from tests.faults.engine import pools, simulation
 from tests.faults.engine.bus import Bus
-from tests.faults.engine.clients import DynamoDb, Events, Session, Sqs
+from tests.faults.engine.clients import DynamoDb, Events, Sqs, client_of
 from tests.faults.engine.database import Database
 from tests.faults.engine.functions import (
     Environment,
@@ -144,7 +142,7 @@ def new_cloud(seed: int = 0, latency_ms: tuple[int, int] = LATENCY_MS) -> Iterat
     chance = Random(seed)
     with ExitStack() as stack:
         for seam in (
-            patch.object(boto3, "Session", lambda: Session(cloud.clients)),
+            patch.object(aws, "_client", partial(client_of, cloud.clients)),
             patch.object(
                 shared_clock, "time", SimpleNamespace(time_ns=lambda: cloud.wall_ms() * 1_000_000)
             ),

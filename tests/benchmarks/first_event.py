@@ -1,0 +1,47 @@
+"""Cold start with the first event: what a caller waits for who comes when no worker is warm."""
+
+import base64
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+
+from tests.benchmarks import artefact, cold_start, scenes
+from tests.benchmarks.figures import Figure, Table
+from tests.benchmarks.scenes import Scene
+
+FUNCTIONS = ("ingest", "fanout", "dispatch", "retry")
+
+
+def table() -> Table:
+    return Table(
+        title="Cold start with the first event",
+        about="As above, and then one event of 1 KB is handled, with AWS answered in process: "
+        "models and clients that are made when they are first needed are in it. The floor is that "
+        f"of the cold start, and handles nothing; median of {cold_start.RUNS}.",
+        figures=tuple(map(_figure, FUNCTIONS)),
+    )
+
+
+def _figure(function: str) -> Figure:
+    services = cold_start.SERVICES[function]
+    own, floor = [], []
+    with scenes.of(function, events=1) as scene, written(scene) as tape:
+        for _ in range(cold_start.RUNS):
+            floor.append(cold_start.start("floor", services).cpu_ms)
+            own.append(cold_start.start(function, services, tape, scene.variables).cpu_ms)
+    return Figure(what=function, value=median(own), unit="ms CPU", floor=median(floor))
+
+
+@contextmanager
+def written(scene: Scene) -> Iterator[Path]:
+    """The scene as a file that a process without any of this can read."""
+    answers = {
+        name: [(status, headers, base64.b64encode(body).decode()) for status, headers, body in some]
+        for name, some in scene.tape.answers.items()
+    }
+    path = artefact.STATE.absolute() / "first_event.json"
+    path.write_text(json.dumps({"event": scene.invocations[0], "answers": answers}))
+    yield path
+    path.unlink()

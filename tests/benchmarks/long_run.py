@@ -1,0 +1,79 @@
+"""Ten minutes of mixed load on the deployed stack: nothing lost, nothing grows."""
+
+import os
+import threading
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+
+from tests.benchmarks import load
+from tests.benchmarks.figures import Figure, Table
+from tests.benchmarks.load import Ledger
+from tests.local.stack import Stack
+
+DURATION_S = float(os.environ.get("BENCH_LONG_RUN_S", "600"))
+RATE = 10
+PATIENCE_S = 180
+SAMPLE_S = 5
+# Of the memory of a worker, between the second fifth of its life and the last.
+AT_MOST = 1.05
+
+Memory = dict[int, list[float]]
+
+
+def table() -> Table:
+    ledger, memory = Ledger(), defaultdict[int, list[float]](list)
+    with load.stack() as stack, load.receiver(ledger) as receiver:
+        client = load.client(stack)
+        configs = [client.make_config(receiver.url(path)) for path in ("/fine", "/fine", "/flaky")]
+        over = threading.Event()
+        watch = threading.Thread(target=_watch, args=(stack, memory, over))
+        watch.start()
+        load.send(client, ledger, RATE, DURATION_S, [config.id for config in configs])
+        load.wait(ledger, PATIENCE_S)
+        over.set()
+        watch.join()
+    return Table(
+        title="Long run",
+        about=f"{DURATION_S / 60:.0f} minutes at {RATE} events/s on the deployed stack; every "
+        "third delivery fails once. A ledger knows every event by its hit. Memory of each worker "
+        "that lived through half of it: the last fifth of its life against the second.",
+        figures=(*_ledger(ledger), *_memory(memory)),
+    )
+
+
+def _ledger(ledger: Ledger) -> Iterator[Figure]:
+    note = f"of {len(ledger.accepted):,} accepted, {ledger.refused} refused"
+    yield Figure(what="lost", value=ledger.lost(), unit="events", at_most=0, note=note)
+    yield Figure(what="failed on purpose", value=ledger.failed_on_purpose, unit="attempts")
+    note = "taken before, and sent again: a worker died between the answer and its record"
+    yield Figure(what="repeated", value=len(ledger.repeated), unit="webhooks", at_most=0, note=note)
+
+
+def _memory(memory: Memory) -> Iterator[Figure]:
+    enough = DURATION_S / SAMPLE_S / 2
+    for number, seen in enumerate(some for some in memory.values() if len(some) >= enough):
+        fifth = len(seen) // 5
+        early, late = median(seen[fifth : 2 * fifth]), median(seen[-fifth:])
+        yield Figure(
+            what=f"worker {number + 1}", value=late, unit="MB", floor=early, at_most=AT_MOST
+        )
+
+
+def _watch(stack: Stack, memory: Memory, over: threading.Event) -> None:
+    while not over.wait(SAMPLE_S):
+        for pid, megabytes in _workers(stack.emulator.pid):
+            memory[pid].append(megabytes)
+
+
+def _workers(group: int) -> Iterator[tuple[int, float]]:
+    """The emulator's other processes, with their resident memory."""
+    page = os.sysconf("SC_PAGE_SIZE")
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[2]) == group and int(folder.name) != group:
+            yield int(folder.name), int(fields[21]) * page / 1e6

@@ -1,0 +1,131 @@
+"""From 1 to 10,000 events a second on AWS, on paper: which quota binds first (docs/scale.md).
+
+Each event is of 1 KB and goes to one config, whose endpoint answers within `endpoint_ms`.
+"""
+
+from typing import NamedTuple
+
+from shared.events.keys import WAKE_SHARDS
+from tests.benchmarks.prices import Assumed, prices
+from tests.template import template
+
+RATES = (1, 10, 100, 1_000, 10_000)
+
+# Per event of a visitor: the event; claim and settle of its delivery. Held by test_scale.py.
+TABLE_WRITES = 3
+LOG_WRITES = 2
+# A partition takes 1,000 write units a second, and a key has one partition.
+PARTITION_WRITES = 1_000
+# Defaults of an account and a Region; those marked * in docs/scale.md can be raised.
+ACCOUNT_API_PER_S = 10_000
+ACCOUNT_LAMBDA = 1_000
+TABLE_WRITE_UNITS = 40_000
+NEW_TABLE_WRITE_UNITS = 4_000
+MAPPING_CONCURRENCY = 1_000
+SQS_IN_FLIGHT = 120_000
+# Lambda gives a mapping of a queue 5 batches at a time, and 300 more in a minute.
+FIRST_BATCHES = 5
+BATCHES_A_MINUTE = 300
+
+
+class Quota(NamedTuple):
+    """What may be used, and what an event a second uses of it."""
+
+    name: str
+    limit: float
+    used: float
+
+    @property
+    def events_per_s(self) -> float:
+        return self.limit / self.used
+
+
+class Shape(NamedTuple):
+    """How the events are spread. The defaults are the unkindest: all to one config."""
+
+    workspaces: int = 1
+    configs: int = 1
+    endpoint_ms: float = 100.0
+
+
+def quotas(shape: Shape) -> list[Quota]:
+    """Of the template as it is."""
+    parameter = template().parameters
+    dispatch = parameter["DispatchConcurrency"]["Default"]
+    batch_s, busy = dispatch_s(shape.endpoint_ms), _concurrency(shape.endpoint_ms)
+    return [
+        Quota("ApiRateLimit", parameter["ApiRateLimit"]["Default"], 1),
+        Quota("API requests of the account", ACCOUNT_API_PER_S, 1),
+        Quota("log of one workspace", PARTITION_WRITES, 1 / shape.workspaces),
+        Quota("log of one config", PARTITION_WRITES, 1 / shape.configs),
+        Quota("shards of the wake index", PARTITION_WRITES * WAKE_SHARDS, 1),
+        Quota("a new table", NEW_TABLE_WRITE_UNITS, TABLE_WRITES),
+        Quota("a table", TABLE_WRITE_UNITS, TABLE_WRITES),
+        Quota("its log index", TABLE_WRITE_UNITS, LOG_WRITES),
+        Quota("a shard of the stream", _fanout_per_shard(), 1 / _shards()),
+        Quota("DispatchConcurrency", dispatch, batch_s / batch()),
+        Quota("one mapping of a queue", MAPPING_CONCURRENCY, batch_s / batch()),
+        Quota("messages in flight", SQS_IN_FLIGHT, batch_s),
+        Quota("Lambda of the account", ACCOUNT_LAMBDA, busy),
+    ]
+
+
+def binding(shape: Shape) -> list[Quota]:
+    """The first one first."""
+    return sorted(quotas(shape), key=lambda quota: quota.events_per_s)
+
+
+def dispatch_s(endpoint_ms: float) -> float:
+    """Of a full batch: the CPU of ten attempts, and one wait for all of them."""
+    it = prices().assumed
+    waits = 3 * it.dynamodb_ms + endpoint_ms
+    return (batch() * it.cpu_ms["attempt"] / _share(it) + waits) / 1000
+
+
+def batch() -> int:
+    """Messages that dispatch takes at a time."""
+    sources = dict(template().events("SQS"))
+    size: int = sources["DispatchFunction"]["BatchSize"]
+    return size
+
+
+def ramp_s(rate: float, endpoint_ms: float) -> float:
+    """Until Lambda runs as many batches of dispatch at a time as the rate needs."""
+    needed = rate / batch() * dispatch_s(endpoint_ms)
+    return max(0.0, (needed - FIRST_BATCHES) / BATCHES_A_MINUTE * 60)
+
+
+def _ingest_s() -> float:
+    it = prices().assumed
+    return (it.cpu_ms["ingest"] / _share(it) + it.dynamodb_ms) / 1000
+
+
+def _fanout_s() -> float:
+    """Of a full batch of the stream: a query, and a send for ten."""
+    it, size = prices().assumed, _stream()["BatchSize"]
+    waits = it.dynamodb_ms + size / 10 * it.sqs_ms
+    return float((size * it.cpu_ms["fanout"] / _share(it) + waits) / 1000)
+
+
+def _fanout_per_shard() -> float:
+    return float(_stream()["ParallelizationFactor"] * _stream()["BatchSize"] / _fanout_s())
+
+
+def _shards() -> int:
+    """A shard of the stream for each partition of the table, of which a new one has four."""
+    return NEW_TABLE_WRITE_UNITS // PARTITION_WRITES
+
+
+def _concurrency(endpoint_ms: float) -> float:
+    """Workers of all functions for an event a second."""
+    fanout = _fanout_s() / _stream()["BatchSize"]
+    return float(_ingest_s() + fanout + dispatch_s(endpoint_ms) / batch())
+
+
+def _stream() -> dict[str, int]:
+    ((_, source),) = template().events("DynamoDB")
+    return source
+
+
+def _share(it: Assumed) -> float:
+    return it.memory_mb / it.full_cpu_mb

@@ -1,0 +1,105 @@
+"""Invocations of a function as they were on moto, with what AWS answered, to be made again."""
+
+import importlib
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from unittest.mock import patch
+
+from tests.benchmarks import journey, log_bytes, samples, sink
+from tests.benchmarks.journey import Course
+from tests.benchmarks.tape import Tape
+from tests.fakes import FakeContext
+from tests.integration.invocations import http_event
+from tests.template import Json, template
+
+BATCH = 10
+
+
+@dataclass
+class Scene:
+    """`invocations` are `events` events together."""
+
+    function: str
+    url: str
+    events: int = BATCH
+    invocations: list[Json] = field(default_factory=list)
+    tape: Tape = field(default_factory=Tape)
+    variables: dict[str, str] = field(default_factory=dict)
+
+    @contextmanager
+    def playing(self, *others: Any) -> Iterator[Callable[[], None]]:
+        """What makes all of the invocations once more; other clients are answered too."""
+        properties = template().functions()[f"{self.function.capitalize()}Function"]
+        module, _, name = properties["Handler"].rpartition(".")
+        handler, context = getattr(importlib.import_module(module), name), FakeContext()
+
+        def invoke() -> None:
+            for event in self.invocations:
+                handler(event, context)
+
+        with (
+            patch.dict(os.environ, self.variables),
+            self.tape.playing(*others),
+            log_bytes.counted(),
+        ):
+            yield invoke
+
+    def record(self, course: Course, invocations: list[Json]) -> None:
+        properties = template().functions()[f"{self.function.capitalize()}Function"]
+        self.invocations = invocations
+        self.variables = course.world.account.variables(properties)
+        with self.tape.recording():
+            for event in invocations:
+                course.world.invoke(self.function, event)
+
+
+@contextmanager
+def of(function: str, path: str = "/in", events: int = BATCH) -> Iterator[Scene]:
+    """`path` is the sink's; the scene is over when the sink is."""
+    with sink.running() as url:
+        scene = Scene(function, url, events)
+        with journey.course(metered=False) as course:
+            _RECORDERS[function](scene, course, url + path)
+        yield scene
+
+
+def _ingest(scene: Scene, course: Course, url: str) -> None:
+    """The first event is also the first that the worker sees of the key."""
+    headers = {"content-type": "application/json", "authorization": f"Bearer {course.world.key}"}
+    bodies = map(samples.text, samples.events(1024, scene.events))
+    scene.record(course, [http_event("POST", "/v1/events", one, {}, headers) for one in bodies])
+
+
+def _fanout(scene: Scene, course: Course, url: str) -> None:
+    course.make_configs(1, url)
+    course.send(list(samples.events(1024, scene.events)))
+    scene.record(course, [{"Records": course.world.stream()}])
+
+
+def _dispatch(scene: Scene, course: Course, url: str) -> None:
+    course.make_configs(1, url)
+    course.send(list(samples.events(1024, scene.events)))
+    course.world.fan_out()
+    scene.record(course, [{"Records": course.world.receive("DispatchQueue")}])
+
+
+def _retry(scene: Scene, course: Course, url: str) -> None:
+    """The first attempts have failed, for nothing listens there; the config is then mended."""
+    course.make_configs(1, "http://127.0.0.1:9/nobody")
+    course.send(list(samples.events(1024, scene.events)))
+    course.world.fan_out()
+    course.drain()
+    course.world.save_config(url, "config-0")
+    course.world.clock.advance(1)
+    scene.record(course, [{"Records": course.world.receive("RetryQueue")}])
+
+
+_RECORDERS: Mapping[str, Callable[[Scene, Course, str], None]] = {
+    "ingest": _ingest,
+    "fanout": _fanout,
+    "dispatch": _dispatch,
+    "retry": _retry,
+}

@@ -1,0 +1,57 @@
+"""The arithmetic of docs/scale.md, against what is counted and against a simulation."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.benchmarks import journey, scale, surge
+from tests.benchmarks.scale import Shape
+
+PAGE = Path("docs/scale.md")
+WORKERS = 200
+
+
+def test_an_event_writes_what_the_arithmetic_says() -> None:
+    stages = journey.stages(1024, 10)
+
+    accept, attempts = stages["accept"].writes, stages["first attempts"].writes
+    assert accept["EventTable"] + attempts["EventTable"] == 10 * scale.TABLE_WRITES
+    assert accept["EventTable/log"] + attempts["EventTable/log"] == 10 * scale.LOG_WRITES
+
+
+def test_the_first_quota_is_the_one_that_is_lowest() -> None:
+    first, *others = scale.binding(Shape())
+
+    assert all(first.events_per_s <= other.events_per_s for other in others)
+
+
+@pytest.mark.parametrize("endpoint_ms", [50, 100, 1_000])
+def test_dispatch_delivers_what_its_concurrency_allows(endpoint_ms: float) -> None:
+    (quota,) = (
+        one
+        for one in scale.quotas(Shape(endpoint_ms=endpoint_ms))
+        if one.name == "DispatchConcurrency"
+    )
+
+    flooded = surge.run(2 * quota.events_per_s, 600, endpoint_ms, WORKERS)
+    steady = surge.run(0.9 * quota.events_per_s, 600, endpoint_ms, WORKERS)
+
+    assert flooded.delivered_per_s == pytest.approx(quota.events_per_s, rel=0.1)
+    assert steady.waits_s[-1] < 1
+
+
+@pytest.mark.parametrize("rate", [100, 1_000])
+def test_a_surge_waits_no_longer_than_the_ramp(rate: float) -> None:
+    found = surge.run(rate, 300, 100, WORKERS)
+
+    assert max(found.waits_s) <= scale.ramp_s(rate, 100) + 1
+    assert found.waits_s[-1] < 1
+
+
+@pytest.mark.parametrize("quota", scale.quotas(Shape()), ids=lambda quota: str(quota.name))
+def test_the_page_tells_of_each_quota_what_the_arithmetic_says(quota: scale.Quota) -> None:
+    row = next(
+        line for line in PAGE.read_text().splitlines() if line.startswith(f"| {quota.name} ")
+    )
+
+    assert f"{quota.events_per_s:,.0f}" in row
