@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Protocol
 from urllib.parse import parse_qsl, quote, urlsplit
 
-import requests
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import ReadOnlyCredentials
@@ -29,6 +28,8 @@ def as_sent(url: str) -> str:
 
     In the query a `+` may mean a blank or itself, depending on who reads it; `%20` is read alike.
     """
+    import requests  # not by whoever only reads deliveries
+
     sent = urlsplit(requests.Request("POST", url).prepare().url or url)
     pairs = parse_qsl(sent.query, keep_blank_values=True, errors="surrogateescape")
     query = "&".join(f"{_encoded(name)}={_encoded(value)}" for name, value in pairs)
