@@ -26,6 +26,8 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
         return sweep(context)
     turns = [record for record in event["Records"] if pages.is_turn(record)]
     attempts = [record for record in event["Records"] if record not in turns]
+    if not turns:
+        return failures(deliver(attempts, context))
     with ThreadPoolExecutor(1) as pool:
         paging = pool.submit(pages.do, turns, context)
         return failures(deliver(attempts, context) + paging.result())
