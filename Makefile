@@ -130,6 +130,12 @@ test: check ## All checks and all tests; a local stack of their own serves the s
 
 # ── Artefacts: every function ships the same folder, so imports read the same everywhere ─────────────
 
+# By far the largest dependency. The functions that check events against schemas have it from a layer.
+IN_LAYER := jsonschema_rs*
+# Utilities of Powertools that nothing we import ever imports, which a test proves.
+LEFT_OUT := $(addprefix aws_lambda_powertools/utilities/,auth_alpha circuit_breaker feature_flags \
+	idempotency kafka parameters parser)
+
 # Bytecode halves a cold start, and only a Python of the target's version can make it.
 # Looked for once, and only by a target that wants it.
 COMPILER = $(eval COMPILER := $(shell \
@@ -178,12 +184,22 @@ for folder in ("functions", "shared"):
 endef
 export ship
 
-# `sam build` calls this once per function, in parallel, with ARTIFACTS_DIR set; also where nothing
-# has been set up.
+define prepare
+@mkdir -p $(TOOLS)
+@$(PYTHON) -c "$$alone" $(TOOLS)/lock $(MAKE) dependencies
+endef
+
+# `sam build` calls these once per function and layer, in parallel, with ARTIFACTS_DIR set; also where
+# nothing has been set up.
+build-SchemaLayer:
+	$(prepare)
+	@mkdir "$(ARTIFACTS_DIR)/python"
+	@cp -R "$(DEPENDENCIES)/"$(IN_LAYER) "$(ARTIFACTS_DIR)/python"
+
 build-%:
-	@mkdir -p $(TOOLS)
-	@$(PYTHON) -c "$$alone" $(TOOLS)/lock $(MAKE) dependencies
+	$(prepare)
 	@cp -R "$(DEPENDENCIES)/." "$(ARTIFACTS_DIR)"
+	@cd "$(ARTIFACTS_DIR)" && rm -r $(IN_LAYER) $(LEFT_OUT)
 	@$(TOOLS)/uv/bin/python -c "$$ship" "$(ARTIFACTS_DIR)"
 	@$(call compile,$(ARTIFACTS_DIR),"$(ARTIFACTS_DIR)/functions" "$(ARTIFACTS_DIR)/shared")
 

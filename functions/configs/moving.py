@@ -4,7 +4,7 @@ from functools import cache
 from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler import Response
-from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
 from functions.configs import eventtypes, webhook_configs
 from functions.configs.parts import api, categories, configs, env, event_types, workspaces
@@ -39,7 +39,7 @@ MAX_LINES = 100
 # Below the 400 KB of an item of DynamoDB's.
 MAX_LINE_BYTES = 256 * 1024
 
-_LINE: TypeAdapter[Line] = TypeAdapter(Line)
+_LINE: TypeAdapter[Line] = TypeAdapter(Line, config=ConfigDict(defer_build=True))
 
 
 class ExportQuery(Model):

@@ -11,7 +11,7 @@ from shared.api.auth import Keyring
 from shared.api.operations import Api
 from shared.api.paging import Window, foreign_cursor, read_cursor, write_cursor
 from shared.clock import now_ms
-from shared.delivery import content, evidence, views, wiring
+from shared.delivery import content, evidence, parts, views
 from shared.delivery.archive import DeliveryStore
 from shared.delivery.models import State
 from shared.errors import InvalidError
@@ -90,7 +90,7 @@ def get_delivery(caller: Caller, request_id: str, query: IncludeQuery) -> views.
     (shown,) = content.of_deliveries([found], since)
     if query.include is None or found.created_at < since:
         return views.full(shown)
-    (material,) = wiring.reader().whole([found.pointer(found.attempt)])
+    (material,) = parts.reader().whole([found.pointer(found.attempt)])
     return views.full(shown, evidence.of(found, material))
 
 

@@ -7,7 +7,7 @@ from shared import aws, settings
 from shared.clock import now_ms
 from shared.configs.funnelflux import ConfigQuery
 from shared.configs.store import ConfigStore
-from shared.delivery import trial, views, wiring
+from shared.delivery import parts, trial, views
 from shared.delivery.resend import Resender
 from shared.delivery.trial import Trial
 from shared.events.models import EventType
@@ -50,8 +50,10 @@ def send_test_event(caller: Caller, query: ConfigQuery, body: SampleRequest) -> 
 
     It is marked by a header, `X-Funnelhooks-Test: true`, and is kept in no log.
     """
+    from shared.delivery.wiring import sender  # with it comes requests, which nothing else needs
+
     config = _configs().find(caller.workspace_id, query.idWebhookConfig)
-    return trial.send(config, caller.workspace, body.event_type, wiring.sender(), now_ms)
+    return trial.send(config, caller.workspace, body.event_type, sender(), now_ms)
 
 
 @cache
@@ -61,4 +63,4 @@ def _configs() -> ConfigStore:
 
 @cache
 def resender() -> Resender:
-    return Resender(wiring.reader(), wiring.ledger(), wiring.retry_queue(), now_ms)
+    return Resender(parts.reader(), parts.ledger(), parts.retry_queue(), now_ms)

@@ -11,9 +11,10 @@ from shared.batch import failures
 from shared.clock import MS_PER_S, now_ms
 from shared.configs.store import ConfigStore
 from shared.delivery.fanout import remembering
+from shared.delivery.parts import retry_queue
 from shared.delivery.sweep import Sweep, Swept
 from shared.delivery.wake import WakeIndex
-from shared.delivery.wiring import deliver, retry_queue
+from shared.delivery.wiring import deliver
 from shared.observability import logger
 
 # A page of the index takes less; what is left is found a minute later.
@@ -25,6 +26,8 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
         return sweep(context)
     turns = [record for record in event["Records"] if pages.is_turn(record)]
     attempts = [record for record in event["Records"] if record not in turns]
+    if not turns:
+        return failures(deliver(attempts, context))
     with ThreadPoolExecutor(1) as pool:
         paging = pool.submit(pages.do, turns, context)
         return failures(deliver(attempts, context) + paging.result())

@@ -11,8 +11,8 @@ from shared.clock import MS_PER_S, now_ms
 from shared.configs.jobs import JobStore, Kind, Turn
 from shared.configs.store import ConfigStore
 from shared.delivery.archive import DeliveryStore
+from shared.delivery.parts import health, ledger, retry_queue
 from shared.delivery.release import Releaser
-from shared.delivery.wiring import health, ledger, retry_queue
 from shared.replays.deliveries import Deliveries
 from shared.replays.eligible import Eligibility
 from shared.replays.replayer import Replayer

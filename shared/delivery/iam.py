@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Protocol
 from urllib.parse import parse_qsl, quote, urlsplit
 
-import requests
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import ReadOnlyCredentials
@@ -30,6 +29,8 @@ def as_sent(url: str) -> str:
     In the query a `+` may mean a blank or itself, depending on who reads it; `%20` is read alike.
     requests is given no query: where one `%` stands by itself, it would take all others for that.
     """
+    import requests  # not by whoever only reads deliveries
+
     written = urlsplit(url)
     bare = written._replace(query="", fragment="").geturl()
     sent = urlsplit(requests.Request("POST", bare).prepare().url or bare)

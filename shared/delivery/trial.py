@@ -6,19 +6,24 @@ event to the letter, so that it shows whether the endpoint can read one.
 
 import json
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from shared import ids
 from shared.clock import Clock
 from shared.configs.models import Status, WebhookConfig
 from shared.delivery import evidence, outcome, request
+from shared.delivery.answer import Answer, Timings
 from shared.delivery.evidence import RequestRead
-from shared.delivery.sender import Answer, Cause, Sender, Timings
+from shared.delivery.exchange import Cause
 from shared.dialects import DIALECTS
 from shared.errors import ConflictError, InvalidError
 from shared.events import samples
 from shared.events.models import Event
 from shared.model import Model
 from shared.workspaces.models import Workspace
+
+if TYPE_CHECKING:
+    from shared.delivery.sender import Sender
 
 TEST_HEADER = "X-Funnelhooks-Test"
 
@@ -43,7 +48,7 @@ class Trial(Model):
 
 
 def send(
-    config: WebhookConfig, workspace: Workspace, event_type: str, sender: Sender, clock: Clock
+    config: WebhookConfig, workspace: Workspace, event_type: str, sender: "Sender", clock: Clock
 ) -> Trial:
     """InvalidError if the config's dialect has no words for the type, ConflictError if the config
     is deleted. One that is disabled or archived can be tried out."""

@@ -5,55 +5,22 @@ from random import random
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from shared import aws, settings
+from shared import aws
 from shared.batch import Record, each, message_id
 from shared.clock import now_ms
 from shared.delivery.bucket import Bucket
 from shared.delivery.courier import Courier
 from shared.delivery.gate import Gate
 from shared.delivery.guard import Policy
-from shared.delivery.health import HealthStore
-from shared.delivery.ledger import Ledger
 from shared.delivery.monitor import Monitor
-from shared.delivery.queues import Pointer, Queue
-from shared.delivery.reader import Reader
+from shared.delivery.parts import env, health, ledger, reader, retry_queue
+from shared.delivery.queues import Pointer
 from shared.delivery.sender import Sender
-from shared.events.store import EventStore
-
-
-@cache
-def _settings() -> settings.Settings:
-    return settings.load()
-
-
-@cache
-def retry_queue() -> Queue:
-    return Queue(aws.sqs(), _settings().retry_queue_url)
-
-
-@cache
-def ledger() -> Ledger:
-    env = _settings()
-    return Ledger(aws.dynamodb(), env.event_table, env.retention_days, env.repair_after_s)
 
 
 @cache
 def sender() -> Sender:
-    env = _settings()
-    return Sender(Policy(allow_private=env.allow_private_targets, ports=env.ports))
-
-
-@cache
-def reader() -> Reader:
-    env = _settings()
-    return Reader(aws.dynamodb(), env.config_table, env.event_table)
-
-
-@cache
-def health() -> HealthStore:
-    env = _settings()
-    events = EventStore(aws.dynamodb(), env.event_table, env.retention_days, env.repair_after_s)
-    return HealthStore(aws.dynamodb(), env.config_table, events)
+    return Sender(Policy(allow_private=env().allow_private_targets, ports=env().ports))
 
 
 @cache
@@ -76,10 +43,9 @@ def deliver(records: list[Record], context: LambdaContext) -> list[str]:
 
 
 def _courier(context: LambdaContext) -> Courier:
-    env = _settings()
     return Courier(
         reader=reader(),
-        gate=Gate(health(), Bucket(aws.dynamodb(), env.config_table), random),
+        gate=Gate(health(), Bucket(aws.dynamodb(), env().config_table), random),
         ledger=ledger(),
         sender=sender(),
         monitor=_monitor(),

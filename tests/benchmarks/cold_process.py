@@ -11,7 +11,7 @@ WHAT, SERVICES, TAPE, FOLDERS = sys.argv[1], sys.argv[2].split(","), sys.argv[3]
 sys.path[:0] = FOLDERS
 
 
-def floor() -> None:
+def floor() -> dict[str, Any]:
     """What any function needs that logs, validates and calls these services."""
     import boto3
     from aws_lambda_powertools import Logger
@@ -22,21 +22,23 @@ def floor() -> None:
     session: Any = boto3.Session()
     for service in SERVICES:
         session.client(service)
+    return {}
 
 
-def function(name: str) -> None:
+def function(name: str) -> dict[str, Any]:
+    """What it replied to its first event."""
     from importlib import import_module
 
     handler = import_module(f"functions.{name}.handler").lambda_handler
     aws = import_module("shared.aws")
     clients = [getattr(aws, service)() for service in SERVICES]
-    if TAPE:
-        first_event(handler, clients)
+    return first_event(handler, import_module("shared.clock"), clients) if TAPE else {}
 
 
-def first_event(handler: Any, clients: list[Any]) -> None:
+def first_event(handler: Any, clock: Any, clients: list[Any]) -> dict[str, Any]:
     import base64
     import json
+    from types import SimpleNamespace
 
     from botocore.awsrequest import AWSResponse
 
@@ -45,12 +47,14 @@ def first_event(handler: Any, clients: list[Any]) -> None:
 
     def answer(request: Any, event_name: str, **_: Any) -> AWSResponse:
         name = event_name.rpartition(".")[2]
-        status, headers, body = tape["answers"][_name(name, request.body)].pop(0)
+        status, headers, body = tape["answers"][_name(name, request.body or b"")].pop(0)
         return AWSResponse(request.url, status, headers, Raw(base64.b64decode(body)))
 
     for client in clients:
         client.meta.events.register_first("before-send", answer)
-    handler(tape["event"], Context)
+    clock.time = SimpleNamespace(time_ns=lambda: tape["now"] * 1_000_000)
+    reply: dict[str, Any] = handler(tape["event"], Context)
+    return reply
 
 
 def _name(operation: str, body: bytes | str) -> str:
@@ -84,11 +88,10 @@ def peak_kb() -> int:
 
 
 if __name__ == "__main__":
-    floor() if WHAT == "floor" else function(WHAT)
+    reply = floor() if WHAT == "floor" else function(WHAT)
     import json
     import time
 
     cpu_ms = time.process_time() * 1000
-    print(
-        json.dumps({"cpu_ms": cpu_ms, "peak_mb": peak_kb() / 1024, "modules": sorted(sys.modules)})
-    )
+    figures = {"cpu_ms": cpu_ms, "peak_mb": peak_kb() / 1024, "modules": sorted(sys.modules)}
+    print(json.dumps(figures | {"reply": reply}))

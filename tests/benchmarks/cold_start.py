@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from types import MappingProxyType
+from typing import Any
 
 from shared.model import Model
 from tests.benchmarks import artefact
 from tests.benchmarks.figures import Figure, Table
+from tests.benchmarks.scenes import is_done
 from tests.local.emulator import PYTHON
 
 RUNS = 15
@@ -19,6 +21,7 @@ AT_MOST = 1.15
 SERVICES = {
     "configs": ("dynamodb",),
     "ingest": ("dynamodb",),
+    "imports": ("dynamodb", "s3"),
     "fanout": ("dynamodb", "sqs"),
     "dispatch": ("dynamodb",),
     "retry": ("dynamodb",),
@@ -39,6 +42,7 @@ class Start(Model):
     cpu_ms: float
     peak_mb: float
     modules: tuple[str, ...]
+    reply: dict[str, Any]
 
 
 def table() -> Table:
@@ -87,7 +91,8 @@ def start(
     variables: Mapping[str, str] = MappingProxyType({}),
 ) -> Start:
     """With a `tape`, its event is handled too."""
-    folders = [str(artefact.built()), str(artefact.runtime())]
+    built = (artefact.built(),) if name == "floor" else artefact.folders(name)
+    folders = [str(folder) for folder in (*built, artefact.runtime())]
     ran = subprocess.run(
         [PYTHON, "-I", "-S", _PROCESS, name, ",".join(services), str(tape or ""), *folders],
         env=_ENVIRONMENT | dict(variables),
@@ -96,4 +101,6 @@ def start(
         check=True,
         timeout=60,
     )
-    return Start.model_validate(json.loads(ran.stdout.splitlines()[-1]))
+    started = Start.model_validate(json.loads(ran.stdout.splitlines()[-1]))
+    assert is_done(started.reply), started.reply
+    return started

@@ -42,6 +42,7 @@ def written(scene: Scene) -> Iterator[Path]:
         for name, some in scene.tape.answers.items()
     }
     path = artefact.STATE.absolute() / "first_event.json"
-    path.write_text(json.dumps({"event": scene.invocations[0], "answers": answers}))
+    tape = {"event": scene.invocations[0], "now": scene.now, "answers": answers}
+    path.write_text(json.dumps(tape))
     yield path
     path.unlink()

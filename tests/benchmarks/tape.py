@@ -61,7 +61,7 @@ def _name(operation: str, body: bytes | str | None) -> str:
 @contextmanager
 def listening(event: str, handler: Any, others: Iterable[Any] = ()) -> Iterator[None]:
     """Asked before botocore's own handlers, and moto's."""
-    clients = (aws.dynamodb(), aws.sqs(), *others)
+    clients = (aws.dynamodb(), aws.sqs(), aws.s3(), *others)
     for client in clients:
         client.meta.events.register_first(event, handler)
     try:

@@ -1,0 +1,38 @@
+"""What reads and changes deliveries, made once for the process; it sends nothing."""
+
+from functools import cache
+
+from shared import aws, settings
+from shared.delivery.health import HealthStore
+from shared.delivery.ledger import Ledger
+from shared.delivery.queues import Queue
+from shared.delivery.reader import Reader
+from shared.events.store import EventStore
+
+
+@cache
+def env() -> settings.Settings:
+    return settings.load()
+
+
+@cache
+def retry_queue() -> Queue:
+    return Queue(aws.sqs(), env().retry_queue_url)
+
+
+@cache
+def ledger() -> Ledger:
+    return Ledger(aws.dynamodb(), env().event_table, env().retention_days, env().repair_after_s)
+
+
+@cache
+def reader() -> Reader:
+    return Reader(aws.dynamodb(), env().config_table, env().event_table)
+
+
+@cache
+def health() -> HealthStore:
+    events = EventStore(
+        aws.dynamodb(), env().event_table, env().retention_days, env().repair_after_s
+    )
+    return HealthStore(aws.dynamodb(), env().config_table, events)
