@@ -33,8 +33,8 @@ def test_dispatch_delivers_what_its_concurrency_allows(endpoint_ms: float) -> No
         if one.name == "DispatchConcurrency"
     )
 
-    flooded = surge.run(2 * quota.events_per_s, 600, endpoint_ms, WORKERS)
-    steady = surge.run(0.9 * quota.events_per_s, 600, endpoint_ms, WORKERS)
+    flooded = surge.run(2 * quota.events_per_s, 120, endpoint_ms, WORKERS)
+    steady = surge.run(0.7 * quota.events_per_s, 120, endpoint_ms, WORKERS)
 
     assert flooded.delivered_per_s == pytest.approx(quota.events_per_s, rel=0.1)
     assert steady.waits_s[-1] < 1
