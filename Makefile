@@ -193,7 +193,7 @@ endef
 # nothing has been set up.
 build-SchemaLayer:
 	$(prepare)
-	@mkdir "$(ARTIFACTS_DIR)/python"
+	@mkdir -p "$(ARTIFACTS_DIR)/python"
 	@cp -R "$(DEPENDENCIES)/"$(IN_LAYER) "$(ARTIFACTS_DIR)/python"
 
 build-%:
