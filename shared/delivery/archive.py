@@ -6,7 +6,7 @@ from uuid import UUID
 
 from shared.aws import from_item, to_item
 from shared.clock import MS_PER_S, Clock, now_ms
-from shared.delivery.ledger import delivery_from, delivery_key
+from shared.delivery.item import delivery_from, delivery_key
 from shared.delivery.models import Delivery, State
 from shared.errors import NotFoundError
 from shared.events import keys

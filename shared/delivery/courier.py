@@ -12,8 +12,9 @@ from shared.clock import MS_PER_S, Clock
 from shared.configs.models import WebhookConfig
 from shared.delivery import gate, journal, outcome, request, schedule
 from shared.delivery.breaker import Health
+from shared.delivery.conditions import is_parked
 from shared.delivery.gate import Aside, Gate, Later, Pass
-from shared.delivery.ledger import Ledger, is_parked
+from shared.delivery.ledger import Ledger
 from shared.delivery.models import Attempt, Delivery, Origin, Reason, State
 from shared.delivery.monitor import Monitor, Report
 from shared.delivery.queues import Pointer, Queue

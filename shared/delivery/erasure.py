@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from shared import ids
 from shared.aws import is_condition, to_item
 from shared.delivery.archive import DeliveryStore
-from shared.delivery.ledger import delivery_key
+from shared.delivery.item import delivery_key
 from shared.delivery.models import ENDED, Delivery, Reason, State
 from shared.events import keys
 from shared.events.models import Event

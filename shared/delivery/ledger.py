@@ -11,15 +11,34 @@ from uuid import UUID
 from botocore.exceptions import ClientError
 
 from shared import ids, retention
-from shared.aws import from_item, is_condition, to_item
+from shared.aws import from_item, to_item
 from shared.clock import MS_PER_S
+from shared.delivery.conditions import (
+    HOLDER,
+    RELEASABLE,
+    NotDue,
+    as_it_stands,
+    claimable,
+    expect_condition,
+    is_parked,
+    is_recorded,
+    why_not,
+)
+from shared.delivery.item import (
+    ASLEEP,
+    compact,
+    delivery_from,
+    delivery_key,
+    listed_as,
+    logged,
+    wake,
+)
 from shared.delivery.models import Attempt, Delivery, Reason, Resend, State
 from shared.delivery.queues import MAX_DELAY_MS, Pointer
 from shared.dialects import Rendered
 from shared.events import keys
 from shared.events.models import Event
 from shared.events.packing import pack
-from shared.model import Model
 from shared.transaction import CancelledError, transact
 from shared.update import Update
 from shared.workspaces.models import Workspace
@@ -29,33 +48,9 @@ if TYPE_CHECKING:
 
 # Longer than a whole attempt: 10 s for the exchange, and what the writes around it may take.
 LEASE_MS = 30 * MS_PER_S
-# A message that comes early by no more than this is not sent round again.
-EARLY_MS = MS_PER_S
 # A wait beyond the delay queue's reach is parked until so long before its end: the sweep, which
 # runs every minute, then hands it to the delay queue, which ends it to the second.
 PARK_LEAD_MS = MAX_DELAY_MS - 300 * MS_PER_S
-
-_DUE = (
-    "(#state = :when_waiting AND attempt = :when_previous AND next_attempt_at <= :when_soon)"
-    " OR (#state = :when_sending AND attempt = :when_attempt AND lease_until < :when_now)"
-)
-_BEGUN = _DUE + " OR #state = :when_pending"
-_NEW = _BEGUN + " OR attribute_not_exists(pk)"
-# What waits for a schedule waits on; what waits for the endpoint may go when the endpoint may.
-_RELEASABLE = (
-    "#state = :when_held"
-    " OR (#state = :when_waiting AND reason = :when_tripped AND next_attempt_at > :when_at)"
-)
-_HOLDER = "#state = :when_sending AND lease = :when_lease"
-
-_COLUMNS = frozenset(Delivery.model_fields)
-
-
-class NotDue(Model):
-    """The attempt that is to be made, `wait_ms` from now."""
-
-    pointer: Pointer
-    wait_ms: int
 
 
 class Ledger:
@@ -90,13 +85,13 @@ class Ledger:
             }
         )
         if pointer.attempt > 1:  # most wait in the index already, where moving costs two writes
-            update.once(_wake(pointer.request_id, until + self._repair_after_ms))
+            update.once(wake(pointer.request_id, until + self._repair_after_ms))
         self._born(update, pointer, event, now).once({"built_at": now})
-        update.when(*_claimable(pointer.attempt, event, now))
+        update.when(*claimable(pointer.attempt, event, now))
         try:
             return self._update(pointer.workspace_id, pointer.request_id, update)
         except ClientError as error:
-            return _why_not(error, pointer.attempt, lease, now)
+            return why_not(error, pointer.attempt, lease, now)
 
     def defer(
         self, pointer: Pointer, event: Event | None, reason: Reason, next_at: int, now: int
@@ -108,16 +103,16 @@ class Ledger:
             changes
             | {"next_attempt_at": next_at}
             | self._until(request_id, next_at, now)
-            | _listed_as(pointer.workspace_id, pointer.config_id, state)
+            | listed_as(pointer.workspace_id, pointer.config_id, state)
         )
         self._born(update, pointer, event, now, next_at)
-        update.when(*_claimable(pointer.attempt, event, now))
+        update.when(*claimable(pointer.attempt, event, now))
         if event is not None:
             update.once(logged(pointer, event.accepted_at))
         try:
             return self._update(pointer.workspace_id, request_id, update)
         except ClientError as error:
-            return _why_not(error, pointer.attempt, None, now)
+            return why_not(error, pointer.attempt, None, now)
 
     def release(self, pointer: Pointer, at: int, now: int) -> Delivery | None:
         """Let a held delivery, or one that waits for its endpoint, go at a moment. None if it has
@@ -127,14 +122,14 @@ class Ledger:
             {"state": state, "reason": Reason.RELEASED, "next_attempt_at": at, "settled_at": None}
             | {"expires_at": self._retention.record_until_s(now, at)}
             | self._until(pointer.request_id, at, now)
-            | _listed_as(pointer.workspace_id, pointer.config_id, state)
+            | listed_as(pointer.workspace_id, pointer.config_id, state)
         )
         values = {"held": State.HELD, "waiting": state, "tripped": Reason.ENDPOINT_TRIPPED}
-        update.when(_RELEASABLE, values | {"at": at})
+        update.when(RELEASABLE, values | {"at": at})
         try:
             return self._update(pointer.workspace_id, pointer.request_id, update)
         except ClientError as error:
-            _expect_condition(error)
+            expect_condition(error)
             return None
 
     def set_aside(
@@ -143,10 +138,10 @@ class Ledger:
         """Hold or cancel a delivery in place of its next attempt. False if it has moved on."""
         update = Update().set(
             {"state": state, "reason": reason, "settled_at": now, "attempt": pointer.attempt - 1}
-            | _ASLEEP
-            | _listed_as(pointer.workspace_id, pointer.config_id, state)
+            | ASLEEP
+            | listed_as(pointer.workspace_id, pointer.config_id, state)
         )
-        self._born(update, pointer, event, now).when(*_claimable(pointer.attempt, event, now))
+        self._born(update, pointer, event, now).when(*claimable(pointer.attempt, event, now))
         if event is not None:
             update.once(logged(pointer, event.accepted_at))
         return self._try(pointer.workspace_id, pointer.request_id, update)
@@ -161,7 +156,7 @@ class Ledger:
                 "expires_at": self._retention.record_until_s(now),
             }
             | self._until(seen.request_id, now, now)
-            | _listed_as(seen.workspace_id, seen.config_id, state)
+            | listed_as(seen.workspace_id, seen.config_id, state)
         )
         return self._moved(seen, update)
 
@@ -170,14 +165,14 @@ class Ledger:
         state = State.CANCELLED
         update = Update().set(
             {"state": state, "reason": Reason.BY_REQUEST, "settled_at": now}
-            | _ASLEEP
-            | _listed_as(seen.workspace_id, seen.config_id, state)
+            | ASLEEP
+            | listed_as(seen.workspace_id, seen.config_id, state)
         )
         return self._moved(seen, update)
 
     def delivered(self, delivery: Delivery, attempt: Attempt, now: int) -> bool:
         changes = {"state": State.DELIVERED, "reason": None, "settled_at": now, "replay_pk": None}
-        update = self._settling(delivery, attempt, changes | _ASLEEP)
+        update = self._settling(delivery, attempt, changes | ASLEEP)
         return self._settle(delivery, attempt, update)
 
     def failed(
@@ -187,7 +182,7 @@ class Ledger:
         is_spent = delivery.counts_from is not None
         reason = Reason.SCHEDULE_SPENT if is_spent else Reason.RESEND_FAILED
         changes = {"state": State.FAILED, "reason": reason, "settled_at": now}
-        update = self._settling(delivery, attempt, changes | _ASLEEP)
+        update = self._settling(delivery, attempt, changes | ASLEEP)
         if told is None:
             return self._settle(delivery, attempt, update)
         return self._settle_and_tell(delivery, update, told)
@@ -218,16 +213,16 @@ class Ledger:
                 ConditionExpression="attribute_not_exists(pk)",
             )
         except ClientError as error:
-            _expect_condition(error)
+            expect_condition(error)
 
     def _settling(self, delivery: Delivery, attempt: Attempt, changes: dict[str, Any]) -> Update:
         return (
             Update()
             .set(changes | {"status_code": attempt.status_code, "lease": None, "lease_until": None})
-            .set(_listed_as(delivery.workspace_id, delivery.config_id, changes["state"]))
+            .set(listed_as(delivery.workspace_id, delivery.config_id, changes["state"]))
             .once(logged(delivery, delivery.created_at))
-            .append("attempts", _compact(attempt))
-            .when(_HOLDER, {"sending": State.SENDING, "lease": delivery.lease})
+            .append("attempts", compact(attempt))
+            .when(HOLDER, {"sending": State.SENDING, "lease": delivery.lease})
         )
 
     def _settle(self, delivery: Delivery, attempt: Attempt, update: Update) -> bool:
@@ -235,7 +230,7 @@ class Ledger:
         try:
             self._write(delivery.workspace_id, delivery.request_id, update, "NONE")
         except ClientError as error:
-            return _is_recorded(error, attempt)
+            return is_recorded(error, attempt)
         return True
 
     def _settle_and_tell(self, delivery: Delivery, update: Update, told: dict[str, Any]) -> bool:
@@ -250,7 +245,7 @@ class Ledger:
     def _until(self, request_id: UUID, next_at: int, now: int) -> dict[str, Any]:
         """Where the wake index has a delivery that waits until `next_at`."""
         parked = is_parked(next_at, now)
-        return _wake(request_id, next_at + (-PARK_LEAD_MS if parked else self._repair_after_ms))
+        return wake(request_id, next_at + (-PARK_LEAD_MS if parked else self._repair_after_ms))
 
     def _born(
         self, update: Update, pointer: Pointer, event: Event | None, now: int, next_at: int = 0
@@ -279,14 +274,14 @@ class Ledger:
         try:
             return self._update(seen.workspace_id, seen.request_id, update)
         except ClientError as error:
-            _expect_condition(error)
-            return _old(error) or seen
+            expect_condition(error)
+            return as_it_stands(error) or seen
 
     def _try(self, workspace_id: str, request_id: UUID, update: Update) -> bool:
         try:
             self._write(workspace_id, request_id, update, "NONE")
         except ClientError as error:
-            _expect_condition(error)
+            expect_condition(error)
             return False
         return True
 
@@ -304,94 +299,3 @@ class Ledger:
             **update.request(),
         )
         return answer.get("Attributes", {})
-
-
-def is_parked(next_at: int, now: int) -> bool:
-    """Whether the wait is too long for the delay queue alone."""
-    return next_at - now > MAX_DELAY_MS
-
-
-def delivery_key(workspace_id: str, request_id: UUID) -> dict[str, str]:
-    return {
-        "pk": keys.partition(workspace_id, ids.event_key_of(request_id)),
-        "sk": keys.delivery_sk(request_id),
-    }
-
-
-def logged(delivery: Pointer | Delivery, created_at: int) -> dict[str, str]:
-    return {
-        "log_pk": keys.delivery_log(delivery.workspace_id, delivery.config_id),
-        "log_sk": keys.log_sk(created_at, str(delivery.request_id)),
-    }
-
-
-def delivery_from(values: dict[str, Any]) -> Delivery:
-    return Delivery.model_validate({name: values[name] for name in values.keys() & _COLUMNS})
-
-
-_ASLEEP = {"next_attempt_at": None, "wake_shard": None, "wake_at": None}
-
-
-def _wake(request_id: UUID, at_ms: int) -> dict[str, Any]:
-    return {"wake_shard": keys.delivery_shard(request_id), "wake_at": at_ms}
-
-
-def _listed_as(workspace_id: str, config_id: str, state: State) -> dict[str, str | None]:
-    """Most deliveries are delivered; only the others pay for an entry by state."""
-    listed = state is not State.DELIVERED
-    return {"state_pk": keys.state_log(workspace_id, config_id, state) if listed else None}
-
-
-def _claimable(attempt: int, event: Event | None, now: int) -> tuple[str, dict[str, Any]]:
-    """Without its event, a delivery that is not there yet cannot be made."""
-    values: dict[str, Any] = {
-        "waiting": State.WAITING,
-        "previous": attempt - 1,
-        "soon": now + EARLY_MS,
-        "sending": State.SENDING,
-        "attempt": attempt,
-        "now": now,
-    }
-    if attempt > 1:
-        return _DUE, values
-    return _BEGUN if event is None else _NEW, values | {"pending": State.PENDING}
-
-
-def _why_not(
-    error: ClientError, attempt: int, lease: str | None, now: int
-) -> Delivery | NotDue | None:
-    """Our own lease stands there if the answer to the write was lost and the write repeated.
-
-    A delivery that waits after this very attempt was settled by a worker that may have died before
-    it queued the next one. What is parked the wake index brings back, and no message need go round.
-    """
-    _expect_condition(error)
-    old = _old(error)
-    if old is None or (lease is not None and old.lease == lease):
-        return old
-    next_at = old.next_attempt_at or now
-    is_its = old.state is State.WAITING and attempt in (old.attempt, old.attempt + 1)
-    if not is_its or is_parked(next_at, now):
-        return None
-    return NotDue(pointer=old.pointer(old.attempt + 1), wait_ms=next_at - now)
-
-
-def _is_recorded(error: ClientError, attempt: Attempt) -> bool:
-    """Whether the refused write had been made before, and only its answer was lost."""
-    _expect_condition(error)
-    known = _old(error)
-    return known is not None and attempt in known.attempts
-
-
-def _old(error: ClientError) -> Delivery | None:
-    item = error.response.get("Item")
-    return None if item is None else delivery_from(from_item(item))  # type: ignore[arg-type]
-
-
-def _expect_condition(error: ClientError) -> None:
-    if not is_condition(error):
-        raise error
-
-
-def _compact(attempt: Attempt) -> dict[str, Any]:
-    return attempt.model_dump(mode="json", exclude_none=True, exclude_defaults=True)

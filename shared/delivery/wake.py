@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from shared.aws import batch_get, from_item, is_condition, to_item
 from shared.clock import MS_PER_DAY, MS_PER_S
 from shared.configs import keys as config_keys
-from shared.delivery.ledger import delivery_from, delivery_key, logged
+from shared.delivery.item import delivery_from, delivery_key, logged
 from shared.delivery.models import Delivery, Reason, State
 from shared.delivery.queues import Pointer
 from shared.events import keys

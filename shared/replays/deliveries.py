@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from shared.aws import from_item, is_condition, to_item
 from shared.clock import MS_PER_DAY, MS_PER_S
-from shared.delivery.ledger import delivery_from, delivery_key, logged
+from shared.delivery.item import delivery_from, delivery_key, logged
 from shared.delivery.models import Delivery, Reason, State
 from shared.events import keys
 from shared.ids import replay_request_id

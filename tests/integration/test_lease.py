@@ -7,7 +7,8 @@ from uuid import UUID
 import pytest
 
 from shared import aws
-from shared.delivery.ledger import LEASE_MS, Ledger, NotDue
+from shared.delivery.conditions import NotDue
+from shared.delivery.ledger import LEASE_MS, Ledger
 from shared.delivery.models import Attempt, Delivery, Reason, State
 from shared.delivery.queues import Pointer
 from shared.delivery.sender import Sender, Timings

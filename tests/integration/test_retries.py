@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from shared.delivery import ledger
+from shared.delivery import conditions
 from shared.delivery.queues import Queue
 from shared.dialects import Rendered
 from shared.dialects.funnelflux import FunnelFlux
@@ -314,7 +314,7 @@ class TestAMessage:
         world.make_config(receiver.url("/in"), retrySchedule=[60])
         event_id = world.deliver()
         (message,) = world.queued()[-1:]
-        world.clock.now_ms += 60_000 - ledger.EARLY_MS
+        world.clock.now_ms += 60_000 - conditions.EARLY_MS
         world.put_message("RetryQueue", message.pointer.model_dump(mode="json"))
 
         world.work("RetryQueue")

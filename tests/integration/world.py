@@ -16,7 +16,7 @@ from unittest.mock import patch
 from shared import aws
 from shared import clock as shared_clock
 from shared.configs import keys as config_keys
-from shared.delivery.ledger import delivery_key
+from shared.delivery.item import delivery_key
 from shared.delivery.queues import Pointer
 from shared.events import keys
 from shared.ids import event_key, new_event_id, request_id
