@@ -3,27 +3,33 @@
 from functools import cache
 from typing import Annotated
 
+from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import Field, StringConstraints
 
 from functions.deliveries.api import api
 from shared import aws, settings
 from shared.api.operations import Answered
-from shared.clock import Moment, Timestamp, now_ms
+from shared.clock import MS_PER_S, Moment, Timestamp, now_ms
 from shared.configs.models import Status
 from shared.configs.store import ConfigStore
 from shared.delivery.models import State
+from shared.delivery.parts import retry_queue
+from shared.delivery.queues import NotQueuedError
 from shared.errors import InvalidError, NotFoundError
 from shared.events.models import ConfigId, EventType
 from shared.ids import new_replay_id
 from shared.model import Model
+from shared.observability import fault, logger
 from shared.replays.models import Lasting, Place, Replay, ReplayState, Selection
 from shared.replays.progress import ProgressReader
 from shared.replays.source import Source
-from shared.replays.store import ReplayStore
+from shared.replays.store import ReplayStore, first_turn
 from shared.workspaces.models import Caller, Scope
 
 # Some 40,000 entries of a log; what is more the job goes on counting.
 COUNT_QUERIES = 10
+# By then the index has what was accepted last.
+FIRST_TURN_MS = 5 * MS_PER_S
 DEFAULT_RATE = 10
 COUNTING = "counting"
 
@@ -107,7 +113,7 @@ class ReplayQuery(Model):
     omit_none=True,
 )
 def start_replay(caller: Caller, body: ReplayNew) -> Answered[ReplayStarted]:
-    """Send events to a config once more, or for the first time; begins within a minute.
+    """Send events to a config once more, or for the first time; begins within seconds.
 
     Each event goes once, with a request id of its own. A dry run counts, and answers 200.
     """
@@ -128,6 +134,7 @@ def start_replay(caller: Caller, body: ReplayNew) -> Answered[ReplayStarted]:
         created_at=now,
     )
     _replays().start(replay)
+    _hurry(replay)
     shown = {"replay_id": replay.replay_id, "state": _state(replay)}
     return Answered(ReplayStarted(**shown, total=total, is_counted=replay.is_counted))
 
@@ -155,8 +162,10 @@ def pause_replay(caller: Caller, replay_id: str) -> ReplayRead:
 
 @api.post("/v1/replays/<replay_id>/resume", Scope.DELIVERIES_WRITE, errors=(404, 409))
 def resume_replay(caller: Caller, replay_id: str) -> ReplayRead:
-    """Go on where it was paused, within a minute."""
-    _replays().resume(_find(caller, replay_id), now_ms())
+    """Go on where it was paused, within seconds."""
+    replay = _find(caller, replay_id)
+    _replays().resume(replay, now_ms())
+    _hurry(replay)
     return _read(_find(caller, replay_id))
 
 
@@ -165,6 +174,14 @@ def cancel_replay(caller: Caller, replay_id: str) -> ReplayRead:
     """Queue no more, for good. What is queued goes out."""
     _replays().cancel(_find(caller, replay_id), now_ms())
     return _read(_find(caller, replay_id))
+
+
+def _hurry(replay: Replay) -> None:
+    """The sweep gives it its first turn, if this does not."""
+    try:
+        retry_queue().send([first_turn(replay)], FIRST_TURN_MS)
+    except (BotoCoreError, ClientError, NotQueuedError) as error:
+        logger.warning("replay.not_hurried", replay_id=replay.replay_id, **fault(error))
 
 
 def _find(caller: Caller, replay_id: str) -> Replay:

@@ -11,13 +11,19 @@ from shared.clock import MS_PER_S, now_ms
 from shared.configs.jobs import JobStore, Kind, Turn
 from shared.configs.store import ConfigStore
 from shared.delivery.archive import DeliveryStore
+from shared.delivery.emptying import Emptier
+from shared.delivery.erasure import DeliveryErasure
 from shared.delivery.parts import health, ledger, retry_queue
 from shared.delivery.release import Releaser
+from shared.delivery.wake import WakeIndex
+from shared.events.log import LogReader
+from shared.events.store import EventStore
 from shared.replays.deliveries import Deliveries
 from shared.replays.eligible import Eligibility
 from shared.replays.replayer import Replayer
 from shared.replays.source import Source
 from shared.replays.steps import Steps
+from shared.workspaces.store import WorkspaceStore
 
 # A page takes less.
 MARGIN_MS = 8 * MS_PER_S
@@ -34,8 +40,7 @@ def do(records: list[Record], context: LambdaContext) -> list[str]:
     def do_page(record: Record) -> None:
         turn = _read(record)
         if turn is not None and context.get_remaining_time_in_millis() > MARGIN_MS:
-            worker = _replayer() if turn.kind is Kind.REPLAY else _releaser()
-            worker.turn(turn)
+            _worker(turn.kind).turn(turn)
 
     return each(records, message_id, do_page)
 
@@ -53,6 +58,16 @@ def _read(record: Record) -> Turn | None:
         return Turn.model_validate_json(record["body"])
     except ValidationError:
         return None
+
+
+def _worker(kind: Kind) -> Releaser | Replayer | Emptier:
+    match kind:
+        case Kind.RELEASE:
+            return _releaser()
+        case Kind.REPLAY:
+            return _replayer()
+        case Kind.EMPTYING:
+            return _emptier()
 
 
 @cache
@@ -86,4 +101,21 @@ def _replayer() -> Replayer:
         deliveries=Deliveries(dynamodb, env.event_table, env.retention_days, env.repair_after_s),
         queue=retry_queue(),
         clock=now_ms,
+    )
+
+
+@cache
+def _emptier() -> Emptier:
+    env, dynamodb = settings.load(), aws.dynamodb()
+    days, repair_after_s = env.retention_days, env.repair_after_s
+    return Emptier(
+        jobs=_jobs(),
+        workspaces=WorkspaceStore(dynamodb, env.config_table),
+        logs=LogReader(dynamodb, env.event_table),
+        events=EventStore(dynamodb, env.event_table, days, repair_after_s),
+        deliveries=DeliveryErasure(dynamodb, env.event_table),
+        wake=WakeIndex(dynamodb, env.event_table, env.config_table, days, repair_after_s),
+        queue=retry_queue(),
+        clock=now_ms,
+        stack_days=days,
     )

@@ -1,4 +1,4 @@
-"""Jobs: work on many deliveries of a config that goes on page by page, each in whichever worker.
+"""Jobs: work on many events or deliveries that goes on page by page, each in whichever worker.
 
 A job is one item. Who has done a page saves how far it came and queues a message for the next turn;
 the sweep queues a turn whose message was lost. So a job survives any crash, and what a crash
@@ -28,6 +28,7 @@ class Kind(StrEnum):
 
     RELEASE = "RELEASE"
     REPLAY = "REPLAY"
+    EMPTYING = "EMPTYING"
 
 
 class Turn(Model):
@@ -46,11 +47,14 @@ class Turn(Model):
 
 
 class Job(Model):
-    """`place` is how far it came, in its own words; `wake_at` when its next turn is overdue."""
+    """`place` is how far it came, in its own words; `wake_at` when its next turn is overdue.
+
+    `config_id` is empty if it is about the whole workspace.
+    """
 
     id: str
     workspace_id: str
-    config_id: str
+    config_id: str = ""
     started_at: int
     wake_at: int
     pass_started_at: int
@@ -79,6 +83,11 @@ def replay(workspace_id: str, config_id: str, replay_id: str, now: int) -> Job:
     return _starting_now(f"{Kind.REPLAY}#{workspace_id}#{replay_id}", workspace_id, config_id, now)
 
 
+def emptying(workspace_id: str, now: int) -> Job:
+    """The job that takes out what a workspace keeps for a shorter time than its records."""
+    return _starting_now(f"{Kind.EMPTYING}#{workspace_id}", workspace_id, "", now)
+
+
 def _starting_now(job_id: str, workspace_id: str, config_id: str, now: int) -> Job:
     return Job(
         id=job_id,
@@ -93,6 +102,15 @@ def _starting_now(job_id: str, workspace_id: str, config_id: str, now: int) -> J
 def starting(table: str, job: Job) -> dict[str, Any]:
     """An item of a transaction; it takes the place of a job with the same id."""
     update = Update().set(job.model_dump(exclude={"id"}) | {"place": job.place or None})
+    return {"Update": {"TableName": table, "Key": _key(job.id), **update.request()}}
+
+
+def going_on(table: str, job: Job) -> dict[str, Any]:
+    """As `starting`, but a job with the same id goes on from where it is, at once.
+
+    It counts as begun anew, so no turn that read what stood there before this can end it.
+    """
+    update = Update().set(job.model_dump(exclude={"id", "place", "turn"})).once({"turn": job.turn})
     return {"Update": {"TableName": table, "Key": _key(job.id), **update.request()}}
 
 

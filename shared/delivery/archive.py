@@ -49,6 +49,11 @@ class DeliveryStore:
                 break
         return found[:at_most]
 
+    def fresh_of_event(self, event: Event) -> Iterator[Delivery]:
+        """Each as it is when its page is read, for whoever is to change it."""
+        for page in self._pages_of(event, None, ConsistentRead=True):
+            yield from page
+
     def after(self, event: Event, request_id: UUID | None, limit: int) -> list[Delivery]:
         """One page of what `of_event` lists; it begins after a request id."""
         return next(self._pages_of(event, request_id, Limit=limit))

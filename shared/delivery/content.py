@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 from shared.delivery.models import Delivery
 from shared.events.models import Event
+from shared.events.store import NOTHING
 
 
 def of_event(event: Event, since: int) -> Event:
     """Without its payload, if it was accepted before."""
-    return event if event.accepted_at >= since else event.model_copy(update={"payload": "{}"})
+    return event if event.accepted_at >= since else event.model_copy(update={"payload": NOTHING})
 
 
 def of_deliveries(deliveries: Sequence[Delivery], since: int) -> list[Delivery]:

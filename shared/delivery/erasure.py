@@ -3,6 +3,7 @@
 Counts, states and attempts stay.
 """
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
@@ -45,6 +46,24 @@ class DeliveryErasure:
             is_complete=len(done) == len(found),
         )
 
+    def empty(self, event: Event, has_time: Callable[[], bool]) -> bool:
+        """Take out the excerpts alone: a kept body has an end of its own.
+
+        False while one of the deliveries may still be sent, or if the time was not enough. What is
+        taken out by then is not looked for again.
+        """
+        is_empty = True
+        for delivery in self._deliveries.fresh_of_event(event):
+            if not has_time():
+                return False
+            is_empty = self._empty(delivery) and is_empty
+        return is_empty
+
+    def _empty(self, delivery: Delivery) -> bool:
+        if delivery.state not in ENDED:
+            return False
+        return not _has_excerpts(delivery) or self._change(delivery, Update())
+
     def _erase(self, delivery: Delivery, now: int) -> bool:
         """An attempt that is under way may finish, and keep its body: that is erased later."""
         if delivery.state is State.SENDING and (delivery.lease_until or 0) > now:
@@ -53,17 +72,19 @@ class DeliveryErasure:
         update = Update()
         if delivery.state not in ENDED:
             _cancel(update, delivery, now)
-        elif not any(attempt.excerpt for attempt in delivery.attempts):
+        elif not _has_excerpts(delivery):
             return True
-        update.remove(*(f"attempts[{at}].excerpt" for at, _ in enumerate(delivery.attempts)))
-        return self._try(delivery, _as_it_was_read(update, delivery))
+        return self._change(delivery, update)
 
     def _delete_body(self, delivery: Delivery) -> None:
         pk = keys.partition(delivery.workspace_id, ids.event_key_of(delivery.request_id))
         key = {"pk": pk, "sk": keys.body_sk(delivery.request_id)}
         self._dynamodb.delete_item(TableName=self._table, Key=to_item(key))
 
-    def _try(self, delivery: Delivery, update: Update) -> bool:
+    def _change(self, delivery: Delivery, update: Update) -> bool:
+        """And take out the excerpts. False if the delivery has moved on."""
+        update.remove(*(f"attempts[{at}].excerpt" for at, _ in enumerate(delivery.attempts)))
+        _as_it_was_read(update, delivery)
         key = to_item(delivery_key(delivery.workspace_id, delivery.request_id))
         try:
             self._dynamodb.update_item(TableName=self._table, Key=key, **update.request())
@@ -72,6 +93,10 @@ class DeliveryErasure:
                 raise
             return False
         return True
+
+
+def _has_excerpts(delivery: Delivery) -> bool:
+    return any(attempt.excerpt for attempt in delivery.attempts)
 
 
 def _cancel(update: Update, delivery: Delivery, now: int) -> None:
@@ -96,11 +121,9 @@ def _cancel(update: Update, delivery: Delivery, now: int) -> None:
     )
 
 
-def _as_it_was_read(update: Update, delivery: Delivery) -> Update:
+def _as_it_was_read(update: Update, delivery: Delivery) -> None:
     """Whatever moves a delivery on changes its state, its attempt or who holds it."""
     holder = "attribute_not_exists(lease)" if delivery.lease is None else "lease = :when_lease"
     condition = f"#state = :when_state AND attempt = :when_attempt AND {holder}"
     values = {"state": delivery.state, "attempt": delivery.attempt}
-    return update.when(
-        condition, values if delivery.lease is None else values | {"lease": delivery.lease}
-    )
+    update.when(condition, values if delivery.lease is None else values | {"lease": delivery.lease})

@@ -1,7 +1,8 @@
 """The keys and attribute names of EventTable.
 
     pk                      sk              what                                 indexes
-    W#<workspace>#E#<key>   EVENT           an event                             log, wake, visitor
+    W#<workspace>#E#<key>   EVENT           an event                             log, wake, visitor,
+                                                                                 state (late ones)
                             D#<request id>  a delivery of it, with its attempts  all but visitor
                             B#<request id>  the body that the delivery sends
     W#<workspace>#V#<key>   VISITOR         a visitor, or the way to another
@@ -64,6 +65,11 @@ def delivery_log(workspace_id: str, config_id: str) -> str:
 
 def state_log(workspace_id: str, config_id: str, state: str) -> str:
     return f"W#{workspace_id}#C#{config_id}#{state}"
+
+
+def late_log(workspace_id: str) -> str:
+    """Events whose time to be emptied has come, and who still have something to be sent."""
+    return f"W#{workspace_id}#LATE"
 
 
 def replay_log(workspace_id: str, replay_id: str) -> str:

@@ -1,7 +1,6 @@
 """The logs in EventTable: what a workspace received, what a config was sent. One Query a page."""
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -27,7 +26,7 @@ class Log(Model):
     workspace_id: str
     index: str
     partition: str
-    equal: Mapping[str, str] = MappingProxyType({})
+    equal: Mapping[str, str]
 
     @property
     def name(self) -> str:
@@ -59,6 +58,11 @@ def deliveries_of(
         )
     partition = keys.state_log(workspace_id, config_id, state)
     return Log(workspace_id=workspace_id, index="state", partition=partition, equal=equal)
+
+
+def late_events_of(workspace_id: str) -> Log:
+    partition = keys.late_log(workspace_id)
+    return Log(workspace_id=workspace_id, index="state", partition=partition, equal={})
 
 
 class LogReader:

@@ -157,8 +157,9 @@ class Event(Model):
     """An accepted event. `payload` is the JSON text of what happened; times are milliseconds.
 
     `origin` names the record that brought it, if one did: a message, a line of an import.
-    `erased_at` is when its personal data was taken out of it; `expires_at`, in seconds, when it is
-    gone; None is as long as the stack keeps events.
+    `erased_at` is when its personal data, or the whole payload, was taken out of it; `expires_at`,
+    in seconds, when it is gone; None is as long as the stack keeps events. From `wake_at` on the
+    sweep looks whether all of its deliveries have begun.
     """
 
     workspace_id: str
@@ -174,6 +175,7 @@ class Event(Model):
     erased_at: int | None = None
     origin: str | None = None
     expires_at: int | None = None
+    wake_at: int | None = None
 
 
 def _told(context: dict[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _COLUMNS = tuple(Event.model_fields)
+# The payload of an event that is emptied.
+NOTHING = "{}"
 
 
 class EventStore:
@@ -81,16 +83,26 @@ class EventStore:
     def erase(self, event: Event, now: int) -> None:
         """Leave what is nobody's personal data. The event stays in the index of its visitor."""
         payload = compact(personal.remains(json.loads(event.payload)))
-        self._change(event, Update().set({"payload": _packed(payload), "erased_at": now}))
+        self._change(event, _of_its_visitor(event, _holding(payload).set({"erased_at": now})))
 
     def untie(self, event: Event) -> None:
         """Take the event out of the index of its visitor."""
-        self._change(event, Update().set({"visitor_pk": None, "visitor_id": None}))
+        update = Update().set({"visitor_pk": None, "visitor_id": None})
+        self._change(event, _of_its_visitor(event, update))
+
+    def empty(self, event: Event, now: int) -> None:
+        """Leave nothing of what happened. It is late no more."""
+        emptied = _holding(NOTHING).set({"state_pk": None}).once({"erased_at": now})
+        self._change(event, emptied.when("attribute_exists(pk)", {}))
+
+    def list_late(self, event: Event) -> None:
+        """Have it found again: it is to be emptied, and cannot be yet."""
+        late = Update().set({"state_pk": keys.late_log(event.workspace_id)})
+        self._change(event, late.when("attribute_exists(pk)", {}))
 
     def _change(self, event: Event, update: Update) -> None:
-        """Nothing is done to an event that is gone meanwhile, or nobody's."""
+        """Nothing is done to an event that is gone meanwhile."""
         key = _event_key(keys.partition(event.workspace_id, event.key))
-        update.when("visitor_id = :when_visitor", {"visitor": event.visitor_id})
         try:
             self._dynamodb.update_item(TableName=self._table, Key=key, **update.request())
         except ClientError as error:
@@ -128,6 +140,14 @@ class EventStore:
 
     def _expires_at(self, event: Event) -> int:
         return self._retention.record_until_s(event.accepted_at)
+
+
+def _holding(payload: str) -> Update:
+    return Update().set({"payload": _packed(payload)})
+
+
+def _of_its_visitor(event: Event, update: Update) -> Update:
+    return update.when("visitor_id = :when_visitor", {"visitor": event.visitor_id})
 
 
 def _event_key(pk: str) -> dict[str, Any]:

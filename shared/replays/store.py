@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from shared.aws import from_item, to_item
 from shared.clock import MS_PER_DAY, MS_PER_S
 from shared.configs import jobs, keys
-from shared.configs.jobs import Job
+from shared.configs.jobs import Job, Turn
 from shared.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from shared.replays.models import ACTIVE, Replay, ReplayState, replay_from, stored
 from shared.transaction import CancelledError, transact
@@ -106,6 +106,11 @@ class ReplayStore:
         except CancelledError:
             state = self.find(replay.workspace_id, replay.replay_id).state
             raise ConflictError(f"The replay is {state}.") from None
+
+
+def first_turn(replay: Replay) -> Turn:
+    """Of a replay that was just begun or resumed."""
+    return _job(replay, replay.created_at).next_turn
 
 
 def item(table: str, replay: Replay, update: Update) -> dict[str, Any]:

@@ -4,16 +4,17 @@ All that is known of a key lies under the hash of its secret, so one GetItem aut
 pointer in the workspace's partition makes it listable; both are written in one transaction.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from shared import ids
 from shared.aws import batch_get, from_item, is_condition, to_item
-from shared.clock import MS_PER_MINUTE, MS_PER_S
-from shared.configs import keys
+from shared.clock import MS_PER_MINUTE, MS_PER_S, Clock, now_ms
+from shared.configs import jobs, keys
 from shared.errors import ConflictError, NotFoundError
+from shared.transaction import CancelledError, transact
 from shared.update import Update
 from shared.workspaces.models import ApiKey, Workspace
 
@@ -34,16 +35,14 @@ _UNUSED = (
 
 
 class WorkspaceStore:
-    def __init__(self, dynamodb: "DynamoDBClient", table: str) -> None:
+    def __init__(self, dynamodb: "DynamoDBClient", table: str, clock: Clock = now_ms) -> None:
         self._dynamodb = dynamodb
         self._table = table
+        self._clock = clock
 
     def add(self, workspace: Workspace) -> None:
-        self._dynamodb.put_item(
-            TableName=self._table,
-            Item=to_item(workspace.model_dump() | workspace_key(workspace.workspace_id)),
-            ConditionExpression="attribute_not_exists(pk)",
-        )
+        item = workspace.model_dump() | workspace_key(workspace.workspace_id)
+        transact(self._dynamodb, [self._new(item), *self._emptying(workspace)])
 
     def get(self, workspace_id: str) -> Workspace:
         values = self._read(workspace_key(workspace_id))
@@ -53,10 +52,20 @@ class WorkspaceStore:
 
     def replace(self, old: Workspace, new: Workspace) -> Workspace:
         """Raises ConflictError if `old` is no longer what is stored."""
-        key = workspace_key(old.workspace_id)
-        what = f"workspace {old.workspace_id}"
-        changes = new.model_dump(include=_SETTINGS)
-        return workspace_from(self._change(key, changes, old.version, what))
+        update = _changing(new.model_dump(include=_SETTINGS), old.version)
+        key = to_item(workspace_key(old.workspace_id))
+        change = {"Update": {"TableName": self._table, "Key": key, **update.request()}}
+        try:
+            transact(self._dynamodb, [change, *self._emptying(new)])
+        except CancelledError:
+            raise _changed(f"workspace {self.get(old.workspace_id).workspace_id}") from None
+        return self.get(old.workspace_id)
+
+    def _emptying(self, workspace: Workspace) -> Iterator[dict[str, Any]]:
+        """The job that keeps its contents no longer than it says, for those that say so."""
+        if workspace.content_days is not None:
+            job = jobs.emptying(workspace.workspace_id, self._clock())
+            yield jobs.going_on(self._table, job)
 
     def add_key(self, key: ApiKey, secret: str) -> None:
         pointer = _pointer_key(key.workspace_id, key.id) | {"key_sha256": ids.sha256_hex(secret)}
@@ -146,8 +155,7 @@ class WorkspaceStore:
     def _change(
         self, key: Mapping[str, str], changes: Mapping[str, Any], version: int, what: str
     ) -> dict[str, Any]:
-        update = Update().set({**changes, "version": version + 1})
-        update.when("version = :when_version", {"version": version})
+        update = _changing(changes, version)
         try:
             answer = self._dynamodb.update_item(
                 TableName=self._table,
@@ -169,6 +177,11 @@ class WorkspaceStore:
     def _delete(self, key: Mapping[str, str]) -> Any:
         condition = {"ConditionExpression": "attribute_exists(pk)"}
         return {"Delete": {"TableName": self._table, "Key": to_item(key), **condition}}
+
+
+def _changing(changes: Mapping[str, Any], version: int) -> Update:
+    update = Update().set({**changes, "version": version + 1})
+    return update.when("version = :when_version", {"version": version})
 
 
 def workspace_from(values: Mapping[str, Any]) -> Workspace:

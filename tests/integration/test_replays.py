@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 
+from functions.deliveries.replays import FIRST_TURN_MS
 from shared import aws
 from shared.configs import keys
 from shared.configs.jobs import JobStore
 from shared.configs.models import WebhookConfig
 from shared.configs.store import ConfigStore
-from shared.delivery.queues import Queue
+from shared.delivery.queues import NotQueuedError, Queue
 from shared.replays import replayer
 from shared.replays.deliveries import Deliveries
 from shared.replays.source import Source
@@ -74,6 +75,52 @@ def received(receiver: Receiver, path: str = "/late") -> Counter[str]:
     """How often each request id came."""
     requests = receiver.requests(path)
     return Counter(request.headers["x-funnelflux-request-id"] for request in requests)
+
+
+class TestTheFirstTurn:
+    def test_waits_for_no_sweep(self, world: World, receiver: Receiver) -> None:
+        send(world, 2)
+        world.make_config(receiver.url("/late"), "late")
+        replay_id = begin(world)
+
+        for _ in range(3):
+            world.wait(FIRST_TURN_MS / 1000)
+
+        assert (shown(world, replay_id)["state"], len(receiver.requests("/late"))) == (
+            "finished",
+            2,
+        )
+
+    def test_after_a_pause_waits_for_none_either(self, world: World, receiver: Receiver) -> None:
+        send(world, 2)
+        world.make_config(receiver.url("/late"), "late")
+        replay_id = begin(world)
+        step(world, replay_id, "pause")
+        world.wait(FIRST_TURN_MS / 1000)
+        assert receiver.requests("/late") == []
+
+        step(world, replay_id, "resume")
+        for _ in range(3):
+            world.wait(FIRST_TURN_MS / 1000)
+
+        assert len(receiver.requests("/late")) == 2
+
+    def test_comes_with_the_sweep_if_its_message_is_not_taken(
+        self, world: World, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        send(world, 2)
+        world.make_config(receiver.url("/late"), "late")
+        with monkeypatch.context() as refusing:
+            refusing.setattr(Queue, "send", _not_queued)
+            replay_id = begin(world)
+
+        run(world)
+
+        assert shown(world, replay_id)["delivered"] == 2
+
+
+def _not_queued(*_: Any) -> None:
+    raise NotQueuedError
 
 
 class TestAConfigMadeAfterTheEvents:

@@ -53,6 +53,36 @@ def test_what_happened_is_listed_and_shown(client: Client, receiver: Receiver) -
     assert "404" in run(client, "deliveries", "show", str(uuid.uuid4()), code=1)
 
 
+def test_a_delivery_is_sent_again(client: Client, receiver: Receiver) -> None:
+    config = client.make_config(receiver.url("/in"))
+    client.wait_for(client.send(), "delivered")
+    (delivery,) = asked(client, "deliveries", "list", "--config", config.id)
+
+    resent = asked(client, "resend", delivery["request_id"])
+
+    first, second = receiver.wait_for(2, "/in")
+    assert (resent["request_id"], resent["reason"]) == (delivery["request_id"], "resent")
+    assert (first.body, first.headers["webhook-id"]) == (second.body, second.headers["webhook-id"])
+
+
+def test_a_delivery_that_cannot_be_sent_again_says_why(client: Client, receiver: Receiver) -> None:
+    receiver.script("/gone", [410])
+    client.make_config(receiver.url("/gone"))
+    (delivery,) = client.wait_for(client.send(), "held")
+
+    refusal = run(client, "resend", delivery["request_id"], code=1)
+
+    assert "was answered 409: It cannot be sent: config_disabled. (conflict)" in refusal
+    assert "correlation_id" in refusal
+    assert len(receiver.requests("/gone")) == 1
+
+
+def test_a_delivery_that_nobody_knows_cannot_be_sent_again(client: Client) -> None:
+    unknown = str(uuid.uuid4())
+
+    assert f"No delivery {unknown} is known here." in run(client, "resend", unknown, code=1)
+
+
 def test_deliveries_are_told_as_they_come(client: Client, receiver: Receiver) -> None:
     config = client.make_config(receiver.url("/in"))
     words = [*CLI, "tail", "--every", "0.5", "--seconds", "120", "--json", "--local"]

@@ -53,11 +53,11 @@ ROOMS = {
         "workspaces.models",
     },
     "moving": {"api.paging", "configs", "dialects", "workspaces"},
-    "workspaces": {"api.validation", "configs.keys"},
+    "workspaces": {"api.validation", "configs.jobs", "configs.keys"},
     "api": {"workspaces"},
     "imports": {"api.body", "api.validation", "events.door", "events.intake"},
     "dialects": {"events.context", "events.models", "workspaces.models"},
-    "delivery": {"configs", "dialects", "events", "workspaces"},
+    "delivery": {"api.paging", "configs", "dialects", "events", "workspaces"},
     "replays": {"configs", "delivery", "dialects", "events"},
 }
 
