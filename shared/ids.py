@@ -144,6 +144,11 @@ def moment_of(number: int) -> int:
     return number + _NUMBER_EPOCH_MS
 
 
+def as_number(text: str) -> int | str:
+    """What is written as a number is one; `007` and `²` are not."""
+    return int(text) if _NUMBER.fullmatch(text) and str(int(text)) == text else text
+
+
 def number_of(name: str) -> int:
     """The number that an id is; for any other name one that is always the same, and larger."""
     if name.isascii() and name.isdigit() and len(name) <= _NUMBER_DIGITS and name[0] != "0":

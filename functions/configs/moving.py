@@ -29,9 +29,15 @@ from shared.errors import (
 from shared.model import Model
 from shared.moving import configs as moving
 from shared.moving.exporter import MAX_PAGE_BYTES, Exporter
-from shared.moving.lines import CategoryLine, ConfigLine, EventTypeLine, Line, WorkspaceLine
+from shared.moving.lines import (
+    KEPT_BY_THE_STACK,
+    CategoryLine,
+    ConfigLine,
+    EventTypeLine,
+    Line,
+    WorkspaceLine,
+)
 from shared.moving.report import ImportReport, LineReport, Outcome, report
-from shared.workspaces.bootstrap import check_days
 from shared.workspaces.models import Caller, Scope
 
 NDJSON = "application/x-ndjson"
@@ -133,12 +139,11 @@ def _apply(caller: Caller, line: Line) -> dict[str, Any]:
 
 def _workspace(caller: Caller, line: WorkspaceLine) -> Outcome:
     old = workspaces().get(caller.workspace_id)
-    given = line.model_dump(exclude={"kind"}, exclude_unset=True)
+    given = line.model_dump(exclude={"kind", *KEPT_BY_THE_STACK}, exclude_unset=True)
     required = {"name": line.name or old.name, "slug": line.slug or old.slug}
     new = old.model_copy(update=given | required)
     if new == old:
         return Outcome.UNCHANGED
-    check_days(new, env().retention_days)
     workspaces().replace(old, new)
     return Outcome.UPDATED
 

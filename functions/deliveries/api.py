@@ -73,6 +73,7 @@ def get_event(caller: Caller, event_id: str) -> views.EventRead:
 def list_deliveries(caller: Caller, query: DeliveryQuery) -> views.DeliveryPage:
     """Deliveries of one config, newest first; or those of one event, narrowed by `state`."""
     if query.event_id is not None and query.config_id is None:
+        _refuse(query, "since", "until", "event_type")
         return _of_event(caller, query.event_id, query)
     if query.config_id is None or query.event_id is not None:
         raise InvalidError("Ask for the deliveries of one config_id or of one event_id.")
@@ -106,6 +107,12 @@ def _of_event(caller: Caller, event_id: str, query: DeliveryQuery) -> views.Deli
     more = len(found) == query.limit
     cursor = write_cursor(of, str(found[-1].request_id)) if more else None
     return views.DeliveryPage(data=data, next_cursor=cursor)
+
+
+def _refuse(query: DeliveryQuery, *names: str) -> None:
+    for name in names:
+        if name in query.model_fields_set:
+            raise InvalidError.at(name, "narrows the deliveries of a config, not those of an event")
 
 
 def _request_id(of: str, cursor: str | None) -> UUID | None:

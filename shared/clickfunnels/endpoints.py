@@ -132,8 +132,8 @@ def _shown(config: WebhookConfig) -> dict[str, Any]:
         "name": config.name,
         "event_type_ids": _types(config),
         "api_version": _VERSIONS[config.dialect],
-        "page_ids": tuple(map(_id, first.page_ids)),
-        "funnel_ids": tuple(map(_id, first.funnel_ids)),
+        "page_ids": tuple(map(ids.as_number, first.page_ids)),
+        "funnel_ids": tuple(map(ids.as_number, first.funnel_ids)),
         "created_at": config.created_at,
         "updated_at": config.updated_at,
     }
@@ -155,8 +155,3 @@ def _triggers(
 def _types(config: WebhookConfig) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(trigger.event_type for trigger in config.triggers))
     return () if ALL_TYPES in names else names
-
-
-def _id(text: str) -> int | str:
-    """A number that came in as a number goes out as one."""
-    return int(text) if text.isdigit() and str(int(text)) == text else text

@@ -88,11 +88,10 @@ def deliveries_of(event: Event, found: Sequence[Delivery]) -> list[DeliveryRead]
 
 def _delivery(event: int, delivery: Delivery) -> DeliveryRead:
     delivered = delivery.state is State.DELIVERED
-    endpoint = delivery.config_id
     return DeliveryRead(
         id=delivery.request_id,
         event_id=event,
-        endpoint_id=int(endpoint) if endpoint.isdigit() else endpoint,
+        endpoint_id=ids.as_number(delivery.config_id),
         state=delivery.state,
         delivered_at=delivery.settled_at if delivered else None,
         next_attempt_at=delivery.next_attempt_at,

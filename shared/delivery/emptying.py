@@ -83,10 +83,11 @@ class Emptier:
         if job is None:
             return
         workspace = self._workspace(job)
-        if workspace is None or workspace.content_days is None:
+        retention = None if workspace is None else workspace.retention(self._stack_days)
+        if retention is None or retention.content_ms == retention.record_ms:
             self._jobs.end(job)
             return
-        kept_since = workspace.retention(self._stack_days).shows_content_since(self._clock())
+        kept_since = retention.shows_content_since(self._clock())
         self._do_page(job, Place.read(job.place), kept_since)
 
     def _workspace(self, job: Job) -> Workspace | None:

@@ -19,8 +19,16 @@ Label = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 Claim = Annotated[str, StringConstraints(pattern=r"^(ID#[\s\S]{1,255}|ASKS#[0-9a-f]{64})$")]
 
 
+# A key that may write configs must not be able to delete what is kept, or to keep it for longer.
+KEPT_BY_THE_STACK = ("retention_days", "content_days")
+
+
 class WorkspaceLine(Model):
-    """Settings of the workspace itself; its limits are the plan's, and do not move."""
+    """Settings of the workspace itself; its limits are the plan's, and do not move.
+
+    An export tells `retention_days` and `content_days`, and an import leaves them to whoever runs
+    the stack.
+    """
 
     kind: Literal["workspace"]
     name: Name | None = None

@@ -74,6 +74,13 @@ class TestANewEndpoint:
         assert created(world, event_type_ids=None)["event_type_ids"] == []
         assert created(world, event_type_ids=[])["event_type_ids"] == []
 
+    def test_shows_ids_as_the_numbers_that_they_were(self, world: World) -> None:
+        odd = [7, "007", "²", "page", "1" * 60]
+
+        made = created(world, page_ids=odd)
+
+        assert made["page_ids"] == odd
+
     def test_made_in_the_same_millisecond_has_a_number_of_its_own(self, world: World) -> None:
         numbers = {created(world)["id"] for _ in range(3)}
 

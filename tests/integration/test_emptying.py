@@ -268,9 +268,7 @@ class TestTheJob:
         assert traces(brief) == 1
 
     def test_ends_when_contents_stay_as_long_as_their_records(self, brief: World) -> None:
-        line = {"kind": "workspace", "content_days": None}
-        headers = {"content-type": "application/x-ndjson"}
-        brief.call("POST", "/v1/import", json.dumps(line), headers=headers)
+        configure(brief, content_days=10)
 
         run(brief)
 

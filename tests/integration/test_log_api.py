@@ -221,6 +221,13 @@ class TestTheListOfDeliveries:
         assert refused.status == 400
         assert refused.body["error"]["fields"][0]["path"] == "cursor"
 
+    @pytest.mark.parametrize("name", ["since", "until", "event_type"])
+    def test_of_an_event_are_narrowed_by_their_state_alone(self, world: World, name: str) -> None:
+        refused = world.get("/v1/deliveries", event_id="any", **{name: "1"})
+
+        assert refused.status == 400
+        assert refused.body["error"]["fields"][0]["path"] == name
+
     def test_of_an_event_that_nobody_sent_is_a_404(self, world: World) -> None:
         assert world.get("/v1/deliveries", event_id="unknown").status == 404
 

@@ -20,7 +20,7 @@ def exported(world: World, key: str | None = None, **query: str) -> list[dict[st
     """All pages, line by line."""
     reply = world.call("GET", "/v1/export", query=query, key=key)
     assert reply.status == 200, reply
-    lines = [json.loads(line) for line in reply.body.splitlines()]
+    lines = [json.loads(line) for line in reply.body.split("\n") if line]
     cursor = reply.headers.get("Next-Cursor")
     return lines + (exported(world, key, **query | {"cursor": cursor}) if cursor else [])
 
@@ -232,6 +232,20 @@ class TestAConfigWithSecrets:
         assert "needs_secrets" not in line
 
 
+class TestTheRetention:
+    def test_is_set_by_whoever_runs_the_stack_alone(self, world: World) -> None:
+        own = {"retention_days": 10, "content_days": 7}
+        settings = {"operation": "configure", "workspace_id": world.workspace_id} | own
+        world.invoke("configs", settings)
+
+        for days in ({"retention_days": 1, "content_days": 1}, dict.fromkeys(own)):
+            imported(world, [{"kind": "workspace", "name": "Moved"} | days])
+
+        (line,) = of_kind(exported(world), "workspace")
+        assert line["name"] == "Moved"
+        assert {name: line[name] for name in own} == own
+
+
 class TestALineThatIsRefused:
     @pytest.mark.parametrize(
         ("line", "path"),
@@ -253,7 +267,7 @@ class TestALineThatIsRefused:
                 LINE | {"dialect": "flowestate", "listing": {"position": 1, "claim": "ID#other"}},
                 "listing.claim",
             ),
-            ({"kind": "workspace", "retention_days": 31}, "retention_days"),
+            ({"kind": "workspace", "retention_days": 0}, "retention_days"),
             ({"kind": "workspace", "limits": {"configs": 9}}, "limits"),
             ({"kind": "event_type", "name": "x", "schema": {"type": 5}}, "schema.type"),
         ],
