@@ -87,7 +87,9 @@ def depth(stack: Stack, logical_id: str) -> int:
 
 
 def put_letter(stack: Stack, logical_id: str, body: dict[str, Any]) -> None:
+    """Alone: other tests leave letters, too."""
     url = queue_url(stack, logical_id)
+    stack.client("sqs").purge_queue(QueueUrl=url)
     stack.client("sqs").send_message(QueueUrl=url, MessageBody=json.dumps(body))
 
 
