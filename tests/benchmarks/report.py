@@ -1,38 +1,55 @@
-"""The figures as text for a terminal, and as docs/performance.md."""
+"""The figures as text for a terminal, and as docs/performance.md, where a run writes its rows."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping
 from datetime import date
 from pathlib import Path
 
 from tests.benchmarks.figures import Figure, Table
 
 PAGE = Path("docs/performance.md")
-_HEAD = ("what", "measured", "floor", "ratio", "target", "")
+_COLUMNS = ("what", "measured", "floor", "ratio", "target", "")
+_SECTION = re.compile(r"<!-- row: (\w+) -->\n(.*?)(?=\n<!-- row: |\Z)", re.DOTALL)
 
 
 def text(table: Table) -> str:
-    rows = [_HEAD, *map(_row, table.figures)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
+    rows = [_COLUMNS, *map(_row, table.figures)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
     return "\n".join([table.title, *(f"  {line}" for line in lines), ""])
 
 
-def markdown(tables: Sequence[Table], facts: Mapping[str, str], on: date) -> str:
-    about = "\n".join(f"- {name}: {value}" for name, value in facts.items())
-    head = (
+def markdown(
+    known: str,
+    tables: Mapping[str, Table],
+    order: Iterable[str],
+    facts: Mapping[str, str],
+    on: date,
+) -> str:
+    """The page `known` with these tables in place of theirs; in `order`."""
+    when = f"Measured on {on}, at commit {facts['commit']}."
+    sections = dict(_SECTION.findall(known))
+    sections |= {name: _section(table, when) for name, table in tables.items()}
+    found = [f"<!-- row: {name} -->\n{sections[name]}" for name in order if name in sections]
+    return "\n".join([_head(facts), *found])
+
+
+def _head(facts: Mapping[str, str]) -> str:
+    about = "\n".join(f"- {name}: {what}" for name, what in facts.items() if name != "commit")
+    return (
         "# Performance\n\n"
-        f"Written by `make bench` on {on}. Times on a shared machine mean little by themselves: "
-        "where there is a floor, it was measured in the same run, and the ratio is what counts.\n\n"
+        "Written by `make bench`. Times on a shared machine mean little by themselves: where there "
+        "is a floor, it was measured in the same run, and the ratio is what counts. How each row came "
+        "to be what it is: [decision 18](decisions/0018-performance.md).\n\n"
         f"{about}\n"
     )
-    return "\n".join([head, *map(_section, tables)])
 
 
-def _section(table: Table) -> str:
-    rows = [_HEAD, ("---",) * len(_HEAD), *map(_row, table.figures)]
+def _section(table: Table, when: str) -> str:
+    rows = [_COLUMNS, ("---",) * len(_COLUMNS), *map(_row, table.figures)]
     lines = "\n".join("| " + " | ".join(row) + " |" for row in rows)
     after = f"\n{table.after}\n" if table.after else ""
-    return f"## {table.title}\n\n{table.about}\n\n{lines}\n{after}"
+    return f"## {table.title}\n\n{table.about} {when}\n\n{lines}\n{after}"
 
 
 def _row(figure: Figure) -> tuple[str, ...]:
