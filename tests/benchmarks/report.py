@@ -39,8 +39,8 @@ def _head(facts: Mapping[str, str]) -> str:
     return (
         "# Performance\n\n"
         "Written by `make bench`. Times on a shared machine mean little by themselves: where there "
-        "is a floor, it was measured in the same run, and the ratio is what counts. How each row came "
-        "to be what it is: [decision 18](decisions/0018-performance.md).\n\n"
+        "is a floor, it was measured in the same run, and the ratio is what counts. How each row "
+        "came to be what it is: [decision 18](decisions/0018-performance.md).\n\n"
         f"{about}\n"
     )
 
