@@ -2,7 +2,7 @@
 
 from shared.errors import FunnelhooksError
 from shared.metrics import ACCEPTED, DUPLICATES, REFUSED, measured
-from shared.observability import logger
+from shared.observability import fault, logger
 
 
 def accepted(workspace_id: str, event_id: str, is_new: bool, origin: str | None = None) -> None:
@@ -10,6 +10,11 @@ def accepted(workspace_id: str, event_id: str, is_new: bool, origin: str | None 
     message = "event.accepted" if is_new else "event.repeated"
     ids = {"workspace_id": workspace_id, "event_id": event_id, "origin": origin}
     logger.info(message, extra=ids, **values)
+
+
+def failed(workspace_id: str, error: Exception) -> None:
+    """One of a batch at which we failed, which is answered by itself."""
+    logger.error("event.failed", workspace_id=workspace_id, **fault(error))
 
 
 def refused(error: FunnelhooksError) -> None:

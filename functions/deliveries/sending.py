@@ -31,7 +31,8 @@ class SampleRequest(Model):
 def resend_delivery(caller: Caller, request_id: str, body: ResendRequest) -> views.DeliveryRead:
     """Send a delivery at once, whatever came of it before: the same bytes under the same id.
 
-    409 if it is being sent just now, if its config does not receive, or if what it sent is gone.
+    409 if it is being sent just now, if its config does not receive, if what it sent is gone, or
+    after 100 attempts.
     """
     found = deliveries().fresh(caller.workspace_id, request_id)
     return views.full(resender().resend(found, body.retry))

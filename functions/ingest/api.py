@@ -44,6 +44,8 @@ class Batch(Model):
 def accept_events(caller: Caller, body: RawBody) -> Accepted | Results:
     """Accept one event, or up to 100, each answered by itself.
 
+    One of a batch at which we failed has the code `internal`: send that one again.
+
     The header Idempotency-Key is another way to give one event its event_id. Without either, a
     conversion is known by its conversion_id, a custom event by its custom_event_id, and what
     happens in the flow by its hit and node.

@@ -8,7 +8,7 @@ from shared import aws, journal, settings
 from shared.actions.gate import ActionGate
 from shared.api.auth import Keyring
 from shared.api.limits import EventRate, IngestGate
-from shared.api.problems import Problem, problem
+from shared.api.problems import EVENT_FAULT, Problem, fault, problem
 from shared.clock import now_ms
 from shared.configs.eventtypes import EventTypeStore
 from shared.deadletters import DeadLetters
@@ -108,6 +108,7 @@ def accept_batch(batch: list[Any], workspace: Workspace, origin: str | None = No
     """Each event is answered by itself, in the order of the batch.
 
     `origin` is what brought the batch; with the number of an event it says what brought that.
+    Whatever has one comes again under the same ids, so a fault of ours is raised then.
     """
     origins = [origin and f"{origin}-{number}" for number in range(len(batch))]
     with ThreadPoolExecutor(PARALLEL) as pool:
@@ -120,3 +121,8 @@ def _answer(workspace: Workspace, values: Any, origin: str | None) -> Result:
     except FunnelhooksError as error:
         journal.refused(error)
         return Result(error=problem(error))
+    except Exception as error:
+        if origin is not None:
+            raise
+        journal.failed(workspace.workspace_id, error)
+        return Result(error=fault(EVENT_FAULT))

@@ -6,7 +6,14 @@ from typing import Protocol
 from shared import errors
 from shared.model import Model
 
-FAULT = "This is a fault of ours and was logged. Repeating the request is safe."
+FAULT = (
+    "This is a fault of ours and was logged. The request may be repeated; what it makes may then "
+    "be there twice, unless it has an id of its own."
+)
+EVENT_FAULT = (
+    "This is a fault of ours and was logged. Send this event again; it may then be there twice, "
+    "unless it is known by an id."
+)
 NO_ADDRESS = "There is no such address."
 
 STATUS: dict[type[errors.FunnelhooksError], HTTPStatus] = {
@@ -57,7 +64,11 @@ class Native:
         return ErrorBody(error=problem(error))
 
     def fault(self) -> Model:
-        return ErrorBody(error=Problem(code="internal", message=FAULT))
+        return ErrorBody(error=fault(FAULT))
+
+
+def fault(message: str) -> Problem:
+    return Problem(code="internal", message=message)
 
 
 def problem(error: errors.FunnelhooksError) -> Problem:

@@ -18,7 +18,7 @@ from shared.delivery.ledger import Ledger
 from shared.delivery.models import Attempt, Delivery, Origin, Reason, State
 from shared.delivery.monitor import Monitor, Report
 from shared.delivery.queues import Pointer, Queue
-from shared.delivery.reader import Material, Reader
+from shared.delivery.reader import Material, Reader, Unreadable
 from shared.delivery.sender import Answer, Sender
 from shared.dialects import Rendered
 from shared.events.models import Event
@@ -88,7 +88,10 @@ class Courier:
         with ThreadPoolExecutor(PARALLEL) as pool:
             return list(pool.map(self._is_done, pointers, materials))
 
-    def _is_done(self, pointer: Pointer, material: Material) -> bool:
+    def _is_done(self, pointer: Pointer, material: Material | Unreadable) -> bool:
+        if isinstance(material, Unreadable):
+            journal.broke(pointer, material.error)
+            return False
         try:
             self._attempt(pointer, material)
         except Exception as error:

@@ -38,26 +38,36 @@ class Material(NamedTuple):
     kept: Rendered | None
 
 
+class Unreadable(NamedTuple):
+    """There is something for an attempt, and it cannot be read."""
+
+    error: Exception
+
+
 class Reader:
     def __init__(self, dynamodb: "DynamoDBClient", config_table: str, event_table: str) -> None:
         self._dynamodb = dynamodb
         self._config_table = config_table
         self._event_table = event_table
 
-    def read(self, pointers: Sequence[Pointer]) -> list[Material]:
-        """In the order of the pointers."""
-        return self._read(pointers, [_content_key(pointer) for pointer in pointers])
+    def read(self, pointers: Sequence[Pointer]) -> list[Material | Unreadable]:
+        """In the order of the pointers, which may be strangers to each other."""
+        items = self._items(pointers, [_content_key(pointer) for pointer in pointers])
+        return [_readable(pointer, items) for pointer in pointers]
 
     def whole(self, pointers: Sequence[Pointer]) -> list[Material]:
         """With the event, and with what was kept."""
         both = [key(pointer) for pointer in pointers for key in (_event_key, _body_key)]
-        return self._read(pointers, both)
+        items = self._items(pointers, both)
+        return [_material(pointer, items) for pointer in pointers]
 
     def event(self, pointer: Pointer) -> Event | None:
         found = batch_get(self._dynamodb, {self._event_table: [_event_key(pointer)]})
         return next((event_from(item) for item in found[self._event_table]), None)
 
-    def _read(self, pointers: Sequence[Pointer], contents: list[dict[str, str]]) -> list[Material]:
+    def _items(
+        self, pointers: Sequence[Pointer], contents: list[dict[str, str]]
+    ) -> dict[ItemKey, dict[str, Any]]:
         configs = [
             key(pointer.workspace_id, pointer.config_id)
             for pointer in pointers
@@ -65,8 +75,14 @@ class Reader:
         ] + [workspace_key(pointer.workspace_id) for pointer in pointers]
         wanted = {self._config_table: _distinct(configs), self._event_table: _distinct(contents)}
         found = batch_get(self._dynamodb, wanted)
-        items = {_key(item): item for some in found.values() for item in some}
-        return [_material(pointer, items) for pointer in pointers]
+        return {_key(item): item for some in found.values() for item in some}
+
+
+def _readable(pointer: Pointer, items: dict[ItemKey, dict[str, Any]]) -> Material | Unreadable:
+    try:
+        return _material(pointer, items)
+    except Exception as error:
+        return Unreadable(error)
 
 
 def _material(pointer: Pointer, items: dict[ItemKey, dict[str, Any]]) -> Material:

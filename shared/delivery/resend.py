@@ -18,6 +18,9 @@ from shared.errors import ConflictError
 PARALLEL = 10
 # Of an event: more take longer than a caller waits.
 MAX_AT_ONCE = 100
+# All stay in the item of the delivery, which takes 400 kB, and a whole schedule may follow the last
+# resend.
+MAX_ATTEMPTS = 100
 _CANCELLABLE = frozenset({State.PENDING, State.WAITING, State.HELD})
 
 
@@ -71,6 +74,8 @@ def why_not(delivery: Delivery, material: Material) -> str | None:
     """What keeps a delivery from being sent again, if anything does."""
     if delivery.state is State.SENDING:
         return "It is being sent just now."
+    if len(delivery.attempts) >= MAX_ATTEMPTS:
+        return f"It has had {MAX_ATTEMPTS} attempts, and is not sent again."
     if material.event is None and material.kept is None:
         return "What was sent is kept no longer."
     receiver = gate.receiver(material.config, material.event)

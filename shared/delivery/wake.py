@@ -20,6 +20,7 @@ from shared.events import keys
 from shared.events.models import Event
 from shared.events.store import event_from
 from shared.model import Model
+from shared.observability import fault, logger
 from shared.update import Update
 
 if TYPE_CHECKING:
@@ -89,9 +90,10 @@ class WakeIndex:
         return None if values is None else delivery_from(values)
 
     def events(self, entries: Sequence[Entry]) -> list[Event]:
+        """Those that can be read: none may keep the cursor from those behind it."""
         wanted = [{"pk": entry.pk, "sk": keys.EVENT_SK} for entry in entries]
         found = batch_get(self._dynamodb, {self._events: wanted}, consistent=False)
-        return [event_from(values) for values in found[self._events]]
+        return [event for event in map(_readable, found[self._events]) if event is not None]
 
     def look_again(self, event: Event, now: int) -> None:
         """Put an event where the cursor comes by once more."""
@@ -167,6 +169,14 @@ class WakeIndex:
                 raise
             return None
         return from_item(answer["Attributes"])
+
+
+def _readable(values: dict[str, Any]) -> Event | None:
+    try:
+        return event_from(values)
+    except Exception as error:
+        logger.error("event.unreadable", pk=values["pk"], **fault(error))
+        return None
 
 
 def _entry(values: dict[str, Any]) -> Entry:

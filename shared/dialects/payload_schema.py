@@ -35,7 +35,14 @@ ABOUT = {
 
 
 class _ForReceivers(GenerateJsonSchema):
-    """Missing, never null or empty; open to keys that are yet to come."""
+    """Missing, never null or empty; open to keys that are yet to come.
+
+    How long a text may be is for those who send events in: what is stored may be longer.
+    """
+
+    def str_schema(self, schema: Any) -> Schema:
+        described = super().str_schema(schema)
+        return {key: value for key, value in described.items() if key != "maxLength"}
 
     def nullable_schema(self, schema: Any) -> Schema:
         return self.generate_inner(schema["schema"])

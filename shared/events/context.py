@@ -34,6 +34,8 @@ def one_of(kinds: str) -> WrapValidator:
 
 
 Text = Annotated[str, Strict()]
+# Stored beside the payload as well, and asked for in an address: escaped, it is to fit one.
+VisitorId = Annotated[Text, StringConstraints(max_length=512)]
 Identifier = Annotated[Text, StringConstraints(min_length=1)]
 Integer = Annotated[int, Strict()]
 Millis = Annotated[Integer, Field(ge=0, le=LAST_MS, description="Unix time in milliseconds, UTC.")]
@@ -71,7 +73,7 @@ class Context(Model):
 class Visitor(Context):
     """Who it was: the visitor's request, place and device."""
 
-    visitor_id: Text | None = None
+    visitor_id: VisitorId | None = None
     ip: Text | None = None
     user_agent: Text | None = None
     country_code: Text | None = None
@@ -113,7 +115,7 @@ class Hit(Context):
     is_new_visitor: Flag | None = None
     is_entrance: Flag | None = None
     is_unique_node_view: Flag | None = None
-    visitor_id: Text | None = None
+    visitor_id: VisitorId | None = None
     traffic_source_id: Text | None = None
     funnel_id: Text | None = None
     node_id: Text | None = None
@@ -132,7 +134,7 @@ class Hit(Context):
 class Session(Context):
     """The live session and its current hit; `most_recent_page_id` is no webhook node."""
 
-    visitor_id: Text | None = None
+    visitor_id: VisitorId | None = None
     hit_id: Text | None = None
     entrance_id: Text | None = None
     entrance_timestamp: Millis | None = None

@@ -33,11 +33,21 @@ _DICTIONARIES = {
 _RAW = -zlib.MAX_WBITS
 
 
+class IncompleteError(ValueError):
+    """What was packed ends too early."""
+
+
 def pack(content: bytes) -> bytes:
     packer = zlib.compressobj(wbits=_RAW, zdict=_DICTIONARIES[_CURRENT])
     return bytes([_CURRENT]) + packer.compress(content) + packer.flush()
 
 
-def unpack(packed: bytes) -> bytes:
+def unpack(packed: bytes | str) -> bytes:
+    """Text was never packed: it is older, or somebody wrote it by hand."""
+    if isinstance(packed, str):
+        return packed.encode()
     unpacker = zlib.decompressobj(wbits=_RAW, zdict=_DICTIONARIES[packed[0]])
-    return unpacker.decompress(packed[1:]) + unpacker.flush()
+    content = unpacker.decompress(packed[1:]) + unpacker.flush()
+    if not unpacker.eof:
+        raise IncompleteError
+    return content

@@ -58,6 +58,16 @@ class Account:
         answer = _dynamodb().get_item(TableName=table, Key=to_item(key))
         return _unpacked(from_item(answer.get("Item", {})))
 
+    def set_attribute(self, table: str, key: dict[str, str], name: str, value: Any) -> None:
+        """As somebody does it by hand."""
+        _dynamodb().update_item(
+            TableName=self._ref(table),
+            Key=to_item(key),
+            UpdateExpression="SET #name = :value",
+            ExpressionAttributeNames={"#name": name},
+            ExpressionAttributeValues=to_item({":value": value}),
+        )
+
     def delete_item(self, table: str, key: dict[str, str]) -> None:
         _dynamodb().delete_item(TableName=table, Key=to_item(key))
 

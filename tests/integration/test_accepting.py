@@ -2,11 +2,14 @@
 
 import json
 from typing import Any
+from unittest.mock import patch
 
 import pytest
+from botocore.exceptions import ClientError
 
 from shared.events.intake import MAX_EVENT_BYTES
-from shared.events.models import TriggerType
+from shared.events.models import Event, TriggerType
+from shared.events.store import EventStore
 from tests import factories
 from tests.integration.invocations import http_event
 from tests.integration.world import Reply, World
@@ -236,6 +239,28 @@ class TestABatch:
         assert reply.body["results"][0]["error"]["code"] == "too_large"
         assert reply.body["results"][1] == {"event_id": "small"}
 
+    def test_answers_by_itself_for_an_event_at_which_we_fail(
+        self, world: World, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        add = EventStore.add
+
+        def fussy(store: EventStore, event: Event) -> Event | None:
+            if event.event_id == "broken":
+                raise ClientError({"Error": {"Code": "ItemTooLarge"}}, "PutItem")
+            return add(store, event)
+
+        events = [factories.resource_json(event_id=name) for name in ("one", "broken", "two")]
+        with patch.object(EventStore, "add", fussy):
+            reply = post(world, {"events": [*events, factories.resource_json()]})
+
+        one, broken, two, other = reply.body["results"]
+        assert reply.status == 202
+        assert (one, two) == ({"event_id": "one"}, {"event_id": "two"})
+        assert broken["error"]["code"] == "internal"
+        assert "Send this event again" in broken["error"]["message"]
+        assert world.get(f"/v1/events/{other['event_id']}").status == 200
+        assert "event.failed" in caplog.messages
+
     def test_of_the_same_id_twice_is_one_event(self, world: World) -> None:
         values = {"event_type": "on_action", "event_id": "same"}
 
@@ -329,7 +354,7 @@ class TestAnAnswer:
 
         assert world.get("/v1/events/order%3A1%40shop").body["event_id"] == "order:1@shop"
 
-    def test_of_a_fault_says_that_repeating_is_safe_and_nothing_else(
+    def test_of_a_fault_says_what_repeating_may_do_and_nothing_else(
         self, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def broken(*_: object) -> None:
@@ -339,5 +364,6 @@ class TestAnAnswer:
         reply = post(world, factories.event_json())
 
         assert (reply.status, code(reply)) == (500, "internal")
-        assert "Repeating the request is safe" in reply.body["error"]["message"]
+        assert "may be repeated" in reply.body["error"]["message"]
+        assert "unless it has an id" in reply.body["error"]["message"]
         assert "hunter2" not in json.dumps(reply.body)

@@ -326,6 +326,23 @@ class TestReplayingAnEvent:
         shown = world.get(f"{OUTGOING}/events/{event['id']}/deliveries").body
         assert sorted(delivery["state"] for delivery in shown) == ["delivered", "delivered", "held"]
 
+    def test_leaves_out_what_has_had_a_hundred_attempts(
+        self, world: World, receiver: Receiver
+    ) -> None:
+        world.make_config(receiver.url("/tired"), "crm")
+        world.make_config(receiver.url("/fresh"), "other")
+        event_id = world.deliver()
+        (first,) = world.delivery_item(event_id)["attempts"]
+        world.set_of_delivery(event_id, "attempts", [first] * 100)
+        (event,) = world.get(events_of(world)).body
+
+        reply = self.replay(world, event["id"])
+        world.work("RetryQueue")
+
+        assert len(reply.body) == 1
+        assert len(receiver.requests("/tired")) == 1
+        assert len(receiver.requests("/fresh")) == 2
+
     def test_that_went_nowhere_sends_nothing(self, world: World) -> None:
         world.deliver()
         (event,) = world.get(events_of(world)).body

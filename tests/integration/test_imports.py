@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import random
+import string
 from typing import Any
 from unittest.mock import patch
 
@@ -130,6 +132,17 @@ class TestAnImport:
         assert "red" not in json.dumps(refused)
         assert sorted(listed(world)) == ["a", "z"]
         assert counts(world, key) == (2, 0, 3)
+
+    def test_goes_on_behind_an_event_that_no_item_can_hold(self, world: World) -> None:
+        noise = "".join(random.Random(1).choices(string.ascii_letters, k=260_000))  # noqa: S311
+        huge = line(event_id="a", visitor={"visitor_id": noise}, hit=None, session=None)
+        key = upload(world, "\n".join([huge, line(event_id="b")]))
+
+        run(world)
+
+        (refused,) = report(world, key)["refused_lines"]
+        assert refused["message"].startswith("visitor.visitor_id: ")
+        assert listed(world) == ["b"]
 
     def test_counts_the_refused_lines_beyond_a_hundred(self, world: World) -> None:
         key = upload(world, "{\n" * 250)

@@ -352,6 +352,21 @@ class TestAMessage:
         assert came_back == []
         assert len(listed(world)) == 2
 
+    def test_with_a_batch_at_which_we_fail_comes_back_and_makes_each_event_once(
+        self, world: World
+    ) -> None:
+        events = [factories.resource_json(), factories.resource_json()]
+        batch = {"workspace_id": world.workspace_id, "events": events}
+        world.put_message("IntakeQueue", batch)
+
+        with failing_once(EventStore, "add"):
+            came_back = world.work("IntakeQueue")
+        world.redeliver()
+        world.work("IntakeQueue")
+
+        assert len(came_back) == 1
+        assert len(listed(world)) == 2
+
     def test_with_a_batch_has_its_refused_events_put_aside_one_by_one(self, world: World) -> None:
         red = {"event_type": "on_action", "colour": "red"}
         events = [factories.event_json(event_id="a"), red, 5, factories.event_json(event_id="b")]

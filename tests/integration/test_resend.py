@@ -201,6 +201,12 @@ class TestAResend:
         assert story(world, delivered)[-1] == (2, "resend", 200)
 
 
+def _have_attempts(world: World, event_id: str, count: int) -> None:
+    (first,) = world.delivery_item(event_id)["attempts"]
+    world.set_of_delivery(event_id, "attempts", [first | {"number": n + 1} for n in range(count)])
+    world.set_of_delivery(event_id, "attempt", count)
+
+
 class TestAResendIsRefused:
     def refused(self, world: World, event_id: str) -> str:
         reply = resend(world, event_id)
@@ -250,6 +256,14 @@ class TestAResendIsRefused:
         world.call("DELETE", "/v1/visitors/v1")
 
         assert "erased" in self.refused(world, event_id)
+
+    def test_after_a_hundred_attempts(self, world: World, delivered: str) -> None:
+        _have_attempts(world, delivered, 99)
+        assert resend(world, delivered).status == 202
+        world.work("RetryQueue")
+
+        assert self.refused(world, delivered) == "It has had 100 attempts, and is not sent again."
+        assert world.state(delivered) == "delivered"
 
     def test_of_what_nobody_sent(self, world: World) -> None:
         assert resend(world, "unknown").status == 404

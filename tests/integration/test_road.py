@@ -165,3 +165,30 @@ def test_a_full_batch_of_messages_is_delivered_at_once(world: World, receiver: R
     assert world.work("DispatchQueue") == []
     assert {world.state(event_id) for event_id in event_ids} == {"delivered"}
     assert world.depth("DispatchQueue") == 0
+
+
+def test_an_event_that_nobody_can_read_comes_back_alone(
+    world: World, receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.make_config(receiver.url("/in"))
+    torn, whole = world.send(), world.send()
+    world.fan_out()
+    world.tamper(torn, b"\x01torn")
+
+    came_back = world.work("DispatchQueue")
+
+    assert len(came_back) == 1
+    assert world.state(whole) == "delivered"
+    assert "attempt.broke" in caplog.messages
+
+
+def test_an_event_that_was_written_by_hand_is_delivered(world: World, receiver: Receiver) -> None:
+    world.make_config(receiver.url("/in"))
+    event_id = world.send()
+    world.fan_out()
+    world.tamper(event_id, '{"visitor":{"visitor_id":"v2"}}')
+
+    world.work("DispatchQueue")
+
+    (request,) = receiver.requests()
+    assert json.loads(request.body)["visitor"] == {"visitor_id": "v2"}

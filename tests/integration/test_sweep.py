@@ -384,6 +384,22 @@ class TestASweepInWhichSomethingBreaks:
             world.work("RetryQueue")
         assert world.state(events[3]) == "delivered"
 
+    def test_passes_over_an_event_that_nobody_can_read(
+        self, world: World, receiver: Receiver, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        world.make_config(receiver.url("/in"))
+        torn = world.send()
+        later = iter(world.send, None)
+        behind = next(event for event in later if _shard(world, event) == _shard(world, torn))
+        world.tamper(torn, b"\x01torn")
+        world.clock.advance(REPAIR_S)
+
+        world.sweep()
+
+        assert world.delivery_item(behind)
+        assert world.sweep() == NOTHING
+        assert "event.unreadable" in caplog.messages
+
     def test_queues_what_else_is_due(
         self, world: World, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -446,6 +462,10 @@ class TestASweepInWhichSomethingBreaks:
             for event in events
             if keys.event_shard(event_key(world.workspace_id, event)) != broken
         }
+
+
+def _shard(world: World, event_id: str) -> str:
+    return keys.event_shard(event_key(world.workspace_id, event_id))
 
 
 def refuse(*_: object) -> None:

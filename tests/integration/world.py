@@ -204,6 +204,14 @@ class World:
         """As the table does when an event expires."""
         self.account.delete_item("EventTable", self._event_key(event_id))
 
+    def tamper(self, event_id: str, payload: bytes | str) -> None:
+        """Put something else in the place of what is stored of an event."""
+        self.account.set_attribute("EventTable", self._event_key(event_id), "payload", payload)
+
+    def set_of_delivery(self, event_id: str, name: str, value: Any) -> None:
+        key = self._delivery_key(event_id, "crm")
+        self.account.set_attribute("EventTable", key, name, value)
+
     def forget_delivery(self, event_id: str, config_id: str = "crm") -> None:
         self.account.delete_item("EventTable", self._delivery_key(event_id, config_id))
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.events import packing
-from shared.events.packing import pack, unpack
+from shared.events.packing import IncompleteError, pack, unpack
 from tests import factories
 
 
@@ -42,3 +42,16 @@ def test_the_first_dictionary_is_what_it_was() -> None:
     stored = bytes.fromhex("01c32d536688351e6a6b01")
 
     assert unpack(stored) == b'{"visitor":{"visitor_id":"v1","country_code":"US"}}'
+
+
+def test_text_that_was_never_packed_is_read_as_it_is() -> None:
+    assert unpack('{"city":"Zürich"}') == '{"city":"Zürich"}'.encode()
+
+
+@given(st.binary(max_size=200), st.data())
+def test_what_was_cut_off_is_not_taken_for_the_whole(content: bytes, data: st.DataObject) -> None:
+    packed = pack(content)
+    cut = data.draw(st.integers(1, len(packed) - 1))
+
+    with pytest.raises(IncompleteError):
+        unpack(packed[:cut])
