@@ -5,7 +5,6 @@ Without rows, all of them. What was measured takes its place in docs/performance
 
 import argparse
 import sys
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 import tests.conftest  # noqa: F401 - made-up credentials: nothing here may reach an account
@@ -15,20 +14,20 @@ from tests.benchmarks.rows import ROWS
 
 
 def main(names: list[str]) -> int:
-    tables = {name: _measured(name, ROWS[name]) for name in names or ROWS}
-    known = report.PAGE.read_text(encoding="utf-8") if report.PAGE.exists() else ""
-    page = report.markdown(known, tables, ROWS, machine.facts(), datetime.now(UTC).date())
-    report.PAGE.write_text(page, encoding="utf-8")
-    figures = [figure for table in tables.values() for figure in table.figures]
+    figures = [figure for name in names or ROWS for figure in _measured(name).figures]
     missed = [figure for figure in figures if figure.is_met is False]
     print(f"{len(missed)} targets missed." if missed else "Every target is met.")
     return 0
 
 
-def _measured(name: str, row: Callable[[], Table]) -> Table:
+def _measured(name: str) -> Table:
     print(f"Measuring {name} …", file=sys.stderr)
-    table = row()
+    table = ROWS[name]()
     print(report.text(table), flush=True)
+    known = report.PAGE.read_text(encoding="utf-8") if report.PAGE.exists() else ""
+    today = datetime.now(UTC).date()
+    page = report.markdown(known, {name: table}, ROWS, machine.facts(), today)
+    report.PAGE.write_text(page, encoding="utf-8")
     return table
 
 

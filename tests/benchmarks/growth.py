@@ -111,7 +111,7 @@ def _in_flight(course: Course) -> Case:
             count,
             lambda _: delivery,
             lambda key: delivery | key,
-            lambda asked: asked["ExpressionAttributeValues"][":shard"]["S"] == shard,
+            lambda asked: asked["ExpressionAttributeValues"].get(":shard") == {"S": shard},
         )
 
     return Case(
