@@ -68,8 +68,9 @@ def replay_outgoing_event(caller: Caller, event: str) -> list[wire.DeliveryRead]
     known = deliveries().of_event(found)
     if len(known) > MAX_AT_ONCE:
         raise ConflictError(f"The event has more than {MAX_AT_ONCE} deliveries: resend them singly")
-    sent = resender().resend_all(known, retry=True)
-    return wire.deliveries_of(found, content.of_deliveries(sent, shows_content_since(caller)))
+    since = shows_content_since(caller)
+    sent = resender().resend_all(known, retry=True, since=since)
+    return wire.deliveries_of(found, content.of_deliveries(sent, since))
 
 
 def _find(caller: Caller, identifier: str) -> Event:

@@ -9,7 +9,7 @@ from pydantic import Field, StringConstraints
 from functions.deliveries.api import api
 from shared import aws, settings
 from shared.api.operations import Answered
-from shared.clock import MS_PER_S, Moment, Timestamp, now_ms
+from shared.clock import Moment, Timestamp, now_ms
 from shared.configs.models import Status
 from shared.configs.store import ConfigStore
 from shared.delivery.models import State
@@ -23,13 +23,11 @@ from shared.observability import fault, logger
 from shared.replays.models import Lasting, Place, Replay, ReplayState, Selection
 from shared.replays.progress import ProgressReader
 from shared.replays.source import Source
-from shared.replays.store import ReplayStore, first_turn
+from shared.replays.store import FIRST_TURN_MS, ReplayStore, first_turn
 from shared.workspaces.models import Caller, Scope
 
-# Some 40,000 entries of a log; what is more the job goes on counting.
-COUNT_QUERIES = 10
-# By then the index has what was accepted last.
-FIRST_TURN_MS = 5 * MS_PER_S
+# Some 20,000 entries of a log; what is more the job goes on counting.
+COUNT_QUERIES = 5
 DEFAULT_RATE = 10
 COUNTING = "counting"
 

@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from functions.deliveries.api import api, deliveries
+from functions.deliveries.api import api, deliveries, shows_content_since
 from shared import aws, settings
 from shared.clock import now_ms
 from shared.configs.funnelflux import ConfigQuery
@@ -35,7 +35,7 @@ def resend_delivery(caller: Caller, request_id: str, body: ResendRequest) -> vie
     after 100 attempts.
     """
     found = deliveries().fresh(caller.workspace_id, request_id)
-    return views.full(resender().resend(found, body.retry))
+    return views.full(resender().resend(found, body.retry, shows_content_since(caller)))
 
 
 @api.post(f"{DELIVERY}/cancel", Scope.DELIVERIES_WRITE, status=202, errors=(404, 409))

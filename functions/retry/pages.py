@@ -1,5 +1,7 @@
 """Pages of jobs: a turn message asks for one."""
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -27,6 +29,10 @@ from shared.workspaces.store import WorkspaceStore
 
 # A page takes less.
 MARGIN_MS = 8 * MS_PER_S
+# Of overdue jobs in a run, and between two looks at the time.
+MAX_OVERDUE = 500
+AT_ONCE = 50
+PARALLEL = 10
 
 
 def is_turn(record: Record) -> bool:
@@ -45,12 +51,19 @@ def do(records: list[Record], context: LambdaContext) -> list[str]:
     return each(records, message_id, do_page)
 
 
-def requeue_overdue() -> None:
+def requeue_overdue(has_time: Callable[[], bool]) -> None:
+    """Those that have waited longest; the next run finds what there are more, or no time for."""
+    if not has_time():
+        return
     now = now_ms()
-    overdue = list(_jobs().overdue(now))
-    retry_queue().send([job.next_turn for job in overdue])
-    for job in overdue:
-        _jobs().requeued(job, now)
+    overdue = _jobs().overdue(now, MAX_OVERDUE)
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        for start in range(0, len(overdue), AT_ONCE):
+            if not has_time():
+                return
+            some = overdue[start : start + AT_ONCE]
+            retry_queue().send([job.next_turn for job in some])
+            list(pool.map(lambda job: _jobs().requeued(job, now), some))
 
 
 def _read(record: Record) -> Turn | None:
@@ -92,12 +105,13 @@ def _releaser() -> Releaser:
 @cache
 def _replayer() -> Replayer:
     env, dynamodb = settings.load(), aws.dynamodb()
+    workspaces = WorkspaceStore(dynamodb, env.config_table)
     return Replayer(
         steps=Steps(dynamodb, env.config_table, env.retention_days),
         configs=ConfigStore(dynamodb, env.config_table),
         health=health(),
         source=Source(dynamodb, env.event_table),
-        eligibility=Eligibility(dynamodb, env.event_table),
+        eligibility=Eligibility(dynamodb, env.event_table, workspaces, env.retention_days, now_ms),
         deliveries=Deliveries(dynamodb, env.event_table, env.retention_days, env.repair_after_s),
         queue=retry_queue(),
         clock=now_ms,

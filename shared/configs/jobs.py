@@ -5,9 +5,12 @@ the sweep queues a turn whose message was lost. So a job survives any crash, and
 repeats, it repeats from the last page saved: the work of a page must bear that.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
+from heapq import nsmallest
 from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
 
 from shared.aws import from_item, to_item
 from shared.clock import MS_PER_S
@@ -67,6 +70,7 @@ class Job(Model):
 
 
 _COLUMNS = frozenset(Job.model_fields)
+_MOVED_ON = {"ConditionalCheckFailedException", "TransactionConflictException"}
 
 
 def release(workspace_id: str, config_id: str, now: int) -> Job:
@@ -75,26 +79,27 @@ def release(workspace_id: str, config_id: str, now: int) -> Job:
     It is written before, or with, what makes the config receive. A config has one: another start
     begins it anew.
     """
-    return _starting_now(f"{Kind.RELEASE}#{workspace_id}#{config_id}", workspace_id, config_id, now)
+    return _starting(f"{Kind.RELEASE}#{workspace_id}#{config_id}", workspace_id, config_id, now)
 
 
-def replay(workspace_id: str, config_id: str, replay_id: str, now: int) -> Job:
+def replay(workspace_id: str, config_id: str, replay_id: str, now: int, wait_ms: int) -> Job:
     """The job that goes on with a replay, which holds how far it came."""
-    return _starting_now(f"{Kind.REPLAY}#{workspace_id}#{replay_id}", workspace_id, config_id, now)
+    job_id = f"{Kind.REPLAY}#{workspace_id}#{replay_id}"
+    return _starting(job_id, workspace_id, config_id, now, wait_ms)
 
 
 def emptying(workspace_id: str, now: int) -> Job:
     """The job that takes out what a workspace keeps for a shorter time than its records."""
-    return _starting_now(f"{Kind.EMPTYING}#{workspace_id}", workspace_id, "", now)
+    return _starting(f"{Kind.EMPTYING}#{workspace_id}", workspace_id, "", now)
 
 
-def _starting_now(job_id: str, workspace_id: str, config_id: str, now: int) -> Job:
+def _starting(job_id: str, workspace_id: str, config_id: str, now: int, wait_ms: int = 0) -> Job:
     return Job(
         id=job_id,
         workspace_id=workspace_id,
         config_id=config_id,
         started_at=now,
-        wake_at=now,
+        wake_at=now + wait_ms,
         pass_started_at=now,
     )
 
@@ -127,20 +132,28 @@ class JobStore:
         job = _job(from_item(answer["Item"])) if "Item" in answer else None
         return job if job is not None and job.turn == turn.turn else None
 
-    def overdue(self, now: int) -> Iterator[Job]:
+    def overdue(self, now: int, limit: int) -> list[Job]:
+        """Those that have been so for longest. It reads all jobs, to find them."""
         pages = self._dynamodb.get_paginator("query").paginate(
             TableName=self._table,
             KeyConditionExpression="pk = :pk",
-            ExpressionAttributeValues=to_item({":pk": keys.JOBS}),
+            FilterExpression="wake_at <= :now",
+            ExpressionAttributeValues=to_item({":pk": keys.JOBS, ":now": now}),
         )
-        for page in pages:
-            jobs = (_job(from_item(item)) for item in page["Items"])
-            yield from (job for job in jobs if job.wake_at <= now)
+        jobs = (_job(from_item(item)) for page in pages for item in page["Items"])
+        return nsmallest(limit, jobs, key=lambda job: job.wake_at)
 
     def requeued(self, job: Job, now: int) -> None:
-        """Its turn is under way again, and overdue only when it has not come by then."""
+        """Its turn is under way again, and overdue only when it has not come by then.
+
+        Nothing happens if it has moved on, or is just doing so.
+        """
         update = Update().set({"wake_at": now + OVERDUE_MS}).when(*_unchanged(job))
-        self._try([{"Update": {"TableName": self._table, "Key": _key(job.id), **update.request()}}])
+        try:
+            self._dynamodb.update_item(TableName=self._table, Key=_key(job.id), **update.request())
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in _MOVED_ON:
+                raise
 
     def advance(
         self,

@@ -31,10 +31,13 @@ class Resender:
         self._queue = queue
         self._clock = clock
 
-    def resend(self, delivery: Delivery, retry: bool) -> Delivery:
-        """Now, and with `retry` by a schedule that begins anew. ConflictError if it cannot go."""
+    def resend(self, delivery: Delivery, retry: bool, since: int) -> Delivery:
+        """Now, and with `retry` by a schedule that begins anew. ConflictError if it cannot go.
+
+        What was accepted before `since` shows no content any more.
+        """
         (material,) = self._reader.whole([delivery.pointer(delivery.attempt + 1)])
-        refusal = why_not(delivery, material)
+        refusal = why_not(delivery, material, since)
         if refusal is not None:
             raise ConflictError(refusal)
         resent = self._move(delivery, retry)
@@ -43,12 +46,12 @@ class Resender:
         self._queue.send([resent.pointer(resent.attempt + 1)])
         return resent
 
-    def resend_all(self, deliveries: Sequence[Delivery], retry: bool) -> list[Delivery]:
+    def resend_all(self, deliveries: Sequence[Delivery], retry: bool, since: int) -> list[Delivery]:
         """Those that can go; the others are left as they are."""
         wanted = [delivery.pointer(delivery.attempt + 1) for delivery in deliveries]
         materials = self._reader.whole(wanted)
         pairs = zip(deliveries, materials, strict=True)
-        able = [delivery for delivery, material in pairs if why_not(delivery, material) is None]
+        able = [one for one, material in pairs if why_not(one, material, since) is None]
         with ThreadPoolExecutor(PARALLEL) as pool:
             moved = list(pool.map(lambda delivery: self._move(delivery, retry), able))
         resent = [delivery for delivery in moved if _is_resent(delivery)]
@@ -70,14 +73,17 @@ class Resender:
         return self._ledger.resend(delivery, _resend_of(delivery, retry), self._clock())
 
 
-def why_not(delivery: Delivery, material: Material) -> str | None:
-    """What keeps a delivery from being sent again, if anything does."""
+def why_not(delivery: Delivery, material: Material, since: int) -> str | None:
+    """What keeps a delivery from being sent again, if anything does. What has not ended goes out
+    in any case, however long ago it was accepted."""
     if delivery.state is State.SENDING:
         return "It is being sent just now."
     if len(delivery.attempts) >= MAX_ATTEMPTS:
         return f"It has had {MAX_ATTEMPTS} attempts, and is not sent again."
     if material.event is None and material.kept is None:
         return "What was sent is kept no longer."
+    if delivery.state in ENDED and delivery.created_at < since:
+        return "What was sent is past content_days, and hidden."
     receiver = gate.receiver(material.config, material.event)
     return f"It cannot be sent: {receiver.reason}." if isinstance(receiver, Aside) else None
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from shared.aws import batch_get
+from shared.clock import Clock
 from shared.configs.models import WebhookConfig
 from shared.dialects import DIALECTS
 from shared.events import keys, operational
@@ -11,6 +12,7 @@ from shared.events.store import event_from
 from shared.model import Model
 from shared.replays.deliveries import Found
 from shared.replays.source import Entry
+from shared.workspaces.store import WorkspaceStore
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -23,26 +25,46 @@ class _Facts(Model):
 
 
 class Eligibility:
-    def __init__(self, dynamodb: "DynamoDBClient", table: str) -> None:
+    def __init__(
+        self,
+        dynamodb: "DynamoDBClient",
+        table: str,
+        workspaces: WorkspaceStore,
+        stack_days: int,
+        clock: Clock,
+    ) -> None:
         self._dynamodb = dynamodb
         self._table = table
+        self._workspaces = workspaces
+        self._stack_days = stack_days
+        self._clock = clock
 
     def of(self, entries: Sequence[Entry], config: WebhookConfig) -> list[Found]:
-        """Not those that are gone or erased, that its dialect has no words for, or about itself."""
+        """Not those that are gone or erased or show no content any more, that its dialect has no
+        words for, or about itself."""
         can_express = DIALECTS[config.dialect].can_express
         wanted = [entry for entry in entries if can_express(entry.event_type)]
-        facts, about_it = self._facts(wanted), self._about(config, wanted)
+        facts = self._facts(wanted, self._shows_content_since(config.workspace_id))
+        about_it = self._about(config, wanted)
         return [
             _found(entry, facts[entry.pk])
             for entry in wanted
             if entry.pk in facts and entry.pk not in about_it
         ]
 
-    def _facts(self, entries: Sequence[Entry]) -> dict[str, _Facts]:
+    def _shows_content_since(self, workspace_id: str) -> int:
+        workspace = self._workspaces.get(workspace_id)
+        return workspace.retention(self._stack_days).shows_content_since(self._clock())
+
+    def _facts(self, entries: Sequence[Entry], since: int) -> dict[str, _Facts]:
         wanted = [_key(pk) for pk in dict.fromkeys(entry.pk for entry in entries)]
         found = batch_get(self._dynamodb, {self._table: wanted}, tuple(_Facts.model_fields))
         known = map(_Facts.model_validate, found[self._table])
-        return {facts.pk: facts for facts in known if facts.erased_at is None}
+        return {
+            facts.pk: facts
+            for facts in known
+            if facts.erased_at is None and facts.accepted_at >= since
+        }
 
     def _about(self, config: WebhookConfig, entries: Sequence[Entry]) -> set[str]:
         """No config is told of itself."""

@@ -15,8 +15,8 @@ from shared.replays.models import Replay
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-# Of a megabyte each, some 4,000 deliveries.
-MAX_QUERIES = 30
+# Of a megabyte each, some 4,000 deliveries: what one call may cost.
+MAX_QUERIES = 5
 
 
 class Progress(Model):

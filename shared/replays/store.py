@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 MAX_ACTIVE = 10
+# By then the index has what was accepted last.
+FIRST_TURN_MS = 5 * MS_PER_S
 _ACTIVE_SK = "#ACTIVE"
 _ID = re.compile(r"rpl_[0-9A-Za-z]{12}")
 _FIRST, _LAST = "rpl_", "rpl_~"
@@ -109,7 +111,7 @@ class ReplayStore:
 
 
 def first_turn(replay: Replay) -> Turn:
-    """Of a replay that was just begun or resumed."""
+    """Of a replay that was just begun or resumed; it comes after FIRST_TURN_MS."""
     return _job(replay, replay.created_at).next_turn
 
 
@@ -138,7 +140,8 @@ def is_in(*states: ReplayState) -> tuple[str, dict[str, Any]]:
 
 
 def _job(replay: Replay, now: int) -> Job:
-    return jobs.replay(replay.workspace_id, replay.config_id, replay.replay_id, now)
+    workspace_id, config_id = replay.workspace_id, replay.config_id
+    return jobs.replay(workspace_id, config_id, replay.replay_id, now, FIRST_TURN_MS)
 
 
 def _key(workspace_id: str, sk: str) -> Any:

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from functions.deliveries.replays import FIRST_TURN_MS
 from shared import aws
 from shared.configs import keys
 from shared.configs.jobs import JobStore
@@ -16,7 +15,7 @@ from shared.replays import replayer
 from shared.replays.deliveries import Deliveries
 from shared.replays.source import Source
 from shared.replays.steps import Steps
-from shared.replays.store import MAX_ACTIVE
+from shared.replays.store import FIRST_TURN_MS, MAX_ACTIVE
 from tests import factories
 from tests.fakes import NOW
 from tests.integration.world import CrashError, Reply, World
@@ -24,6 +23,8 @@ from tests.local.receiver import Receiver
 
 ROUNDS = 40
 REPAIR_S = 600
+DAY_S = 86_400
+FIRST_TURN_S = FIRST_TURN_MS // 1000
 
 
 def send(world: World, count: int, **changes: Any) -> list[str]:
@@ -84,7 +85,7 @@ class TestTheFirstTurn:
         replay_id = begin(world)
 
         for _ in range(3):
-            world.wait(FIRST_TURN_MS / 1000)
+            world.wait(FIRST_TURN_S)
 
         assert (shown(world, replay_id)["state"], len(receiver.requests("/late"))) == (
             "finished",
@@ -96,12 +97,12 @@ class TestTheFirstTurn:
         world.make_config(receiver.url("/late"), "late")
         replay_id = begin(world)
         step(world, replay_id, "pause")
-        world.wait(FIRST_TURN_MS / 1000)
+        world.wait(FIRST_TURN_S)
         assert receiver.requests("/late") == []
 
         step(world, replay_id, "resume")
         for _ in range(3):
-            world.wait(FIRST_TURN_MS / 1000)
+            world.wait(FIRST_TURN_S)
 
         assert len(receiver.requests("/late")) == 2
 
@@ -117,6 +118,41 @@ class TestTheFirstTurn:
         run(world)
 
         assert shown(world, replay_id)["delivered"] == 2
+
+    def test_is_not_hurried_by_a_sweep_while_the_log_may_be_behind(
+        self, world: World, receiver: Receiver
+    ) -> None:
+        send(world, 2)
+        world.make_config(receiver.url("/late"), "late")
+        replay_id = begin(world)
+        world.clock.advance(FIRST_TURN_S - 0.001)
+        world.sweep()
+        world.work("RetryQueue")
+        early = shown(world, replay_id)
+
+        step(world, replay_id, "pause")
+        step(world, replay_id, "resume")
+        world.clock.advance(FIRST_TURN_S - 0.001)
+        world.sweep()
+
+        assert (early["state"], early["queued"]) == ("running", 0)
+        assert [job["turn"] for job in jobs(world)] == [0]
+        assert turns(world) == 2
+
+    def test_comes_with_the_sweep_after_that(self, world: World, receiver: Receiver) -> None:
+        world.make_config(receiver.url("/late"), "late")
+        begin(world)
+        world.clock.advance(FIRST_TURN_S)
+
+        world.sweep()
+
+        assert turns(world) == 2
+
+
+def turns(world: World) -> int:
+    """How many turns were asked for."""
+    sent = world.calls.of("SendMessageBatch")
+    return sum("job_id" in entry["MessageBody"] for batch in sent for entry in batch["Entries"])
 
 
 def _not_queued(*_: Any) -> None:
@@ -157,7 +193,7 @@ class TestAConfigMadeAfterTheEvents:
         send(world, 4)
         world.make_config(receiver.url("/late"), "late")
         begin(world, rate_per_second=2)
-        world.sweep()
+        world.clock.advance(FIRST_TURN_S)
         now = world.clock()
 
         world.work("RetryQueue")
@@ -283,6 +319,24 @@ class TestWhich:
         assert (known["total"], known["queued"], known["skipped"]) == (2, 1, 1)
         assert len(receiver.requests("/late")) == 1
 
+    def test_what_shows_no_content_any_more_is_skipped_before_it_is_emptied(
+        self, world: World, receiver: Receiver
+    ) -> None:
+        settings = {"operation": "configure", "workspace_id": world.workspace_id}
+        world.invoke("configs", settings | {"content_days": 1})
+        send(world, 1)
+        world.clock.advance(DAY_S)
+        send(world, 1)
+        world.make_config(receiver.url("/late"), "late")
+
+        replay_id = begin(world)
+        for _ in range(3):
+            world.wait(FIRST_TURN_S)
+
+        known = shown(world, replay_id)
+        assert (known["total"], known["queued"], known["skipped"]) == (2, 1, 1)
+        assert len(receiver.requests("/late")) == 1
+
     def test_many_are_counted_by_the_job(
         self, world: World, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -333,8 +387,7 @@ class TestARunningReplay:
         send(world, 7)
         world.make_config(receiver.url("/late"), "late")
         replay_id = begin(world)
-        world.sweep()
-        world.work("RetryQueue")
+        world.wait(FIRST_TURN_S)
 
         paused = step(world, replay_id, "pause").body
         run(world)
@@ -355,8 +408,7 @@ class TestARunningReplay:
         send(world, 7)
         world.make_config(receiver.url("/late"), "late")
         replay_id = begin(world)
-        world.sweep()
-        world.work("RetryQueue")
+        world.wait(FIRST_TURN_S)
 
         cancelled = step(world, replay_id, "cancel").body
         run(world)
@@ -373,8 +425,7 @@ class TestARunningReplay:
         send(world, 4)
         replay_id = begin(world)
 
-        world.sweep()
-        world.work("RetryQueue")
+        world.wait(FIRST_TURN_S)
 
         assert shown(world, replay_id)["queued"] == 0
         assert len(jobs(world)) == 1
@@ -419,7 +470,7 @@ class TestARunningReplay:
         send(world, 7)
         world.make_config(receiver.url("/late"), "late")
         replay_id = begin(world)
-        world.sweep()
+        world.clock.advance(FIRST_TURN_S)
         turns = world.receive("RetryQueue")
 
         world.work_on("RetryQueue", turns)

@@ -9,11 +9,13 @@ import pytest
 
 from shared.delivery.queues import Queue
 from shared.delivery.sender import Sender
+from tests.integration.test_clickfunnels_api import OUTGOING, events_of
 from tests.integration.test_flowestate_api import key_of
 from tests.integration.world import CrashError, Reply, World
 from tests.local.receiver import Receiver
 
 REPAIR_AFTER_S = 600
+DAY_S = 86_400
 
 
 def ask(world: World, event_id: str, verb: str, body: Any = None, key: str | None = None) -> Reply:
@@ -129,6 +131,13 @@ class TestAResend:
         assert (shown["state"], shown["attempt"]) == ("waiting", 2)
         assert story(world, waiting)[1:] == [(2, "resend", 500), (3, "schedule", 200)]
         assert len(receiver.requests()) == 3
+
+    def test_of_what_waits_sends_it_however_old_it_is(self, world: World, waiting: str) -> None:
+        settings = {"operation": "configure", "workspace_id": world.workspace_id}
+        world.invoke("configs", settings | {"content_days": 1})
+        world.clock.advance(DAY_S + 1)
+
+        assert resend(world, waiting).status == 202
 
     def test_of_what_is_held_waits_for_nobody_once_its_config_receives(
         self, world: World, receiver: Receiver
@@ -249,6 +258,17 @@ class TestAResendIsRefused:
         world.forget(delivered)
 
         assert self.refused(world, delivered) == "What was sent is kept no longer."
+
+    def test_of_what_shows_no_content_any_more(self, world: World, delivered: str) -> None:
+        settings = {"operation": "configure", "workspace_id": world.workspace_id}
+        world.invoke("configs", settings | {"content_days": 1})
+        (event,) = world.get(events_of(world)).body
+
+        world.clock.advance(DAY_S + 1)
+        replayed = world.call("POST", f"{OUTGOING}/events/{event['id']}/replay")
+
+        assert "content_days" in self.refused(world, delivered)
+        assert (replayed.status, replayed.body) == (202, [])
 
     def test_of_an_erased_person(self, world: World, receiver: Receiver) -> None:
         world.make_config(receiver.url("/in"))

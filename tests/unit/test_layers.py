@@ -58,7 +58,7 @@ ROOMS = {
     "imports": {"api.body", "api.validation", "events.door", "events.intake"},
     "dialects": {"events.context", "events.models", "workspaces.models"},
     "delivery": {"api.paging", "configs", "dialects", "events", "workspaces"},
-    "replays": {"configs", "delivery", "dialects", "events"},
+    "replays": {"configs", "delivery", "dialects", "events", "workspaces.store"},
 }
 
 

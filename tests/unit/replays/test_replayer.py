@@ -48,7 +48,7 @@ class FakePlatform:
         self.calls = 0
         self.made: dict[str, tuple[str, Delivery]] = {}
         self.sent: list[Any] = []
-        self.job = jobs.replay(factories.WORKSPACE, "crm", "rpl_000000000000", NOW)
+        self.job = jobs.replay(factories.WORKSPACE, "crm", "rpl_000000000000", NOW, 0)
         self.replay = Replay(
             workspace_id=factories.WORKSPACE,
             replay_id="rpl_000000000000",

@@ -1,0 +1,52 @@
+"""A call counts megabytes of an index, not gigabytes, however long it is."""
+
+from typing import Any, cast
+
+from functions.deliveries.replays import COUNT_QUERIES
+from shared.replays.models import Place, Replay
+from shared.replays.progress import ProgressReader
+from shared.replays.source import Source
+from tests import factories
+from tests.fakes import NOW
+
+MAX_MEGABYTES = 5
+REPLAY = Replay(
+    workspace_id=factories.WORKSPACE,
+    replay_id="rpl_000000000000",
+    config_id="crm",
+    since=0,
+    until=NOW,
+    rate=10,
+    is_counted=True,
+    created_at=NOW,
+)
+
+
+class EndlessIndex:
+    """A megabyte a Query, and always another one."""
+
+    def __init__(self) -> None:
+        self.megabytes = 0
+
+    def query(self, **_: Any) -> dict[str, Any]:
+        self.megabytes += 1
+        items = [{"state": {"S": "waiting"}}]
+        return {"Items": items, "Count": 1, "LastEvaluatedKey": {"pk": {"S": "next"}}}
+
+
+def test_progress_gives_up() -> None:
+    index = EndlessIndex()
+
+    known = ProgressReader(cast("Any", index), "EventTable").read(REPLAY)
+
+    assert known is None
+    assert index.megabytes <= MAX_MEGABYTES
+
+
+def test_a_count_stops_where_the_job_goes_on() -> None:
+    index = EndlessIndex()
+
+    counted, place = Source(cast("Any", index), "EventTable").count(REPLAY, Place(), COUNT_QUERIES)
+
+    assert counted == index.megabytes <= MAX_MEGABYTES
+    assert place == Place(after={"pk": "next"})
