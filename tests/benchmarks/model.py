@@ -12,13 +12,12 @@ from typing import Any
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
-from tests.benchmarks.tape import Raw, listening
+from tests.benchmarks.tape import Raw, instead_of_moto
 from tests.template import Json
 
 # One item in DynamoDB's own JSON.
 Made = Callable[[int], Json]
-# A Query without a limit is answered at once, as DynamoDB does up to 1 MB.
-PAGE = 10_000
+PAGE = 1_000
 
 
 class Model:
@@ -42,7 +41,7 @@ class Model:
 
     @contextmanager
     def answering(self) -> Iterator["Model"]:
-        with listening("before-send", self._answer):
+        with instead_of_moto(self._answer):
             yield self
 
     def _answer(self, request: AWSPreparedRequest, event_name: str, **_: Any) -> AWSResponse:

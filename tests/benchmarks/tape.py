@@ -7,6 +7,7 @@ from itertools import cycle
 from typing import Any
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from moto.core.models import botocore_stubber
 
 from shared import aws
 from tests.template import Json
@@ -40,7 +41,7 @@ class Tape:
             status, headers, body = next(answers[_name(operation, request.body)])  # type: ignore[arg-type]
             return AWSResponse(request.url, status, headers, Raw(body))  # type: ignore[arg-type]
 
-        with listening("before-send", answer, others):
+        with instead_of_moto(answer, others):
             yield
 
     def _request(self, params: Json, model: Any, context: Json, **_: Any) -> None:
@@ -60,7 +61,7 @@ def _name(operation: str, body: bytes | str | None) -> str:
 
 @contextmanager
 def listening(event: str, handler: Any, others: Iterable[Any] = ()) -> Iterator[None]:
-    """Asked before botocore's own handlers, and moto's."""
+    """Asked before botocore's own handlers."""
     clients = (aws.dynamodb(), aws.sqs(), aws.s3(), *others)
     for client in clients:
         client.meta.events.register_first(event, handler)
@@ -69,6 +70,17 @@ def listening(event: str, handler: Any, others: Iterable[Any] = ()) -> Iterator[
     finally:
         for client in clients:
             client.meta.events.unregister(event, handler)
+
+
+@contextmanager
+def instead_of_moto(answer: Any, others: Iterable[Any] = ()) -> Iterator[None]:
+    """botocore asks everybody before it takes the first answer, so moto would do the work, too."""
+    was_there, botocore_stubber.enabled = botocore_stubber.enabled, False
+    try:
+        with listening("before-send", answer, others):
+            yield
+    finally:
+        botocore_stubber.enabled = was_there
 
 
 class Raw:
