@@ -26,7 +26,9 @@ def table() -> Table:
     ledger, memory = Ledger(), defaultdict[int, list[float]](list)
     with load.stack() as stack, load.receiver(ledger) as receiver:
         client = load.client(stack)
-        configs = [client.make_config(receiver.url(path)) for path in ("/fine", "/fine", "/flaky")]
+        configs = [
+            client.make_config(receiver.url(path)) for path in ("/flaky", "/flaky", "/flaky")
+        ]
         over = threading.Event()
         watch = threading.Thread(target=_watch, args=(stack, memory, over))
         watch.start()
