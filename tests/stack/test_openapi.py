@@ -45,7 +45,7 @@ def test_no_generated_request_gets_an_answer_outside_the_document(
             *(sys.executable, "-m", "schemathesis.cli", "run", f"{stack.api_url}/openapi.json"),
             *("--checks", ",".join(CHECKS), "--phases", "examples,coverage,fuzzing"),
             *("--exclude-path", "/v1/import"),  # it cannot write JSON Lines
-            *("--max-examples", os.environ.get("FUZZ_EXAMPLES", "10"), "--no-color"),
+            *("--max-examples", os.environ.get("FUZZ_EXAMPLES", "5"), "--no-color"),
             *(part for name, value in headers.items() for part in ("-H", f"{name}: {value}")),
         ],
         capture_output=True,
