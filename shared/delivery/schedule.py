@@ -18,14 +18,15 @@ Random = Callable[[], float]
 def wait_ms(schedule: Sequence[int], attempt: int, random: Random) -> int | None:
     """Milliseconds to wait after attempt `attempt` (from 1) failed; None if it was the last.
 
-    `random` gives numbers from 0 to 1.
+    Whole seconds, because SQS delays by those, and what is promised is to be kept. `random` gives
+    numbers from 0 to 1.
     """
     if attempt > len(schedule):
         return None
-    wait = schedule[attempt - 1] * MS_PER_S
-    if schedule[attempt - 1] < JITTER_FROM_S:
-        return wait
-    return round(wait * (1 + JITTER * (2 * random() - 1)))
+    wait = schedule[attempt - 1]
+    if wait >= JITTER_FROM_S:
+        wait += round(int(wait * JITTER) * (2 * random() - 1))
+    return wait * MS_PER_S
 
 
 def longest_ms(schedule: Sequence[int]) -> int:

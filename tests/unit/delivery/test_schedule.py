@@ -71,6 +71,7 @@ class TestWaits:
 
         assert wait is not None
         assert wait_s * 900 <= wait <= wait_s * 1100
+        assert wait % 1000 == 0
 
     @given(st.integers(min_value=0, max_value=59), CHANCES)
     def test_under_a_minute_are_exact(self, wait_s: int, chance: float) -> None:
