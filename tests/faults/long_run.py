@@ -5,8 +5,9 @@ It prints its figures and writes them into docs/reliability.md. `--events`, `--s
 """
 
 import argparse
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
@@ -30,7 +31,7 @@ def main(given: Sequence[str]) -> int:
         punctual = pool.submit(schedules.run, arguments.schedules, seed)
         alone = [pool.submit(partial(_isolate, load, seed, False)) for load in LOADS]
         beside = [pool.submit(partial(_isolate, load, seed, True)) for load in LOADS]
-        results = list(pool.map(_storm, portions(arguments.events, seed)))
+        results = list(_told(pool.map(_storm, portions(arguments.events, seed)), began))
         run = Run(
             seed=seed,
             results=results,
@@ -47,6 +48,14 @@ def main(given: Sequence[str]) -> int:
     for what in run.violations:
         print(what)
     return 1 if run.violations else 0
+
+
+def _told(results: Iterable[Result], began: float) -> Iterator[Result]:
+    """They take long, so each is told of when it is there."""
+    for number, result in enumerate(results, 1):
+        minutes = (time.monotonic() - began) / 60
+        print(f"  {number}: {result.storm}, after {minutes:.1f} min", file=sys.stderr)
+        yield result
 
 
 def portions(events: int, seed: int) -> list[tuple[int, int, int]]:
