@@ -20,7 +20,7 @@ from tests.faults.storms import STORMS, Result
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "reliability.md"
 # The events of one world, which are held in memory.
-PORTION = 2_500
+PORTION = 500
 LOADS = (Load(100, 60, 20), Load(200, 60, 20))
 
 
