@@ -140,7 +140,7 @@ class Machine(RuleBasedStateMachine):
 @pytest.mark.timeout(1_200)  # if it fails, it looks for a short example
 class TestMachine(Machine.TestCase):  # type: ignore[misc, valid-type]
     settings = settings(
-        max_examples=int(os.environ.get("FAULTS_EXAMPLES", "40")),
+        max_examples=int(os.environ.get("FAULTS_EXAMPLES", "25")),
         stateful_step_count=30,
         suppress_health_check=list(HealthCheck),
     )
