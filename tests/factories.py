@@ -9,6 +9,7 @@ from shared.api.admission import Request
 from shared.configs.models import Trigger, WebhookConfig
 from shared.delivery.queues import Pointer
 from shared.events.models import Event, TriggerType
+from shared.replays.models import Replay
 from shared.workspaces.models import ApiKey, Caller, Client, Scope, Workspace
 from tests.fakes import NOW
 
@@ -175,6 +176,20 @@ def pointer(config_id: str = "crm", event_id: str = "event-1", attempt: int = 1)
         request_id=request_id(config_id, event_id),
         attempt=attempt,
     )
+
+
+def replay(**changes: Any) -> Replay:
+    """Of everything, to `crm`."""
+    values: dict[str, Any] = {
+        "workspace_id": WORKSPACE,
+        "replay_id": "rpl_000000000000",
+        "config_id": "crm",
+        "since": 0,
+        "until": NOW,
+        "rate": 10,
+        "created_at": NOW,
+    }
+    return Replay(**values | changes)
 
 
 def api_key(*scopes: Scope, **changes: Any) -> ApiKey:

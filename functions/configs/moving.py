@@ -4,13 +4,14 @@ from functools import cache
 from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler import Response
-from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from functions.configs import eventtypes, webhook_configs
 from functions.configs.parts import api, categories, configs, env, event_types, workspaces
 from shared import aws
 from shared.api.body import parse_json
 from shared.api.operations import RawBody
+from shared.api.paging import Cursor
 from shared.api.resolver import Answer
 from shared.api.validation import from_problems
 from shared.clock import now_ms
@@ -50,7 +51,7 @@ _LINE: TypeAdapter[Line] = TypeAdapter(Line, config=ConfigDict(defer_build=True)
 
 class ExportQuery(Model):
     limit: Annotated[int, Field(ge=1, le=MAX_LINES)] = MAX_LINES
-    cursor: Annotated[str, StringConstraints(max_length=512)] | None = None
+    cursor: Cursor | None = None
 
 
 @api.get("/v1/export", Scope.CONFIGS_READ, media_types=(NDJSON,))

@@ -125,7 +125,7 @@ def _request_id(of: str, cursor: str | None) -> UUID | None:
 def shows_content_since(caller: Caller) -> int:
     """Contents of what came in before are hidden."""
     now = now_ms()
-    return caller.workspace.retention(settings.load().retention_days).shows_content_since(now)
+    return caller.workspace.retention(parts.env().retention_days).shows_content_since(now)
 
 
 @cache

@@ -4,11 +4,12 @@ from functools import cache
 from typing import Annotated
 
 from botocore.exceptions import BotoCoreError, ClientError
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from functions.deliveries.api import api
 from shared import aws, settings
 from shared.api.operations import Answered
+from shared.api.paging import PageOf
 from shared.clock import Moment, Timestamp, now_ms
 from shared.configs.models import Status
 from shared.configs.store import ConfigStore
@@ -95,13 +96,6 @@ class ReplayPage(Model):
     next_cursor: str | None
 
 
-class ReplayQuery(Model):
-    """Which page of the replays."""
-
-    limit: Annotated[int, Field(ge=1, le=100)] = 50
-    cursor: Annotated[str, StringConstraints(max_length=512)] | None = None
-
-
 @api.post(
     "/v1/replays",
     Scope.DELIVERIES_WRITE,
@@ -138,7 +132,7 @@ def start_replay(caller: Caller, body: ReplayNew) -> Answered[ReplayStarted]:
 
 
 @api.get("/v1/replays", Scope.DELIVERIES_READ)
-def list_replays(caller: Caller, query: ReplayQuery) -> ReplayPage:
+def list_replays(caller: Caller, query: PageOf) -> ReplayPage:
     """Replays of the workspace, newest first."""
     found, cursor = _replays().page(caller.workspace_id, query.limit, query.cursor)
     data = tuple(ReplaySummary(**_shown(replay)) for replay in found)

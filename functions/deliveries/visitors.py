@@ -1,12 +1,11 @@
 """Visitors over HTTPS: what is known of one, and its erasure."""
 
 from functools import cache
-from typing import Annotated, Any
-
-from pydantic import Field, StringConstraints
+from typing import Any
 
 from functions.deliveries.api import api
 from shared import aws, settings
+from shared.api.paging import PageOf
 from shared.clock import Timestamp, now_ms
 from shared.delivery.erasure import DeliveryErasure
 from shared.errors import NotFoundError
@@ -19,13 +18,6 @@ from shared.visitors.history import History
 from shared.visitors.models import Kind, Visitor
 from shared.visitors.store import VisitorStore
 from shared.workspaces.models import Caller, Scope
-
-
-class VisitorQuery(Model):
-    """Which page of the events."""
-
-    limit: Annotated[int, Field(ge=1, le=100)] = 50
-    cursor: Annotated[str, StringConstraints(max_length=512)] | None = None
 
 
 class IdentityRead(Model):
@@ -48,7 +40,7 @@ class VisitorRead(Model):
 
 
 @api.get("/v1/visitors/<visitor_id>", Scope.EVENTS_READ, errors=(404,))
-def get_visitor(caller: Caller, visitor_id: str, query: VisitorQuery) -> VisitorRead:
+def get_visitor(caller: Caller, visitor_id: str, query: PageOf) -> VisitorRead:
     """A visitor by any of their ids, with a page of their events, newest first."""
     visitor = _visitors().find(caller.workspace_id, visitor_id, now_ms()).visitor
     ids = {visitor_id} if visitor is None else visitor.ids | {visitor_id}

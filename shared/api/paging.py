@@ -15,13 +15,22 @@ from shared.model import Model
 _MARK_BYTES = 9
 
 
-class Window(Model):
+Limit = Annotated[int, Field(ge=1, le=100)]
+Cursor = Annotated[str, StringConstraints(max_length=512)]
+
+
+class PageOf(Model):
+    """Which page of a list is asked for."""
+
+    limit: Limit = 50
+    cursor: Cursor | None = None
+
+
+class Window(PageOf):
     """What part of a log is asked for; `since` and `until` belong to it."""
 
     since: Moment = 0
     until: Moment = LAST_MS
-    limit: Annotated[int, Field(ge=1, le=100)] = 50
-    cursor: Annotated[str, StringConstraints(max_length=512)] | None = None
 
     @field_validator("since", "until", mode="before")
     @classmethod

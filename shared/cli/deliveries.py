@@ -9,7 +9,7 @@ import click
 from shared.cli import show
 from shared.cli.api import Api, Json
 from shared.cli.errors import CommandError
-from shared.cli.options import as_json, on_stack
+from shared.cli.options import as_json, in_window, on_stack
 from shared.cli.target import Target
 from shared.clock import MS_PER_S, now_ms
 
@@ -39,9 +39,7 @@ def deliveries() -> None:
 @click.option("--event", "event_id", help="Deliveries of this event.")
 @click.option("--state", "in_state", help="Such as failed, waiting or held.")
 @click.option("--type", "event_type", help="Of events of this type.")
-@click.option("--since", help="RFC 3339, such as 2026-01-31T12:00:00Z.")
-@click.option("--until", help="RFC 3339.")
-@click.option("--count", default=50, show_default=True, type=click.IntRange(1))
+@in_window
 @as_json
 @on_stack
 def list_deliveries(

@@ -4,7 +4,7 @@ import click
 
 from shared.cli import show
 from shared.cli.deliveries import COLUMNS
-from shared.cli.options import as_json, on_stack
+from shared.cli.options import as_json, in_window, on_stack
 from shared.cli.target import Target
 
 PATH = "/v1/events"
@@ -17,9 +17,7 @@ def events() -> None:
 
 @events.command("list")
 @click.option("--type", "event_type", help="Of this type.")
-@click.option("--since", help="RFC 3339, such as 2026-01-31T12:00:00Z.")
-@click.option("--until", help="RFC 3339.")
-@click.option("--count", default=50, show_default=True, type=click.IntRange(1))
+@in_window
 @as_json
 @on_stack
 def list_events(target: Target, count: int, as_json: bool, **query: str | None) -> None:

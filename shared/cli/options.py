@@ -1,6 +1,6 @@
 """The options that every command has, and what AWS's refusals become."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,17 @@ _OPTIONS = (
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="JSON in place of a table.")
 
+_WINDOW = (
+    click.option("--since", help="RFC 3339, such as 2026-01-31T12:00:00Z."),
+    click.option("--until", help="RFC 3339."),
+    click.option("--count", default=50, show_default=True, type=click.IntRange(1)),
+)
+
+
+def in_window(command: Command) -> Command:
+    """Which part of a log is listed."""
+    return _with(command, _WINDOW)
+
 
 def on_stack(command: Command) -> Command:
     """Gives the command its Target in place of the options that name it."""
@@ -53,6 +64,10 @@ def on_stack(command: Command) -> Command:
                 f"AWS refused: {error}\nCheck the credentials and the region in use."
             ) from None
 
-    for option in reversed(_OPTIONS):
-        run = option(run)
-    return run
+    return _with(run, _OPTIONS)
+
+
+def _with(command: Command, options: Sequence[Callable[[Command], Command]]) -> Command:
+    for option in reversed(options):
+        command = option(command)
+    return command

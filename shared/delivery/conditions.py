@@ -67,7 +67,7 @@ def why_not(
     is_its = old.state is State.WAITING and attempt in (old.attempt, old.attempt + 1)
     if not is_its or is_parked(next_at, now):
         return None
-    return NotDue(pointer=old.pointer(old.attempt + 1), wait_ms=next_at - now)
+    return NotDue(pointer=old.next_pointer, wait_ms=next_at - now)
 
 
 def is_recorded(error: ClientError, attempt: Attempt) -> bool:

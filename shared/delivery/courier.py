@@ -189,7 +189,7 @@ class Courier:
     def _queue_next(self, delivery: Delivery, next_at: int, now: int) -> None:
         """What has to wait longer than the delay queue reaches is in the wake index alone."""
         if not is_parked(next_at, now):
-            self._retries.send([delivery.pointer(delivery.attempt + 1)], next_at - now)
+            self._retries.send([delivery.next_pointer], next_at - now)
 
 
 def _origin(delivery: Delivery, admitted: Pass) -> Origin:

@@ -121,6 +121,10 @@ class Delivery(Model):
         """Whether nobody else may take the attempt over before that moment."""
         return self.lease_until is not None and until <= self.lease_until
 
+    @property
+    def next_pointer(self) -> Pointer:
+        return self.pointer(self.attempt + 1)
+
     def pointer(self, attempt: int) -> Pointer:
         return Pointer(
             workspace_id=self.workspace_id,

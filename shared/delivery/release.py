@@ -132,4 +132,4 @@ class Releaser:
             attempt=0,
         )
         delivery = self._ledger.release(pointer, at, now)
-        return None if delivery is None else (delivery.pointer(delivery.attempt + 1), at)
+        return None if delivery is None else (delivery.next_pointer, at)

@@ -36,26 +36,26 @@ class Resender:
 
         What was accepted before `since` shows no content any more.
         """
-        (material,) = self._reader.whole([delivery.pointer(delivery.attempt + 1)])
+        (material,) = self._reader.whole([delivery.next_pointer])
         refusal = why_not(delivery, material, since)
         if refusal is not None:
             raise ConflictError(refusal)
         resent = self._move(delivery, retry)
         if not _is_resent(resent):
             raise ConflictError(f"It has moved on meanwhile, and is {resent.state}.")
-        self._queue.send([resent.pointer(resent.attempt + 1)])
+        self._queue.send([resent.next_pointer])
         return resent
 
     def resend_all(self, deliveries: Sequence[Delivery], retry: bool, since: int) -> list[Delivery]:
         """Those that can go; the others are left as they are."""
-        wanted = [delivery.pointer(delivery.attempt + 1) for delivery in deliveries]
+        wanted = [delivery.next_pointer for delivery in deliveries]
         materials = self._reader.whole(wanted)
         pairs = zip(deliveries, materials, strict=True)
         able = [one for one, material in pairs if why_not(one, material, since) is None]
         with ThreadPoolExecutor(PARALLEL) as pool:
             moved = list(pool.map(lambda delivery: self._move(delivery, retry), able))
         resent = [delivery for delivery in moved if _is_resent(delivery)]
-        self._queue.send([delivery.pointer(delivery.attempt + 1) for delivery in resent])
+        self._queue.send([delivery.next_pointer for delivery in resent])
         return resent
 
     def cancel(self, delivery: Delivery) -> Delivery:

@@ -126,4 +126,4 @@ class Sweep:
 def _next(delivery: Delivery) -> Pointer:
     """An attempt that was begun and has no outcome is made again."""
     was_begun = delivery.state is State.SENDING
-    return delivery.pointer(delivery.attempt if was_begun else delivery.attempt + 1)
+    return delivery.pointer(delivery.attempt) if was_begun else delivery.next_pointer

@@ -97,7 +97,7 @@ def bootstrap(
         content_days=command.content_days,
         created_at=clock(),
     )
-    check_days(workspace, stack_days)
+    _check_days(workspace, stack_days)
     key, secret = apikeys.generate(
         workspace.workspace_id, "First key", Client.DASHBOARD, command.scopes, workspace.created_at
     )
@@ -120,11 +120,11 @@ def configure(command: Configure, store: WorkspaceStore, stack_days: int) -> Wor
             "content_days": command.content_days or old.content_days,
         }
     )
-    check_days(changed, stack_days)
+    _check_days(changed, stack_days)
     return store.replace(old, changed)
 
 
-def check_days(workspace: Workspace, stack_days: int) -> None:
+def _check_days(workspace: Workspace, stack_days: int) -> None:
     record = workspace.retention_days or stack_days
     if record > stack_days:
         raise InvalidError.at("retention_days", f"the stack keeps nothing beyond {stack_days} days")

@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from shared.configs import keys
 from shared.configs.jobs import OVERDUE_MS, JobStore
 from shared.delivery import release
 from shared.delivery.ledger import Ledger
@@ -13,8 +12,6 @@ from shared.delivery.release import SETTLED_MS
 from tests.integration.world import CrashError, World
 from tests.local.receiver import Receiver
 
-# Until a job has looked at everything, waited for stragglers, and looked again.
-ROUNDS = 40
 REPAIR_S = 600
 
 
@@ -32,22 +29,6 @@ def enable(world: World, receiver: Receiver, **changes: Any) -> None:
     world.save_config(receiver.url("/in"), **changes)
 
 
-def jobs(world: World) -> list[Any]:
-    return [item for item in world.items("ConfigTable") if item["pk"] == keys.JOBS]
-
-
-def run(world: World, seconds: float = 5) -> None:
-    """A sweep every minute, and whatever comes meanwhile, until there is nothing more to do."""
-    for number in range(ROUNDS):
-        if number % 12 == 0:
-            world.sweep()
-        for _ in range(3):
-            world.work("RetryQueue")
-        world.clock.advance(seconds)
-        if not jobs(world) and not world.depth("RetryQueue"):
-            return
-
-
 def delivered(world: World, events: list[str]) -> int:
     return [world.delivery_item(event)["state"] for event in events].count("delivered")
 
@@ -58,10 +39,10 @@ def test_a_config_that_is_enabled_again_gets_all_that_was_held(
     events = hold(world, receiver, 25)
 
     enable(world, receiver)
-    run(world)
+    world.run_jobs()
 
     assert delivered(world, events) == len(receiver.requests()) == 25
-    assert jobs(world) == []
+    assert world.jobs() == []
 
 
 def test_what_is_held_goes_oldest_first_and_no_faster_than_the_rate(
@@ -104,7 +85,7 @@ def test_a_page_is_followed_by_the_next_one_when_it_has_gone_out(
     world.work("RetryQueue")
 
     assert [world.state(event) for event in events] == ["waiting"] * 4 + ["held"] * 6
-    run(world)
+    world.run_jobs()
     assert delivered(world, events) == len(receiver.requests()) == 10
 
 
@@ -117,7 +98,7 @@ def test_an_unarchived_config_gets_what_was_held(world: World, receiver: Receive
     assert world.state(event_id) == "held"
 
     world.call("PUT", "/v1/webhookconfig/unarchive", {"entries": ["crm"]})
-    run(world)
+    world.run_jobs()
 
     assert delivered(world, [event_id]) == 1
 
@@ -131,7 +112,7 @@ def test_unarchiving_what_is_not_archived_or_not_there_starts_nothing(
     reply = world.call("PUT", "/v1/webhookconfig/unarchive", {"entries": ["crm", "nobody"]})
 
     assert reply.status == 404
-    assert jobs(world) == []
+    assert world.jobs() == []
 
 
 def test_a_config_that_is_unarchived_but_disabled_keeps_what_is_held(
@@ -141,10 +122,10 @@ def test_a_config_that_is_unarchived_but_disabled_keeps_what_is_held(
     world.call("PUT", "/v1/webhookconfig/archive", {"entries": ["crm"]})
 
     world.call("PUT", "/v1/webhookconfig/unarchive", {"entries": ["crm"]})
-    run(world)
+    world.run_jobs()
 
     assert [world.state(event) for event in events] == ["held", "held"]
-    assert jobs(world) == []
+    assert world.jobs() == []
 
 
 def test_a_config_that_is_disabled_meanwhile_keeps_the_rest(
@@ -157,10 +138,10 @@ def test_a_config_that_is_disabled_meanwhile_keeps_the_rest(
     world.work("RetryQueue")
 
     world.save_config(receiver.url("/in"), enabled=False)
-    run(world)
+    world.run_jobs()
     kept = [world.state(event) for event in events]
     enable(world, receiver)
-    run(world)
+    world.run_jobs()
 
     assert kept == ["held"] * 6
     assert delivered(world, events) == len(receiver.requests()) == 6
@@ -186,7 +167,7 @@ def test_a_delivery_that_a_slow_worker_holds_after_its_page_went_by_is_released(
     monkeypatch.setattr(Ledger, "set_aside", slow)
     world.work("DispatchQueue")
     held = world.state(event_id)
-    run(world)
+    world.run_jobs()
 
     assert held == "held"
     assert delivered(world, [event_id]) == 1
@@ -205,7 +186,7 @@ def test_a_release_stops_at_an_endpoint_that_fails_and_goes_on_when_it_is_back(
         world.wait(1)
     held = [world.state(event) for event in events].count("held")
     for _ in range(6):
-        run(world)
+        world.run_jobs()
         world.clock.advance(REPAIR_S)
 
     assert held == 6
@@ -234,11 +215,11 @@ def test_a_release_that_dies_goes_on(
         world.work("RetryQueue")
     world.purge("RetryQueue")
     for _ in range(3):
-        run(world)
+        world.run_jobs()
         world.clock.advance(REPAIR_S)
 
     assert delivered(world, events) == len(receiver.requests()) == 7
-    assert jobs(world) == []
+    assert world.jobs() == []
 
 
 def test_a_turn_that_comes_twice_is_done_once(world: World, receiver: Receiver) -> None:
@@ -248,12 +229,12 @@ def test_a_turn_that_comes_twice_is_done_once(world: World, receiver: Receiver) 
     turns = world.receive("RetryQueue")
 
     world.work_on("RetryQueue", turns)
-    (before,) = jobs(world)
+    (before,) = world.jobs()
     came_back = world.work_on("RetryQueue", turns)
 
     assert came_back == []
-    assert jobs(world) == [before]
-    run(world)
+    assert world.jobs() == [before]
+    world.run_jobs()
     assert delivered(world, events) == len(receiver.requests()) == 3
 
 
@@ -279,7 +260,7 @@ def test_a_turn_for_which_there_is_no_time_is_given_again(world: World, receiver
 
     came_back = world.work("RetryQueue")
     world.context.remaining_ms = 30_000
-    run(world)
+    world.run_jobs()
 
     assert came_back == []
     assert delivered(world, events) == 3
@@ -292,7 +273,7 @@ def test_a_last_look_comes_after_the_slowest_worker(world: World, receiver: Rece
     for _ in range(3):
         world.wait(1)
 
-    (job,) = jobs(world)
+    (job,) = world.jobs()
     assert job["pass_started_at"] == job["started_at"] + SETTLED_MS
     assert job["wake_at"] == job["pass_started_at"] + OVERDUE_MS
     assert SETTLED_MS > 30_000
@@ -311,7 +292,7 @@ def test_a_delivery_that_is_cancelled_or_done_meanwhile_is_left_alone(
         return let_go(ledger, pointer, *moments)
 
     monkeypatch.setattr(Ledger, "release", late)
-    run(world)
+    world.run_jobs()
 
     assert receiver.requests() == []
     assert world.delivery_item(event_id) == {}

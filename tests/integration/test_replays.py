@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from shared import aws
-from shared.configs import keys
 from shared.configs.jobs import JobStore
 from shared.configs.models import WebhookConfig
 from shared.configs.store import ConfigStore
@@ -21,7 +20,6 @@ from tests.fakes import NOW
 from tests.integration.world import CrashError, Reply, World
 from tests.local.receiver import Receiver
 
-ROUNDS = 40
 REPAIR_S = 600
 DAY_S = 86_400
 FIRST_TURN_S = FIRST_TURN_MS // 1000
@@ -52,24 +50,8 @@ def shown(world: World, replay_id: str) -> dict[str, Any]:
     return found
 
 
-def jobs(world: World) -> list[Any]:
-    return [item for item in world.items("ConfigTable") if item["pk"] == keys.JOBS]
-
-
 def step(world: World, replay_id: str, action: str) -> Reply:
     return world.call("POST", f"/v1/replays/{replay_id}/{action}")
-
-
-def run(world: World, seconds: float = 5) -> None:
-    """A sweep every minute, and whatever comes meanwhile, until there is nothing more to do."""
-    for number in range(ROUNDS):
-        if number % 12 == 0:
-            world.sweep()
-        for _ in range(3):
-            world.work("RetryQueue")
-        world.clock.advance(seconds)
-        if not jobs(world) and not world.depth("RetryQueue"):
-            return
 
 
 def received(receiver: Receiver, path: str = "/late") -> Counter[str]:
@@ -115,7 +97,7 @@ class TestTheFirstTurn:
             refusing.setattr(Queue, "send", _not_queued)
             replay_id = begin(world)
 
-        run(world)
+        world.run_jobs()
 
         assert shown(world, replay_id)["delivered"] == 2
 
@@ -136,7 +118,7 @@ class TestTheFirstTurn:
         world.sweep()
 
         assert (early["state"], early["queued"]) == ("running", 0)
-        assert [job["turn"] for job in jobs(world)] == [0]
+        assert [job["turn"] for job in world.jobs()] == [0]
         assert turns(world) == 2
 
     def test_comes_with_the_sweep_after_that(self, world: World, receiver: Receiver) -> None:
@@ -165,7 +147,7 @@ class TestAConfigMadeAfterTheEvents:
         world.make_config(receiver.url("/late"), "late")
 
         replay_id = begin(world)
-        run(world)
+        world.run_jobs()
 
         known = shown(world, replay_id)
         assert len(receiver.requests("/late")) == 12
@@ -181,7 +163,7 @@ class TestAConfigMadeAfterTheEvents:
         world.make_config(receiver.url("/late"), "late")
 
         replay_id = begin(world)
-        run(world)
+        world.run_jobs()
 
         listed = world.get("/v1/deliveries", config_id="late").body["data"]
         assert [delivery["event_id"] for delivery in listed] == events[::-1]
@@ -209,7 +191,7 @@ class TestAConfigMadeAfterTheEvents:
         world.make_config(receiver.url("/late"), "late", enabled=False)
 
         replay_id = begin(world)
-        run(world)
+        world.run_jobs()
 
         known = shown(world, replay_id)
         assert (known["held"], known["delivered"]) == (2, 0)
@@ -221,11 +203,11 @@ class TestAConfigMadeAfterTheEvents:
         replay_id = begin(world)
         world.call("DELETE", "/v1/webhookconfig/delete", query={"idWebhookConfig": "late"})
 
-        run(world)
+        world.run_jobs()
 
         assert shown(world, replay_id)["state"] == "cancelled"
         assert start(world).status == 404
-        assert jobs(world) == []
+        assert world.jobs() == []
 
 
 class TestWhich:
@@ -239,7 +221,7 @@ class TestWhich:
         world.make_config(receiver.url("/late"), "late")
 
         replay_id = begin(world, since=since, until=until, event_types=["on_action"])
-        run(world)
+        world.run_jobs()
 
         assert len(receiver.requests("/late")) == 2
         assert shown(world, replay_id)["total"] == 2
@@ -254,7 +236,7 @@ class TestWhich:
         send(world, 2, webhook_config_ids=["crm"])
 
         replay_id = begin(world, "crm", states=["failed"])
-        run(world)
+        world.run_jobs()
 
         known = shown(world, replay_id)
         sent = receiver.requests("/in")[6:]
@@ -270,10 +252,10 @@ class TestWhich:
         send(world, 1, webhook_config_ids=["crm"])
         world.wait(2)
         begin(world, "crm", states=["failed"])
-        run(world)
+        world.run_jobs()
 
         again = begin(world, "crm", states=["failed"])
-        run(world)
+        world.run_jobs()
 
         known = shown(world, again)
         assert (known["total"], known["queued"], known["skipped"]) == (2, 1, 1)
@@ -288,7 +270,7 @@ class TestWhich:
 
         begin(world, from_config_id="crm", states=["delivered", "failed"])
         begin(world, from_config_id="crm")
-        run(world)
+        world.run_jobs()
 
         assert len(receiver.requests("/late")) == 2 * len(sent)
         assert set(received(receiver).values()) == {1}
@@ -298,7 +280,7 @@ class TestWhich:
         world.make_config(receiver.url("/late"), "late")
 
         reply = start(world, dry_run=True)
-        run(world)
+        world.run_jobs()
 
         assert (reply.status, reply.body) == (200, {"total": 3, "is_counted": True})
         assert world.get("/v1/replays").body["data"] == []
@@ -313,7 +295,7 @@ class TestWhich:
         world.make_config(receiver.url("/late"), "late")
 
         replay_id = begin(world)
-        run(world)
+        world.run_jobs()
 
         known = shown(world, replay_id)
         assert (known["total"], known["queued"], known["skipped"]) == (2, 1, 1)
@@ -350,7 +332,7 @@ class TestWhich:
 
         monkeypatch.setattr(Source, "count", little)
         reply = start(world)
-        run(world)
+        world.run_jobs()
 
         known = shown(world, reply.body["replay_id"])
         assert reply.body | {"replay_id": ""} == {
@@ -390,10 +372,10 @@ class TestARunningReplay:
         world.wait(FIRST_TURN_S)
 
         paused = step(world, replay_id, "pause").body
-        run(world)
+        world.run_jobs()
         meanwhile = shown(world, replay_id)
         resumed = step(world, replay_id, "resume").body
-        run(world)
+        world.run_jobs()
 
         assert (paused["state"], meanwhile["state"], resumed["state"]) == (
             "paused",
@@ -411,12 +393,12 @@ class TestARunningReplay:
         world.wait(FIRST_TURN_S)
 
         cancelled = step(world, replay_id, "cancel").body
-        run(world)
+        world.run_jobs()
 
         assert cancelled["state"] == "cancelled"
         assert len(receiver.requests("/late")) == 3
         assert [step(world, replay_id, action).status for action in ACTIONS] == [409] * 3
-        assert jobs(world) == []
+        assert world.jobs() == []
 
     def test_waits_while_the_endpoint_is_tripped(self, world: World, receiver: Receiver) -> None:
         receiver.script("/late", [500] * 5)
@@ -428,7 +410,7 @@ class TestARunningReplay:
         world.wait(FIRST_TURN_S)
 
         assert shown(world, replay_id)["queued"] == 0
-        assert len(jobs(world)) == 1
+        assert len(world.jobs()) == 1
 
     @pytest.mark.parametrize(
         ("target", "name"),
@@ -452,11 +434,11 @@ class TestARunningReplay:
         for _ in range(2):
             with world.failing(target, name, after):
                 try:
-                    run(world)
+                    world.run_jobs()
                 except CrashError:
                     world.purge("RetryQueue")
         for _ in range(3):
-            run(world)
+            world.run_jobs()
             world.clock.advance(REPAIR_S)
 
         known = shown(world, replay_id)
@@ -464,7 +446,7 @@ class TestARunningReplay:
         assert set(received(receiver).values()) == {1}
         assert (known["state"], known["total"], known["queued"]) == ("finished", 7, 7)
         assert (known["delivered"], known["skipped"]) == (7, 0)
-        assert jobs(world) == []
+        assert world.jobs() == []
 
     def test_does_a_turn_once_that_comes_twice(self, world: World, receiver: Receiver) -> None:
         send(world, 7)
@@ -490,7 +472,7 @@ class TestAWorkspace:
 
         refused = start(world)
         step(world, started[0], "cancel")
-        run(world)
+        world.run_jobs()
 
         assert refused.status == 403
         assert start(world).status == 202
@@ -558,7 +540,7 @@ def test_an_operational_event_is_not_replayed_to_the_config_it_is_about(
 
     itself = begin(world, "gone", event_types=["webhook_config.disabled"])
     another = begin(world, event_types=["webhook_config.disabled"])
-    run(world)
+    world.run_jobs()
 
     assert (shown(world, itself)["queued"], shown(world, itself)["skipped"]) == (0, 1)
     assert shown(world, another)["delivered"] == 1

@@ -36,6 +36,8 @@ from tests.integration.invocations import (
 from tests.template import Json, template
 
 VISIBILITY_S = 180
+# Until a job has looked at everything, waited for stragglers, and looked again.
+JOB_ROUNDS = 40
 
 
 class Reply(NamedTuple):
@@ -199,6 +201,20 @@ class World:
     def sweep(self) -> Json:
         swept: Json = self.invoke("retry", {"operation": "sweep"})
         return swept
+
+    def jobs(self) -> list[Json]:
+        return [item for item in self.items("ConfigTable") if item["pk"] == config_keys.JOBS]
+
+    def run_jobs(self, seconds: float = 5) -> None:
+        """A sweep every minute, and whatever comes meanwhile, until there is nothing more to do."""
+        for number in range(JOB_ROUNDS):
+            if number % 12 == 0:
+                self.sweep()
+            for _ in range(3):
+                self.work("RetryQueue")
+            self.clock.advance(seconds)
+            if not self.jobs() and not self.depth("RetryQueue"):
+                return
 
     def forget(self, event_id: str) -> None:
         """As the table does when an event expires."""

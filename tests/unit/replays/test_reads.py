@@ -3,23 +3,13 @@
 from typing import Any, cast
 
 from functions.deliveries.replays import COUNT_QUERIES
-from shared.replays.models import Place, Replay
+from shared.replays.models import Place
 from shared.replays.progress import ProgressReader
 from shared.replays.source import Source
 from tests import factories
-from tests.fakes import NOW
 
 MAX_MEGABYTES = 5
-REPLAY = Replay(
-    workspace_id=factories.WORKSPACE,
-    replay_id="rpl_000000000000",
-    config_id="crm",
-    since=0,
-    until=NOW,
-    rate=10,
-    is_counted=True,
-    created_at=NOW,
-)
+REPLAY = factories.replay(is_counted=True)
 
 
 class EndlessIndex:

@@ -48,17 +48,8 @@ class FakePlatform:
         self.calls = 0
         self.made: dict[str, tuple[str, Delivery]] = {}
         self.sent: list[Any] = []
-        self.job = jobs.replay(factories.WORKSPACE, "crm", "rpl_000000000000", NOW, 0)
-        self.replay = Replay(
-            workspace_id=factories.WORKSPACE,
-            replay_id="rpl_000000000000",
-            config_id="crm",
-            since=0,
-            until=NOW,
-            rate=10,
-            is_counted=False,
-            created_at=NOW,
-        )
+        self.replay = factories.replay(is_counted=False)
+        self.job = jobs.replay(factories.WORKSPACE, "crm", self.replay.replay_id, NOW, 0)
 
     def _do(self, effect: Callable[[], Any]) -> Any:
         self.calls += 1
