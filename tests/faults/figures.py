@@ -20,15 +20,17 @@ PACKAGES = ("boto3", "pydantic", "aws-lambda-powertools", "hypothesis", "greenle
 class Run(NamedTuple):
     seed: int
     results: Sequence[Result]
-    punctuality: Punctuality
+    punctuality: Sequence[Punctuality]
     isolation: Sequence[tuple[Load, Figures, Figures]]
     minutes: float
 
     @property
     def violations(self) -> list[str]:
         found = [what for result in self.results for what in result.report.violations]
-        late = [f"{ms} ms late" for ms in self.punctuality.late_ms if abs(ms) > 1_000]
-        return found + late + self.punctuality.report.violations
+        for world in self.punctuality:
+            found += [f"{ms} ms late" for ms in world.late_ms if abs(ms) > 1_000]
+            found += world.report.violations
+        return found
 
 
 def write(document: Path, text: str) -> None:
@@ -132,17 +134,23 @@ def _duplicates(run: Run) -> str:
 
 
 def _times(run: Run) -> str:
-    times = run.punctuality
-    shares = [("earliest", times.late_ms[0])]
-    shares += [(f"p{part * 100:g}", times.share_of(part)) for part in (0.5, 0.9, 0.99, 0.999)]
-    shares.append(("latest", times.late_ms[-1]))
+    worlds = run.punctuality
+    late_ms = sorted(ms for world in worlds for ms in world.late_ms)
+    marks = [("earliest", late_ms[0])]
+    marks += [(f"p{part * 100:g}", _share(late_ms, part)) for part in (0.5, 0.9, 0.99, 0.999)]
+    marks.append(("latest", late_ms[-1]))
     heading = (
-        f"{times.schedules:,} random schedules and answers in {times.virtual_days:.1f} days of "
-        f"virtual time: {len(times.late_ms):,} attempts after a first one, {times.parked:,} of "
+        f"{_sum(world.schedules for world in worlds)} random schedules and answers in "
+        f"{sum(world.virtual_days for world in worlds):.1f} days of virtual time: "
+        f"{len(late_ms):,} attempts after a first one, {_sum(world.parked for world in worlds)} of "
         "them after a wait beyond the delay queue's reach. Milliseconds after the promised time:"
     )
-    table = _table([name for name, _ in shares], [[f"{ms:,}" for _, ms in shares]])
+    table = _table([name for name, _ in marks], [[f"{ms:,}" for _, ms in marks]])
     return f"{heading}\n\n{table}"
+
+
+def _share(ordered: Sequence[int], part: float) -> int:
+    return ordered[min(len(ordered) - 1, int(len(ordered) * part))]
 
 
 def _isolation(run: Run) -> str:

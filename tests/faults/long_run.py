@@ -7,19 +7,23 @@ It prints its figures and writes them into docs/reliability.md. `--events`, `--s
 import argparse
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
+from typing import TypeVar
 
 from tests.faults import figures, isolation, schedules, storms
 from tests.faults.figures import Run
 from tests.faults.isolation import Figures, Load
+from tests.faults.schedules import Punctuality
 from tests.faults.storms import STORMS, Result
 
+T = TypeVar("T")
+
 DOCUMENT = Path(__file__).parents[2] / "docs" / "reliability.md"
-# The events of one world, which are held in memory.
+# The events or schedules of one world, which are held in memory.
 PORTION = 500
 LOADS = (Load(100, 60, 20), Load(200, 60, 20))
 
@@ -28,14 +32,15 @@ def main(given: Sequence[str]) -> int:
     arguments, began = _arguments(given), time.monotonic()
     seed = arguments.seed
     with ProcessPoolExecutor(arguments.workers, get_context("spawn")) as pool:
-        punctual = pool.submit(schedules.run, arguments.schedules, seed)
         alone = [pool.submit(partial(_isolate, load, seed, False)) for load in LOADS]
         beside = [pool.submit(partial(_isolate, load, seed, True)) for load in LOADS]
-        results = list(_told(pool.map(_storm, portions(arguments.events, seed)), began))
+        punctual = pool.map(_schedules, shares(arguments.schedules, seed))
+        stormy = pool.map(_storm, portions(arguments.events, seed))
+        results = list(_told(stormy, began, lambda result: result.storm))
         run = Run(
             seed=seed,
             results=results,
-            punctuality=punctual.result(),
+            punctuality=list(_told(punctual, began, lambda _: "schedules")),
             isolation=[
                 (load, one.result(), other.result())
                 for load, one, other in zip(LOADS, alone, beside, strict=True)
@@ -50,11 +55,11 @@ def main(given: Sequence[str]) -> int:
     return 1 if run.violations else 0
 
 
-def _told(results: Iterable[Result], began: float) -> Iterator[Result]:
+def _told(results: Iterable[T], began: float, name: Callable[[T], str]) -> Iterator[T]:
     """They take long, so each is told of when it is there."""
     for number, result in enumerate(results, 1):
         minutes = (time.monotonic() - began) / 60
-        print(f"  {number}: {result.storm}, after {minutes:.1f} min", file=sys.stderr)
+        print(f"  {number}: {name(result)}, after {minutes:.1f} min", file=sys.stderr)
         yield result
 
 
@@ -63,13 +68,22 @@ def portions(events: int, seed: int) -> list[tuple[int, int, int]]:
     each = -(-events // len(STORMS))
     found = []
     for number in range(len(STORMS)):
-        sizes = [min(PORTION, each - start) for start in range(0, each, PORTION)]
-        found += [(number, size, seed + 100 * number + part) for part, size in enumerate(sizes)]
+        found += [(number, *share) for share in shares(each, seed + 100 * number)]
     return found
+
+
+def shares(whole: int, seed: int) -> list[tuple[int, int]]:
+    """How much of the whole each world has, and its seed."""
+    sizes = [min(PORTION, whole - start) for start in range(0, whole, PORTION)]
+    return [(size, seed + part) for part, size in enumerate(sizes)]
 
 
 def _isolate(load: Load, seed: int, with_dead: bool) -> Figures:
     return isolation.measure(load, seed, with_dead=with_dead)
+
+
+def _schedules(share: tuple[int, int]) -> Punctuality:
+    return schedules.run(*share)
 
 
 def _storm(portion: tuple[int, int, int]) -> Result:

@@ -30,9 +30,6 @@ class Punctuality(NamedTuple):
     virtual_days: float
     report: Report
 
-    def share_of(self, part: float) -> int:
-        return self.late_ms[min(len(self.late_ms) - 1, int(len(self.late_ms) * part))]
-
 
 def run(schedules: int, seed: int, longest_s: int = MAX_SCHEDULE_S) -> Punctuality:
     """`longest_s` bounds the sum of the waits of a schedule."""
