@@ -3,6 +3,9 @@
 Closed, everything goes out. After TRIP_AFTER failures in a row it opens for 30 s; then one probe at
 a time is let through. A probe that fails opens it for twice as long, up to 15 minutes; one that is
 answered closes it.
+
+A request that gets no answer at all takes its whole timeout to fail, and its worker with it. So
+while ENOUGH_HANG of them hang, and no success came in between, the next ones wait some seconds.
 """
 
 from collections.abc import Callable
@@ -20,6 +23,12 @@ PROBE_MS = 30 * MS_PER_S
 # What waits comes back within half as long as the trouble has lasted, so that a long outage costs
 # each delivery a few looks and not one every window.
 MAX_PATIENCE_MS = 6 * 60 * MS_PER_MINUTE
+# From when on a request is said to hang.
+HANGS_AFTER_S = 2
+ENOUGH_HANG = 3
+# As long as the timeout of an attempt: by then it has an outcome, which tells more.
+HANGING_MS = 10 * MS_PER_S
+PAUSE_MS = 3 * MS_PER_S
 GIVE_UP_AFTER = 50
 GIVE_UP_MS = 3 * MS_PER_DAY
 
@@ -52,7 +61,8 @@ class Health(Model):
     """Of a config's endpoint; blank as long as all is well.
 
     `failures` look like its trouble, `exhausted` deliveries ended, both in a row; `opened` counts
-    the windows since the breaker was closed last.
+    the windows since the breaker was closed last. `hanging` requests had no answer for seconds, and
+    none succeeded since; that counts until `hanging_until`.
     """
 
     failures: int = 0
@@ -62,6 +72,8 @@ class Health(Model):
     open_until: int = 0
     probe: str | None = None
     probe_until: int = 0
+    hanging: int = 0
+    hanging_until: int = 0
 
     @property
     def is_blank(self) -> bool:
@@ -83,6 +95,15 @@ def admission(health: Health, now: int) -> Admission:
     if not health.opened:
         return Admission.CLOSED
     return Admission.OPEN if now < _shut_until(health) else Admission.PROBE
+
+
+def must_pause(health: Health, now: int) -> bool:
+    return health.hanging >= ENOUGH_HANG and now < health.hanging_until
+
+
+def pause_until(now: int, random: Random) -> int:
+    """When a delivery that is not sent because others hang should come again."""
+    return now + PAUSE_MS + round(random() * PAUSE_MS)
 
 
 def failed(

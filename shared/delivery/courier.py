@@ -5,13 +5,13 @@ goes back into the queue as undone counts towards its dead letters, so only a fa
 """
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent import futures
 from typing import NamedTuple
 
 from shared.clock import MS_PER_S, Clock
 from shared.configs.models import WebhookConfig
 from shared.delivery import gate, journal, outcome, request, schedule
-from shared.delivery.breaker import Health
+from shared.delivery.breaker import HANGS_AFTER_S, Health
 from shared.delivery.conditions import is_parked
 from shared.delivery.gate import Aside, Gate, Later, Pass
 from shared.delivery.ledger import Ledger
@@ -20,6 +20,7 @@ from shared.delivery.monitor import Monitor, Report
 from shared.delivery.queues import Pointer, Queue
 from shared.delivery.reader import Material, Reader, Unreadable
 from shared.delivery.sender import Answer, Sender
+from shared.delivery.underway import UnderWay
 from shared.dialects import Rendered
 from shared.events.models import Event
 from shared.workspaces.models import Workspace
@@ -81,12 +82,26 @@ class Courier:
         self._clock = clock
         self._random = random
         self._remaining_ms = remaining_ms
+        self._under_way = UnderWay()
 
     def deliver(self, pointers: Sequence[Pointer]) -> list[bool]:
-        """For each pointer whether it is done with."""
+        """For each pointer, of which there are PARALLEL at most, whether it is done with."""
         materials = self._reader.read(pointers)
-        with ThreadPoolExecutor(PARALLEL) as pool:
-            return list(pool.map(self._is_done, pointers, materials))
+        with futures.ThreadPoolExecutor(PARALLEL) as pool:
+            work = [
+                pool.submit(self._is_done, *each) for each in zip(pointers, materials, strict=True)
+            ]
+            if futures.wait(work, HANGS_AFTER_S).not_done:
+                self._tell_who_hangs()
+            return [one.result() for one in work]
+
+    def _tell_who_hangs(self) -> None:
+        """While they still do, for the sake of those that other workers are about to send."""
+        for pointer, config in self._under_way.hanging().items():
+            try:
+                self._monitor.hangs(config, self._clock())
+            except Exception as error:
+                journal.broke(pointer, error)
 
     def _is_done(self, pointer: Pointer, material: Material | Unreadable) -> bool:
         if isinstance(material, Unreadable):
@@ -153,7 +168,10 @@ class Courier:
         if not delivery.is_leased(started_at + config.timeout_s * MS_PER_S):
             raise LeaseSpentError
         prepared = request.prepare(config, delivery.request_id, rendered, started_at)
-        answer = self._sender.post(prepared.url, prepared.headers, rendered.body, config.timeout_s)
+        with self._under_way.request(task.pointer, config):
+            answer = self._sender.post(
+                prepared.url, prepared.headers, rendered.body, config.timeout_s
+            )
         if not outcome.is_success(answer, config) and task.event is not None:
             last_at = outcome.last_attempt_at(config, started_at)
             self._ledger.of(task.workspace).keep(delivery, rendered, self._clock(), last_at)
@@ -169,7 +187,8 @@ class Courier:
         settled = self._record(task, delivery, attempt, now)
         journal.settled(delivery, config, attempt, settled)
         if settled:
-            report = Report(config, delivery, attempt, task.health, admitted.probe, now)
+            hung = self._under_way.has_hung(task.pointer)
+            report = Report(config, delivery, attempt, task.health, admitted.probe, hung, now)
             self._monitor.report(report)
 
     def _record(self, task: Task, delivery: Delivery, attempt: Attempt, now: int) -> bool:

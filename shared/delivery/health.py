@@ -79,6 +79,13 @@ class HealthStore:
             update.add("exhausted", 1)
         return self._write(config, update) or Health()
 
+    def hangs(self, config: WebhookConfig, now: int) -> None:
+        """One more request has no answer; one of long ago does not count with it."""
+        until = {"hanging_until": now + breaker.HANGING_MS} | _expiry(now)
+        more = Update().set(until).add("hanging", 1).when("hanging_until > :when_now", {"now": now})
+        if self._write(config, more) is None:
+            self._write(config, Update().set(until | {"hanging": 1}))
+
     def reopen(self, config: WebhookConfig, known: Health, probe: str, now: int) -> Health | None:
         """After a probe that failed. None if its lease was lost."""
         held = breaker.probing(known, probe, now)

@@ -38,6 +38,7 @@ class Reason(StrEnum):
     CONFIG_UNKNOWN = "config_unknown"
     NOT_EXPRESSIBLE = "not_expressible"
     ENDPOINT_TRIPPED = "endpoint_tripped"
+    ENDPOINT_HANGS = "endpoint_hangs"
     RATE_LIMITED = "rate_limited"
     RELEASED = "released"
     EVENT_EXPIRED = "event_expired"

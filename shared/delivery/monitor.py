@@ -19,13 +19,14 @@ MAX_REMEMBERED = 10_000
 
 class Report(NamedTuple):
     """A settled attempt. `health` is what was known of the endpoint before it, `probe` the lease
-    if it went out as the probe."""
+    if it went out as the probe, `hung` whether its request was told to hang."""
 
     config: WebhookConfig
     delivery: Delivery
     attempt: Attempt
     health: Health
     probe: str | None
+    hung: bool
     now: int
 
     @property
@@ -63,6 +64,10 @@ class Monitor:
         told = _told(delivery, notices.exhausted(config, delivery, attempt, now))
         return None if told is None else self._store.noting(told)
 
+    def hangs(self, config: WebhookConfig, now: int) -> None:
+        """A request to it has had no answer for HANGS_AFTER_S."""
+        self._store.hangs(config, now)
+
     def report(self, report: Report) -> None:
         if report.outcome is Outcome.SUCCEEDED:
             self._after_success(report)
@@ -75,7 +80,7 @@ class Monitor:
         self._succeeded.add(_key(report))
         if report.probe is not None:
             self._recover(report, report.probe)
-        elif not report.health.is_blank and not report.health.opened:
+        elif (report.hung or not report.health.is_blank) and not report.health.opened:
             self._store.clear(report.config, report.now)
 
     def _after_failure(self, report: Report) -> None:

@@ -2,27 +2,31 @@
 
 from tests.benchmarks import samples
 from tests.benchmarks.figures import Figure, Table
-from tests.faults.isolation import ENDPOINTS, Load, measure
+from tests.faults.isolation import ENDPOINTS, Figures, Load, measure
 
-LOAD = Load(per_s=20, seconds=60, workers=20)
+LOAD = Load(per_s=200, seconds=60, workers=20)
+DIES_AFTER_S = 30
 AT_MOST = 1.10
 
 
 def table() -> Table:
-    alone, beside = (measure(LOAD, samples.SEED, with_dead=dead) for dead in (False, True))
+    alive, dead, dying = (
+        measure(LOAD, samples.SEED, hangs_from_s=since) for since in (None, 0, DIES_AFTER_S)
+    )
     return Table(
         title="Isolation",
-        about=f"One endpoint of {ENDPOINTS} hangs, {LOAD.per_s} events/s, {LOAD.workers} workers, "
-        "in virtual time: the wait for the first attempt at the other endpoints, p99, against the "
-        "same load with all alive. More of it in [reliability.md](reliability.md).",
+        about=f"One endpoint of {ENDPOINTS} hangs, {LOAD.per_s} events/s, {LOAD.workers} workers "
+        f"of which {alive.busy:.0%} are busy without it, in virtual time: the wait for the first "
+        "attempt at the other endpoints, p99, against the same load with all alive. More of it in "
+        "[reliability.md](reliability.md).",
         figures=(
-            Figure(
-                what="once the breaker has tripped",
-                value=beside.steady.p99,
-                unit="ms",
-                floor=alone.steady.p99,
-                at_most=AT_MOST,
-            ),
-            Figure(what="from the start", value=beside.whole.p99, unit="ms", floor=alone.whole.p99),
+            _figure("it is dead from the start", dead, alive),
+            _figure(f"it dies after {DIES_AFTER_S} s", dying, alive),
         ),
+    )
+
+
+def _figure(what: str, measured: Figures, floor: Figures) -> Figure:
+    return Figure(
+        what=what, value=measured.waits.p99, unit="ms", floor=floor.waits.p99, at_most=AT_MOST
     )

@@ -21,7 +21,7 @@ class Run(NamedTuple):
     seed: int
     results: Sequence[Result]
     punctuality: Sequence[Punctuality]
-    isolation: Sequence[tuple[Load, Figures, Figures]]
+    isolation: Sequence[tuple[Load, Sequence[Figures]]]
     minutes: float
 
     @property
@@ -157,25 +157,27 @@ def _isolation(run: Run) -> str:
     rows = [
         (
             f"{load.per_s}/s, {load.workers} workers",
-            f"{alone.busy:.0%} → {beside.busy:.0%}",
-            _changed(alone.steady.p99, beside.steady.p99),
-            _changed(alone.whole.p99, beside.whole.p99),
-            f"{beside.dead_attempts}",
+            f"{alive.busy:.0%} → {dead.busy:.0%}",
+            f"{alive.waits.p99:,}",
+            _changed(alive.waits.p99, dead.waits.p99),
+            _changed(alive.waits.p99, dying.waits.p99),
+            f"{dead.asked} and {dying.asked}",
         )
-        for load, alone, beside in run.isolation
+        for load, (alive, dead, dying) in run.isolation
     ]
     heads = (
         "load",
         "workers busy",
-        "p99 in ms, once the breaker has tripped",
-        "p99 in ms, from the start",
-        "requests to the dead one",
+        "p99 in ms, all alive",
+        "one is dead from the start",
+        "one dies after 30 s",
+        "requests to it",
     )
     return _table(heads, rows)
 
 
 def _changed(before: int, after: int) -> str:
-    return f"{before:,} → {after:,} ({after / before - 1:+.0%})"
+    return f"{after:,} ({after / before - 1:+.0%})"
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

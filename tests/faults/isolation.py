@@ -20,7 +20,6 @@ ENDPOINTS = 100
 DEAD = "config-0"
 # No answer for as long as we wait: the dearest way to be dead.
 HANGS = Reply(None)
-UNTIL_STEADY_MS = 20_000
 
 
 class Load(NamedTuple):
@@ -46,18 +45,16 @@ class Waits(NamedTuple):
 
 
 class Figures(NamedTuple):
-    """`steady` leaves out the time until the first requests to the dead endpoint have hung.
+    """`busy` is the mean share of the workers that were at work, `asked` how many requests were
+    sent to the dead endpoint since it hangs."""
 
-    `busy` is the mean share of the workers that were at work.
-    """
-
-    whole: Waits
-    steady: Waits
+    waits: Waits
     busy: float
-    dead_attempts: int
+    asked: int
 
 
-def measure(load: Load, seed: int, *, with_dead: bool) -> Figures:
+def measure(load: Load, seed: int, *, hangs_from_s: int | None) -> Figures:
+    """One endpoint hangs from so many seconds on; None: never."""
     with new_world(seed) as world:
         for number in range(ENDPOINTS):
             world.make_config(Config(f"config-{number}", f"funnel-{number}"))
@@ -65,26 +62,29 @@ def measure(load: Load, seed: int, *, with_dead: bool) -> Figures:
         mapping = world.cloud.mappings["DispatchQueue"]
         mapping.concurrency = load.workers
         world.cloud.queues["DispatchQueue"].is_fair = load.is_fair
-        world.cloud.receivers.plan = _with_dead if with_dead else _alive
         began = world.cloud.simulation.now
+        dead_from = None if hangs_from_s is None else began + hangs_from_s * 1000
+        world.cloud.receivers.plan = partial(_answer, world, dead_from)
         used = _send(world, load, seed)
         world.advance(60)
         return Figures(
-            whole=Waits.of(_waits(world, began)),
-            steady=Waits.of(_waits(world, began + UNTIL_STEADY_MS)),
+            waits=Waits.of(_waits(world)),
             busy=used / load.workers,
-            dead_attempts=sum(one.config_id == DEAD for one in world.cloud.receivers.sent),
+            asked=sum(one.reply is HANGS for one in world.cloud.receivers.sent),
         )
 
 
-def _alive(config_id: str, request_id: UUID, seen: int) -> Reply:
+def _answer(
+    world: World, dead_from: int | None, config_id: str, request_id: UUID, seen: int
+) -> Reply:
+    is_dead = dead_from is not None and world.cloud.simulation.now >= dead_from
+    return HANGS if is_dead and config_id == DEAD else _alive(request_id)
+
+
+def _alive(request_id: UUID) -> Reply:
     """Answers within a fifth of a second, and now and then a second."""
     chance = Random(request_id.int)
     return Reply(200, 1_000 if chance.random() < 0.01 else chance.randint(40, 200))
-
-
-def _with_dead(config_id: str, request_id: UUID, seen: int) -> Reply:
-    return HANGS if config_id == DEAD else _alive(config_id, request_id, seen)
 
 
 def _send(world: World, load: Load, seed: int) -> float:
@@ -106,10 +106,10 @@ def _accept(world: World, number: int, funnel: str) -> Any:
     return world.cloud.invoke("ingest", event)
 
 
-def _waits(world: World, began: int) -> list[int]:
+def _waits(world: World) -> list[int]:
     stored_at = world.cloud.watch.stored_at
     return [
         one.at - stored_at[keys.partition(world.workspace_id, event_key_of(one.request_id))]
         for one in world.cloud.receivers.sent
-        if one.attempt == 1 and one.config_id != DEAD and one.at >= began
+        if one.attempt == 1 and one.config_id != DEAD
     ]

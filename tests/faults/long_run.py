@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TypeVar
@@ -24,16 +23,19 @@ T = TypeVar("T")
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "reliability.md"
 # The events or schedules of one world, which are held in memory.
-PORTION = 500
-LOADS = (Load(100, 60, 20), Load(200, 60, 20))
+PORTION = 200
+LOADS = (Load(100, 60, 20), Load(200, 60, 20), Load(300, 60, 20))
+# All alive, one dead from the start, one that dies on the way.
+HANGS_FROM_S = (None, 0, 30)
 
 
 def main(given: Sequence[str]) -> int:
     arguments, began = _arguments(given), time.monotonic()
     seed = arguments.seed
     with ProcessPoolExecutor(arguments.workers, get_context("spawn")) as pool:
-        alone = [pool.submit(partial(_isolate, load, seed, False)) for load in LOADS]
-        beside = [pool.submit(partial(_isolate, load, seed, True)) for load in LOADS]
+        isolated = [
+            [pool.submit(_isolate, load, seed, since) for since in HANGS_FROM_S] for load in LOADS
+        ]
         punctual = pool.map(_schedules, shares(arguments.schedules, seed))
         stormy = pool.map(_storm, portions(arguments.events, seed))
         results = list(_told(stormy, began, lambda result: result.storm))
@@ -42,8 +44,8 @@ def main(given: Sequence[str]) -> int:
             results=results,
             punctuality=list(_told(punctual, began, lambda _: "schedules")),
             isolation=[
-                (load, one.result(), other.result())
-                for load, one, other in zip(LOADS, alone, beside, strict=True)
+                (load, [one.result() for one in runs])
+                for load, runs in zip(LOADS, isolated, strict=True)
             ],
             minutes=(time.monotonic() - began) / 60,
         )
@@ -78,8 +80,8 @@ def shares(whole: int, seed: int) -> list[tuple[int, int]]:
     return [(size, seed + part) for part, size in enumerate(sizes)]
 
 
-def _isolate(load: Load, seed: int, with_dead: bool) -> Figures:
-    return isolation.measure(load, seed, with_dead=with_dead)
+def _isolate(load: Load, seed: int, hangs_from_s: int | None) -> Figures:
+    return isolation.measure(load, seed, hangs_from_s=hangs_from_s)
 
 
 def _schedules(share: tuple[int, int]) -> Punctuality:

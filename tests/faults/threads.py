@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Sequence
+from concurrent import futures
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
@@ -18,6 +19,7 @@ from tests.template import Json
 WORKERS = 8
 # The real ones, which a simulation replaces.
 _submit, _shutdown = ThreadPoolExecutor.submit, ThreadPoolExecutor.shutdown
+_wait = futures.wait
 
 
 class Threads:
@@ -37,6 +39,7 @@ class Threads:
             patch.object(Wire, "call", self._call),
             patch.object(ThreadPoolExecutor, "submit", _submit),
             patch.object(ThreadPoolExecutor, "shutdown", _shutdown),
+            patch.object(futures, "wait", _wait),
         ):
             yield
 

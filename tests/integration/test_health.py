@@ -1,6 +1,7 @@
 """An endpoint in trouble is left alone, tried by one, taken back; its deliveries wait for it."""
 
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import given, settings
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from shared import aws
 from shared.configs.store import ConfigStore, health_key
-from shared.delivery import breaker
+from shared.delivery import breaker, courier
 from shared.delivery.breaker import PROBE_MS, Health, Outcome
 from shared.delivery.health import HealthStore
 from shared.delivery.ledger import Ledger
@@ -43,6 +44,17 @@ def trip(world: World, receiver: Receiver, **changes: Any) -> None:
     for _ in range(5):
         world.deliver()
     assert health(world)["opened"] == 1
+
+
+def hang(world: World, receiver: Receiver, times: int) -> None:
+    """So many of one batch, answered too late to be called an answer."""
+    receiver.script("/in", [Reply(500, delay_s=0.8)] * times)
+    world.make_config(receiver.url("/in"), retrySchedule=FAR)
+    for _ in range(times):
+        world.send()
+    world.fan_out()
+    world.work("DispatchQueue")
+    assert health(world)["hanging"] == times
 
 
 def operational(world: World) -> list[str]:
@@ -105,6 +117,73 @@ class TestAnEndpointThatFailsFiveTimesInARow:
 
         assert world.state(event_id, "other") == "delivered"
         assert world.state(event_id, "crm") == "waiting"
+
+
+class TestAnEndpointThatDoesNotAnswer:
+    @pytest.fixture(autouse=True)
+    def soon(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(courier, "HANGS_AFTER_S", 0.2)
+
+    def test_is_not_asked_more_while_three_requests_hang(
+        self, world: World, receiver: Receiver
+    ) -> None:
+        hang(world, receiver, 3)
+
+        event_id = world.deliver()
+
+        assert len(receiver.requests()) == 3
+        shown = world.delivery(event_id)
+        assert (shown["state"], shown["reason"]) == ("waiting", "endpoint_hangs")
+        assert shown["attempts"] == []
+
+    def test_is_asked_again_seconds_later(self, world: World, receiver: Receiver) -> None:
+        hang(world, receiver, 3)
+        event_id = world.deliver()
+
+        for _ in range(3):
+            world.wait(6)
+
+        assert world.state(event_id) == "delivered"
+        assert len(receiver.requests()) == 4
+
+    def test_twice_only_is_asked_on(self, world: World, receiver: Receiver) -> None:
+        hang(world, receiver, 2)
+
+        event_id = world.deliver()
+
+        assert world.state(event_id) == "delivered"
+
+    def test_for_a_while_and_then_does_has_nothing_held_against_it(
+        self, world: World, receiver: Receiver
+    ) -> None:
+        receiver.script("/in", [Reply(200, delay_s=0.6)])
+        world.make_config(receiver.url("/in"), retrySchedule=FAR)
+
+        world.deliver()
+
+        assert health(world) == {}
+
+    def test_now_and_then_is_not_put_off(self, world: World, receiver: Receiver) -> None:
+        receiver.script("/in", [Reply(500, delay_s=0.6)] * 4)
+        world.make_config(receiver.url("/in"), retrySchedule=FAR)
+
+        for _ in range(4):
+            world.deliver()
+            world.clock.advance(11)
+
+        assert len(receiver.requests()) == 4
+        assert health(world)["hanging"] == 1
+
+    def test_fails_nothing_if_that_cannot_be_stored(
+        self, world: World, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        receiver.script("/in", [Reply(200, delay_s=0.6)])
+        world.make_config(receiver.url("/in"))
+        monkeypatch.setattr(HealthStore, "hangs", Mock(side_effect=OSError("no connection")))
+
+        event_id = world.deliver()
+
+        assert world.state(event_id) == "delivered"
 
 
 class TestAnEndpointThatIsWell:

@@ -1,13 +1,15 @@
 """ThreadPoolExecutor within a simulation: its threads are tasks of the process that made it."""
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from concurrent import futures
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 from unittest.mock import patch
 
-from tests.faults.engine.simulation import Task, current, wait_for
+from tests.faults.engine.simulation import Simulation, Task, current, wait_for
 
 
 class _Future(Future[Any]):
@@ -70,10 +72,43 @@ def _shutdown(self: Any, wait: bool = True, *, cancel_futures: bool = False) -> 
             wait_for(lambda wake, future=future: future.add_done_callback(lambda _: wake()))  # type: ignore[misc]
 
 
+class _Waited(NamedTuple):
+    done: set[_Future]
+    not_done: set[_Future]
+
+
+def _wait(work: Collection[_Future], timeout: float) -> _Waited:
+    """Until all are done, or so many virtual seconds have passed."""
+    owner = current()
+    assert owner is not None, "A future was waited for outside of the simulation."
+    left = [one for one in work if not one.done()]
+    if left:
+        wait_for(partial(_wake_when_done, left, owner.simulation, timeout))
+    done = {one for one in work if one.done()}
+    return _Waited(done, set(work) - done)
+
+
+def _wake_when_done(
+    left: list[_Future], simulation: Simulation, timeout: float, wake: Callable[[], None]
+) -> None:
+    woken = False
+
+    def once() -> None:
+        nonlocal woken
+        if not woken:
+            woken = True
+            wake()
+
+    for one in left:
+        one.add_done_callback(lambda _: once() if all(each.done() for each in left) else None)
+    simulation.after(round(timeout * 1000), once)
+
+
 @contextmanager
 def simulated() -> Iterator[None]:
     with (
         patch.object(ThreadPoolExecutor, "submit", _submit),
         patch.object(ThreadPoolExecutor, "shutdown", _shutdown),
+        patch.object(futures, "wait", _wait),
     ):
         yield

@@ -7,6 +7,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from shared.delivery import breaker
 from shared.delivery.breaker import (
+    ENOUGH_HANG,
     FIRST_WINDOW_MS,
     GIVE_UP_AFTER,
     GIVE_UP_MS,
@@ -58,6 +59,19 @@ class TestAWindow:
     @given(st.integers(min_value=1, max_value=10**9))
     def test_is_never_longer(self, number: int) -> None:
         assert FIRST_WINDOW_MS <= breaker.window_ms(number) <= MAX_WINDOW_MS
+
+
+class TestAPause:
+    def test_is_made_while_enough_requests_hang(self) -> None:
+        until = NOW + 10_000
+
+        assert breaker.must_pause(Health(hanging=ENOUGH_HANG, hanging_until=until), NOW)
+        assert not breaker.must_pause(Health(hanging=ENOUGH_HANG, hanging_until=until), until)
+        assert not breaker.must_pause(Health(hanging=ENOUGH_HANG - 1, hanging_until=until), NOW)
+
+    @given(st.floats(min_value=0, max_value=1))
+    def test_takes_seconds(self, draw: float) -> None:
+        assert 3_000 <= breaker.pause_until(NOW, lambda: draw) - NOW <= 6_000
 
 
 class TestComingBack:
