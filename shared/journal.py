@@ -1,7 +1,7 @@
 """What the log says of what comes in: one line for each event, and for each refusal."""
 
 from shared.errors import FunnelhooksError
-from shared.metrics import ACCEPTED, DUPLICATES, REFUSED, measured
+from shared.metrics import ACCEPTED, DUPLICATES, FAULTS, REFUSED, measured
 from shared.observability import fault, logger
 
 
@@ -14,7 +14,12 @@ def accepted(workspace_id: str, event_id: str, is_new: bool, origin: str | None 
 
 def failed(workspace_id: str, error: Exception) -> None:
     """One of a batch at which we failed, which is answered by itself."""
-    logger.error("event.failed", workspace_id=workspace_id, **fault(error))
+    logger.error("event.failed", workspace_id=workspace_id, **fault(error), **measured({FAULTS: 1}))
+
+
+def request_failed(error: Exception) -> None:
+    """A request that is answered 500: to Lambda that is a success like any other."""
+    logger.error("request.failed", **fault(error), **measured({FAULTS: 1}))
 
 
 def refused(error: FunnelhooksError) -> None:

@@ -27,6 +27,7 @@ class Metric(NamedTuple):
 ACCEPTED = Metric("accepted")
 DUPLICATES = Metric("duplicates")
 REFUSED = Metric("refused", by="reason")
+FAULTS = Metric("faults")
 REFUSED_LINES = Metric("refused_lines")
 FANNED_OUT = Metric("fanned_out")
 DELIVERED = Metric("delivered")

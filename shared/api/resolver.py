@@ -12,7 +12,7 @@ from shared import errors, journal
 from shared.api.admission import Request
 from shared.api.problems import NO_ADDRESS, Problems
 from shared.model import Model
-from shared.observability import fault, logger
+from shared.observability import logger
 
 JSON = "application/json"
 
@@ -105,5 +105,5 @@ def _headers(error: errors.FunnelhooksError) -> Headers:
 
 
 def _failed(error: Exception, problems: Problems) -> Answer:
-    logger.error("request.failed", **fault(error))
+    journal.request_failed(error)
     return answer(HTTPStatus.INTERNAL_SERVER_ERROR, problems.fault())

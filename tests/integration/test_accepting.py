@@ -259,7 +259,8 @@ class TestABatch:
         assert broken["error"]["code"] == "internal"
         assert "Send this event again" in broken["error"]["message"]
         assert world.get(f"/v1/events/{other['event_id']}").status == 200
-        assert "event.failed" in caplog.messages
+        (failed,) = [one for one in caplog.records if one.getMessage() == "event.failed"]
+        assert failed.__dict__["faults"] == 1
 
     def test_of_the_same_id_twice_is_one_event(self, world: World) -> None:
         values = {"event_type": "on_action", "event_id": "same"}

@@ -196,5 +196,6 @@ def test_a_fault_behind_the_api_is_told_by_its_place(
 
     (line,) = parsed(lines)
     assert (line["message"], line["error"]) == ("request.failed", "RuntimeError")
+    assert line["faults"] == 1
     assert "test_log_lines.py" in line["at"][-1]
     assert "hunter2" not in lines.getvalue()

@@ -9,7 +9,7 @@ import pytest
 
 from shared.configs.funnelflux import MAX_SCHEDULE_S
 from shared.imports.models import REPORT_SUFFIX
-from shared.metrics import METRICS
+from shared.metrics import FAULTS, METRICS
 from shared.settings import Settings
 from tests.template import Json, Template, references, template
 
@@ -225,6 +225,16 @@ class TestFunctions:
     def test_have_alarms_on_errors_and_throttles(self, name: str) -> None:
         assert name in alarms("Errors")
         assert name in alarms("Throttles")
+
+    @pytest.mark.parametrize("name", ["ConfigsFunction", "IngestFunction", "DeliveriesFunction"])
+    def test_behind_the_api_have_an_alarm_on_what_they_answer_with_500(self, name: str) -> None:
+        alarm = template().of_type("AWS::CloudWatch::Alarm")[
+            name.replace("Function", "FaultsAlarm")
+        ]
+        service = function(name)["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]
+
+        assert alarm["MetricName"] == FAULTS.name
+        assert alarm["Dimensions"] == [{"Name": "service", "Value": service}]
 
     def test_that_deliver_have_time_for_an_exchange_and_the_writes_around_it(self) -> None:
         for name in ("DispatchFunction", "RetryFunction"):
