@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.local.receiver import Receiver
+from tests.local.receiver import Receiver, Reply
 from tests.local.stack import Stack
 from tests.stack.client import Client, until
 
@@ -77,6 +77,25 @@ def test_an_endpoint_that_fails_is_left_alone_and_taken_back(
         client.wait_for(event_id, "delivered", timeout_s=RECOVERY_S)
     assert operational(client) == ["webhook_config.recovered", "webhook_config.tripped"]
     assert len(receiver.requests("/dead")) == 10
+
+
+def test_while_requests_to_an_endpoint_hang_others_wait(client: Client, receiver: Receiver) -> None:
+    receiver.script("/hangs", [Reply(delay_s=8)] * 20)
+    client.make_config(receiver.url("/hangs"))
+    events: list[str] = []
+
+    def one_waits() -> bool:
+        events.append(client.send())
+        time.sleep(0.5)
+        latest = [one for event_id in events[-3:] for one in client.deliveries(event_id)]
+        return any(one["reason"] == "endpoint_hangs" for one in latest)
+
+    until(one_waits, "a delivery waits, because others hang")
+
+    for event_id in events:
+        (delivery,) = client.wait_for(event_id, "delivered", timeout_s=RECOVERY_S)
+        assert [attempt["number"] for attempt in delivery["attempts"]] == [1]
+    assert len(receiver.requests("/hangs")) == len(events)
 
 
 def test_a_rate_limit_is_kept_and_nobody_else_waits_for_it(
