@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError, NoCredentialsError
-from botocore.loaders import Loader
 from botocore.session import Session, get_session
 
+from shared.sdk import Loader, Parsers
 from shared.version import VERSION
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ _config = Config(
     retries={"mode": "standard", "total_max_attempts": 4},
     max_pool_connections=25,
     tcp_keepalive=True,
+    # The host of the region in us-east-1 too: for the old one it would need the list of all hosts.
+    s3={"us_east_1_regional_endpoint": "regional"},
 )
 # DynamoDB takes 100 keys a call; it may leave some of them to be asked for again.
 MAX_BATCH_KEYS = 100
@@ -45,18 +47,11 @@ class NotReadError(Exception):
     """DynamoDB left keys of a batch unread, time after time."""
 
 
-class _Loader(Loader):
-    """Takes the services that are asked for as known: to check that, botocore would list the
-    folders of all 441 of them, which takes half of the time in which a client is made."""
-
-    def list_available_services(self, type_name: str) -> list[str]:
-        return ["dynamodb", "events", "s3", "sqs"]
-
-
 @cache
 def _session() -> Session:
     session = get_session()
-    session.register_component("data_loader", _Loader(session.get_config_variable("data_path")))
+    session.register_component("data_loader", Loader(session.get_config_variable("data_path")))
+    session.register_component("response_parser_factory", Parsers())
     return session
 
 
@@ -135,7 +130,7 @@ def _value(attribute: Mapping[str, Any]) -> Any:
             return content
         case "N":
             return int(content)
-        case "B":  # text in the records of a stream
+        case "B":  # text as it comes over the wire
             return base64.b64decode(content) if isinstance(content, str) else content
         case "M":
             return from_item(content)

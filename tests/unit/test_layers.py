@@ -22,6 +22,7 @@ GROUND = {
     "model",
     "observability",
     "retention",
+    "sdk",
     "settings",
     "transaction",
     "update",
