@@ -17,6 +17,7 @@ from shared.delivery.gate import Aside, Gate, Later, Pass
 from shared.delivery.ledger import Ledger
 from shared.delivery.models import Attempt, Delivery, Origin, Reason, State
 from shared.delivery.monitor import Monitor, Report
+from shared.delivery.pool import Pool
 from shared.delivery.queues import Pointer, Queue
 from shared.delivery.reader import Material, Reader, Unreadable
 from shared.delivery.sender import Answer, Sender
@@ -71,6 +72,7 @@ class Courier:
         retries: Queue,
         clock: Clock,
         random: schedule.Random,
+        pool: Pool,
         remaining_ms: Callable[[], int],
     ) -> None:
         self._reader = reader
@@ -81,15 +83,17 @@ class Courier:
         self._retries = retries
         self._clock = clock
         self._random = random
+        self._pool = pool
         self._remaining_ms = remaining_ms
         self._under_way = UnderWay()
 
     def deliver(self, pointers: Sequence[Pointer]) -> list[bool]:
         """For each pointer, of which there are PARALLEL at most, whether it is done with."""
         materials = self._reader.read(pointers)
-        with futures.ThreadPoolExecutor(PARALLEL) as pool:
+        with self._pool.threads() as threads:
             work = [
-                pool.submit(self._is_done, *each) for each in zip(pointers, materials, strict=True)
+                threads.submit(self._is_done, *each)
+                for each in zip(pointers, materials, strict=True)
             ]
             if futures.wait(work, HANGS_AFTER_S).not_done:
                 self._tell_who_hangs()

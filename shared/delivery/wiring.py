@@ -9,11 +9,12 @@ from shared import aws
 from shared.batch import Record, each, message_id
 from shared.clock import now_ms
 from shared.delivery.bucket import Bucket
-from shared.delivery.courier import Courier
+from shared.delivery.courier import PARALLEL, Courier
 from shared.delivery.gate import Gate
 from shared.delivery.guard import Policy
 from shared.delivery.monitor import Monitor
 from shared.delivery.parts import env, health, ledger, reader, retry_queue
+from shared.delivery.pool import Pool
 from shared.delivery.queues import Pointer
 from shared.delivery.sender import Sender
 
@@ -26,6 +27,11 @@ def sender() -> Sender:
 @cache
 def _monitor() -> Monitor:
     return Monitor(health())
+
+
+@cache
+def _pool() -> Pool:
+    return Pool(PARALLEL)
 
 
 def deliver(records: list[Record], context: LambdaContext) -> list[str]:
@@ -52,5 +58,6 @@ def _courier(context: LambdaContext) -> Courier:
         retries=retry_queue(),
         clock=now_ms,
         random=random,
+        pool=_pool(),
         remaining_ms=context.get_remaining_time_in_millis,
     )

@@ -1,4 +1,7 @@
-"""ThreadPoolExecutor within a simulation: its threads are tasks of the process that made it."""
+"""ThreadPoolExecutor within a simulation: what it does are tasks of the process that asked for it.
+
+A process may leave its pools to one that comes after it, since all are in this one.
+"""
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterator
@@ -22,28 +25,28 @@ class _Future(Future[Any]):
 
 
 class _Pool:
-    """What one executor has to do; `workers` of it at a time."""
+    """What one executor has to do; `workers` of it at a time. `undone` are in their order."""
 
-    def __init__(self, workers: int, owner: Task) -> None:
+    def __init__(self, workers: int) -> None:
         self._idle = workers
-        self._owner = owner
-        self._work: deque[tuple[_Future, Callable[[], Any]]] = deque()
-        self.futures: list[_Future] = []
+        self._work: deque[tuple[_Future, Callable[[], Any], Task]] = deque()
+        self.undone: dict[_Future, None] = {}
 
-    def submit(self, work: Callable[[], Any]) -> _Future:
+    def submit(self, work: Callable[[], Any], owner: Task) -> _Future:
         future = _Future()
-        self.futures.append(future)
-        self._work.append((future, work))
+        self.undone[future] = None
+        future.add_done_callback(self.undone.pop)  # type: ignore[arg-type]
+        self._work.append((future, work, owner))
         self._start()
         return future
 
     def _start(self) -> None:
         while self._idle and self._work:
-            future, work = self._work.popleft()
+            future, work, owner = self._work.popleft()
             if not future.set_running_or_notify_cancel():
                 continue
             self._idle -= 1
-            task = self._owner.simulation.spawn(work, self._owner.group)
+            task = owner.simulation.spawn(work, owner.group)
             task.when_done(lambda task=task, future=future: self._finished(task, future))  # type: ignore[misc]
 
     def _finished(self, task: Task, future: _Future) -> None:
@@ -58,8 +61,8 @@ class _Pool:
 def _submit(self: Any, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
     owner = current()
     assert owner is not None, "A pool was used outside of the simulation."
-    pool = self.__dict__.setdefault("_simulated", _Pool(self._max_workers, owner))
-    return pool.submit(lambda: fn(*args, **kwargs))  # type: ignore[no-any-return]
+    pool = self.__dict__.setdefault("_simulated", _Pool(self._max_workers))
+    return pool.submit(lambda: fn(*args, **kwargs), owner)  # type: ignore[no-any-return]
 
 
 def _shutdown(self: Any, wait: bool = True, *, cancel_futures: bool = False) -> None:
@@ -67,7 +70,7 @@ def _shutdown(self: Any, wait: bool = True, *, cancel_futures: bool = False) -> 
     owner = current()
     if pool is None or owner is None or owner.group.is_dead:
         return
-    for future in pool.futures if wait else []:
+    for future in list(pool.undone) if wait else []:
         if not future.done():
             wait_for(lambda wake, future=future: future.add_done_callback(lambda _: wake()))  # type: ignore[misc]
 
