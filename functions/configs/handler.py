@@ -21,6 +21,7 @@ from functions.configs import (
 from functions.configs.parts import api, env, workspaces
 from shared.api.resolver import api_for, is_http
 from shared.clock import now_ms
+from shared.garbage import collected_when_warm
 from shared.workspaces.bootstrap import read, run
 
 # Imported for the operations that they declare.
@@ -40,6 +41,7 @@ __all__ = [
 APIS = {"": api, flowestate.PREFIX: flowestate.api, clickfunnels.PREFIX: clickfunnels.api}
 
 
+@collected_when_warm
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     if is_http(event):
         return api_for(event, APIS).handle(event, context)

@@ -6,7 +6,9 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from shared.batch import failures
 from shared.delivery.wiring import deliver
+from shared.garbage import collected_when_warm
 
 
+@collected_when_warm
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return failures(deliver(event["Records"], context))

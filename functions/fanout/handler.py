@@ -19,6 +19,7 @@ from shared.events import operational
 from shared.events.bus import Bus, untold
 from shared.events.models import Event
 from shared.events.store import event_from
+from shared.garbage import collected_when_warm
 from shared.metrics import FANNED_OUT, measured
 from shared.observability import logger
 
@@ -37,6 +38,7 @@ def _parts() -> tuple[ConfigStore, Queue, Bus, DeadLetters]:
     )
 
 
+@collected_when_warm
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """A record that cannot be read comes back alone, and so does what there was no time for; if SQS
     fails, the whole batch does. A bus that fails holds up nobody's deliveries."""

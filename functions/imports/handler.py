@@ -14,6 +14,7 @@ from shared.errors import InvalidError
 from shared.events.checker import Checker
 from shared.events.door import Door
 from shared.events.store import EventStore
+from shared.garbage import collected_when_warm
 from shared.imports.bucket import ImportBucket
 from shared.imports.importer import Importer
 from shared.imports.models import Job, State, Tally
@@ -27,6 +28,7 @@ from shared.workspaces.store import WorkspaceStore
 MARGIN_MS = 20 * MS_PER_S
 
 
+@collected_when_warm
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """A run for each message; an import that has not come to its end goes on by another one."""
 

@@ -9,12 +9,14 @@ from functions.ingest.api import api
 from functions.ingest.intake import accept_invocation, accept_message
 from shared.api.resolver import is_http
 from shared.batch import each, failures, message_id
+from shared.garbage import collected_when_warm
 from shared.observability import logger
 
 # Imported for the operations that they declare.
 __all__ = ["actions", "api", "funnelytics", "lambda_handler"]
 
 
+@collected_when_warm
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     if is_http(event):
         return api.handle(event, context)

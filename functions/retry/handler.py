@@ -16,6 +16,7 @@ from shared.delivery.parts import retry_queue
 from shared.delivery.sweep import Sweep, Swept
 from shared.delivery.wake import WakeIndex
 from shared.delivery.wiring import deliver
+from shared.garbage import collected_when_warm
 from shared.observability import logger
 
 # A page of the index takes less, and so do some jobs; what is left is found a minute later.
@@ -24,6 +25,7 @@ MARGIN_MS = 5 * MS_PER_S
 JOBS_MS = 5 * MS_PER_S
 
 
+@collected_when_warm
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     if event.get("operation") == "sweep":
         return sweep(context)

@@ -16,6 +16,7 @@ GROUND = {
     "clock",
     "deadletters",
     "errors",
+    "garbage",
     "ids",
     "journal",
     "metrics",
