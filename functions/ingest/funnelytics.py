@@ -5,7 +5,7 @@ from typing import Any
 
 from functions.ingest import parts
 from functions.ingest.api import api
-from shared import aws, journal, settings
+from shared import aws, journal
 from shared.api.body import parse_json
 from shared.api.operations import RawBody, require_json
 from shared.clock import now_ms
@@ -44,7 +44,7 @@ def accept_action(caller: Caller, action: str, body: RawBody) -> ActionAccepted:
     # The gate has taken one.
     parts.rate().take(caller.workspace, max(0, len(read.purchases) - 1))
     digest = rules.digest(caller.workspace_id, action, values)
-    kept = caller.workspace.retention(settings.load().retention_days)
+    kept = caller.workspace.retention(parts.env().retention_days)
     accepted = _acceptance().accept(caller.workspace_id, read, digest, kept)
     for event in accepted:
         journal.accepted(caller.workspace_id, event.event_id, is_new=True)
@@ -53,6 +53,6 @@ def accept_action(caller: Caller, action: str, body: RawBody) -> ActionAccepted:
 
 @cache
 def _acceptance() -> Acceptance:
-    env = settings.load()
+    env = parts.env()
     visitors = VisitorStore(aws.dynamodb(), env.event_table, env.retention_days)
     return Acceptance(aws.dynamodb(), env.event_table, parts.store(), visitors, now_ms)

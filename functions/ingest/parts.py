@@ -34,9 +34,13 @@ class Result(Model):
 
 
 @cache
+def env() -> settings.Settings:
+    return settings.load()
+
+
+@cache
 def store() -> EventStore:
-    env = settings.load()
-    return EventStore(aws.dynamodb(), env.event_table, env.retention_days, env.repair_after_s)
+    return EventStore(aws.dynamodb(), env().event_table, env().retention_days, env().repair_after_s)
 
 
 @cache
@@ -46,12 +50,12 @@ def door() -> Door:
 
 @cache
 def dead_letters() -> DeadLetters:
-    return DeadLetters(aws.sqs(), settings.load().dead_letters_url, now_ms)
+    return DeadLetters(aws.sqs(), env().dead_letters_url, now_ms)
 
 
 @cache
 def workspaces() -> WorkspaceStore:
-    return WorkspaceStore(aws.dynamodb(), settings.load().config_table)
+    return WorkspaceStore(aws.dynamodb(), env().config_table)
 
 
 @cache
@@ -61,7 +65,7 @@ def directory() -> Directory:
 
 @cache
 def checker() -> Checker:
-    types = EventTypeStore(aws.dynamodb(), settings.load().config_table)
+    types = EventTypeStore(aws.dynamodb(), env().config_table)
     return Checker(types.find_schema, now_ms)
 
 
@@ -92,7 +96,7 @@ def action_gate() -> ActionGate:
 
 def accept(values: Any, workspace: Workspace, origin: str | None = None) -> str:
     """The id of the event, which is stored now, or was before with the same body."""
-    kept = workspace.retention(settings.load().retention_days)
+    kept = workspace.retention(env().retention_days)
     accepted = door().accept(values, workspace.workspace_id, kept, origin)
     journal.accepted(workspace.workspace_id, accepted.event_id, accepted.is_new, origin)
     return accepted.event_id

@@ -77,7 +77,8 @@ def request_of(app: APIGatewayHttpResolver) -> Request:
 
 def headers_of(app: APIGatewayHttpResolver) -> dict[str, str]:
     """Lower-case names, as an HTTP API hands them over."""
-    return {name.lower(): value for name, value in app.current_event.headers.items()}
+    headers: dict[str, str] = app.current_event.raw_event.get("headers") or {}
+    return {name.lower(): value for name, value in headers.items()}
 
 
 def answer(status: int, body: Model, headers: Headers | None = None) -> Answer:

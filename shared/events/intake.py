@@ -34,7 +34,6 @@ def accept(new: NewEvent, workspace_id: str, at_ms: int, event_id: str | None = 
     natural = natural_id(new)
     identity = new.event_id or natural or event_id or ids.new_event_id()
     context = new.payload()
-    payload = compact(context)
     config_ids = tuple(dict.fromkeys(new.webhook_config_ids or ()))
     return Event(
         workspace_id=workspace_id,
@@ -43,13 +42,13 @@ def accept(new: NewEvent, workspace_id: str, at_ms: int, event_id: str | None = 
         event_type=str(new.event_type),
         accepted_at=at_ms,
         occurred_at=at_ms if new.occurred_at is None else new.occurred_at,
-        payload=payload,
+        payload=compact(context),
         fingerprint=_fingerprint(
             new.event_type,
             # Told twice, one conversion may have two times: EventBridge gives each telling its own.
             None if identity == natural else new.occurred_at,
             config_ids,
-            payload,
+            context,
         ),
         config_ids=config_ids,
         visitor_id=personal.visitor_of(context),
@@ -61,8 +60,8 @@ def compact(value: Any) -> str:
 
 
 def _fingerprint(
-    event_type: str, occurred_at: int | None, config_ids: tuple[str, ...], payload: str
+    event_type: str, occurred_at: int | None, config_ids: tuple[str, ...], context: dict[str, Any]
 ) -> str:
     """Equal for bodies that mean the same, whatever the order of their keys."""
-    canonical = json.dumps(json.loads(payload), sort_keys=True, separators=(",", ":"))
+    canonical = json.dumps(context, sort_keys=True, separators=(",", ":"))
     return ids.sha256_hex("\n".join([event_type, str(occurred_at), *config_ids, canonical]))

@@ -291,6 +291,14 @@ class TestTheFingerprint:
 
         assert accept(one).fingerprint == accept(other).fingerprint
 
+    def test_is_the_one_that_events_are_stored_with(self) -> None:
+        numbers = [1.5, 1e22, -0.0, 12345678901234567890]
+        data = {"z": numbers, "é": "ü😀\u2028", "a": {"b": None, "a": True}}
+
+        stored = "942c594b95486d68afddfca50351d56c0bf8195579c23c06aef38437218cb456"
+
+        assert accept(factories.resource_json(data=data)).fingerprint == stored
+
     def test_heeds_no_id_and_nothing_that_is_made_anew(self) -> None:
         one = factories.event_json(event_id="a", request_id="x", timestamp=1)
         other = factories.event_json(event_id="b", request_id="y", timestamp=2)
