@@ -12,7 +12,7 @@ from typing import ParamSpec, TypeVar
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# Imports, clients and a first event leave up to 120,000 objects.
+# Imports and clients leave up to 100,000 objects, and a first event some more.
 _COLD = (150_000, 20, 50)
 # An event leaves fewer than 10, and a batch of them is looked through in 0.1 ms.
 _WARM = (2_000, 10, 10)
