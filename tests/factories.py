@@ -137,10 +137,11 @@ def event(
     event_id: str = "event-1",
     accepted_at: int = NOW,
     config_ids: tuple[str, ...] = (),
+    workspace_id: str = WORKSPACE,
 ) -> Event:
     return Event(
-        workspace_id=WORKSPACE,
-        key=ids.event_key(WORKSPACE, event_id),
+        workspace_id=workspace_id,
+        key=ids.event_key(workspace_id, event_id),
         event_id=event_id,
         event_type=str(event_type),
         accepted_at=accepted_at,

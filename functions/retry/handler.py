@@ -14,6 +14,7 @@ from shared.configs.store import ConfigStore
 from shared.delivery.fanout import remembering
 from shared.delivery.parts import retry_queue
 from shared.delivery.sweep import Sweep, Swept
+from shared.delivery.unseen import Unseen
 from shared.delivery.wake import WakeIndex
 from shared.delivery.wiring import deliver
 from shared.garbage import collected_when_warm
@@ -53,14 +54,13 @@ def _has_time(context: LambdaContext, margin_ms: int) -> Callable[[], bool]:
 
 
 def _swept(has_time: Callable[[], bool]) -> Swept:
-    env = settings.load()
-    wake = WakeIndex(
-        aws.dynamodb(), env.event_table, env.config_table, env.retention_days, env.repair_after_s
-    )
+    env, dynamodb = settings.load(), aws.dynamodb()
+    repair_after_s = env.repair_after_s
     whole = Sweep(
-        wake=wake,
+        wake=WakeIndex(dynamodb, env.event_table, env.retention_days, repair_after_s),
+        unseen=Unseen(dynamodb, env.event_table, env.config_table, repair_after_s, now_ms),
         queue=retry_queue(),
-        ask=remembering(ConfigStore(aws.dynamodb(), env.config_table)),
+        ask=remembering(ConfigStore(dynamodb, env.config_table)),
         clock=now_ms,
         has_time=has_time,
     )

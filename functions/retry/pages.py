@@ -17,7 +17,7 @@ from shared.delivery.emptying import Emptier
 from shared.delivery.erasure import DeliveryErasure
 from shared.delivery.parts import health, ledger, retry_queue
 from shared.delivery.release import Releaser
-from shared.delivery.wake import WakeIndex
+from shared.delivery.unseen import Unseen
 from shared.events.log import LogReader
 from shared.events.store import EventStore
 from shared.replays.deliveries import Deliveries
@@ -128,7 +128,7 @@ def _emptier() -> Emptier:
         logs=LogReader(dynamodb, env.event_table),
         events=EventStore(dynamodb, env.event_table, days, repair_after_s),
         deliveries=DeliveryErasure(dynamodb, env.event_table),
-        wake=WakeIndex(dynamodb, env.event_table, env.config_table, days, repair_after_s),
+        unseen=Unseen(dynamodb, env.event_table, env.config_table, repair_after_s, now_ms),
         queue=retry_queue(),
         clock=now_ms,
         stack_days=days,

@@ -6,7 +6,6 @@ event with a delivery that may still be sent keeps its payload and is listed as 
 begins with those. A page that is done twice does no harm, so a crash repeats the last one.
 """
 
-from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from shared.api.paging import Page, Window, read_cursor
@@ -14,7 +13,7 @@ from shared.clock import MS_PER_MINUTE, MS_PER_S, Clock
 from shared.configs.jobs import Job, JobStore, Turn
 from shared.delivery.erasure import DeliveryErasure
 from shared.delivery.queues import Queue
-from shared.delivery.wake import WakeIndex
+from shared.delivery.unseen import Unseen
 from shared.errors import NotFoundError
 from shared.events import keys, log
 from shared.events.log import Log, LogReader
@@ -62,7 +61,7 @@ class Emptier:
         logs: LogReader,
         events: EventStore,
         deliveries: DeliveryErasure,
-        wake: WakeIndex,
+        unseen: Unseen,
         queue: Queue,
         clock: Clock,
         stack_days: int,
@@ -72,7 +71,7 @@ class Emptier:
         self._logs = logs
         self._events = events
         self._deliveries = deliveries
-        self._wake = wake
+        self._unseen = unseen
         self._queue = queue
         self._clock = clock
         self._stack_days = stack_days
@@ -102,7 +101,7 @@ class Emptier:
         late, every = log.late_events_of(workspace_id), log.events_of(workspace_id, None)
         entries = late if is_late else every
         page = self._page(entries, place.after, kept_since)
-        emptied = self._empty(page, is_late)
+        emptied = self._empty(workspace_id, page, is_late)
         if page.items:
             logger.info("emptied", workspace_id=workspace_id, seen=len(page.items), emptied=emptied)
         self._go_on(job, place.beyond(_read_to(entries, page, place.after), page.cursor is None))
@@ -114,14 +113,14 @@ class Emptier:
         window = Window(until=kept_since - 1, limit=PAGE, cursor=cursor)
         return self._logs.page(entries, window, ascending=True)
 
-    def _empty(self, page: Page, is_late: bool) -> int:
-        """How many events are empty now."""
+    def _empty(self, workspace_id: str, page: Page, is_late: bool) -> int:
+        """How many events are empty now. Of one that the sweep has seen every delivery is there."""
         until = self._clock() + PAGE_MS
+        is_seen = self._unseen.seen(workspace_id)
         events = self._events.at_all([item["pk"] for item in page.items])
-        has_begun = self._begun(events)
 
         def empty(event: Event) -> bool:
-            is_empty = has_begun(event) and self._empty_event(event, until)
+            is_empty = is_seen(event) and self._empty_event(event, until)
             if not is_empty and not is_late:
                 self._events.list_late(event)
             return is_empty
@@ -134,12 +133,6 @@ class Emptier:
             return False
         self._events.empty(event, self._clock())
         return True
-
-    def _begun(self, events: Sequence[Event]) -> Callable[[Event], bool]:
-        """Whether the sweep has come by, so that every delivery of an event is there."""
-        shards = {keys.event_shard(event.key) for event in events}
-        swept = {shard: self._wake.read_to(shard) for shard in shards}
-        return lambda event: (event.wake_at or 0) <= swept[keys.event_shard(event.key)]
 
     def _go_on(self, job: Job, place: Place) -> None:
         """The sweep gives the next pass its first turn."""

@@ -32,7 +32,7 @@ def delivery_from(values: dict[str, Any]) -> Delivery:
 
 
 def wake(request_id: UUID, at_ms: int) -> dict[str, Any]:
-    return {"wake_shard": keys.delivery_shard(request_id), "wake_at": at_ms}
+    return {"wake_shard": keys.wake_shard(str(request_id)), "wake_at": at_ms}
 
 
 def listed_as(workspace_id: str, config_id: str, state: State) -> dict[str, str | None]:

@@ -1,12 +1,16 @@
 """Every minute: whatever is due soon, and whatever was lost, goes back into the retry queue."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import islice
+from typing import TypeVar
 
 from shared.clock import Clock
 from shared.delivery.fanout import Wanting, first_pointers
 from shared.delivery.models import Delivery, State
 from shared.delivery.queues import Pointer, Queue
+from shared.delivery.unseen import Unseen
 from shared.delivery.wake import Entry, WakeIndex
 from shared.events import keys
 from shared.events.models import Event
@@ -14,6 +18,11 @@ from shared.model import Model
 from shared.observability import fault, logger
 
 PARALLEL = 10
+# Deliveries of which one read tells whether they have begun.
+AT_ONCE = 100
+
+T = TypeVar("T")
+Expected = tuple[Event, Pointer]
 
 
 class SweepError(Exception):
@@ -23,8 +32,8 @@ class SweepError(Exception):
 class Swept(Model):
     """How many deliveries were queued again, and how many of them were never begun before."""
 
-    requeued: int
-    begun: int
+    requeued: int = 0
+    begun: int = 0
 
 
 class Sweep:
@@ -33,12 +42,14 @@ class Sweep:
     def __init__(
         self,
         wake: WakeIndex,
+        unseen: Unseen,
         queue: Queue,
         ask: Wanting,
         clock: Clock,
         has_time: Callable[[], bool],
     ) -> None:
         self._wake = wake
+        self._unseen = unseen
         self._queue = queue
         self._ask = ask
         self._clock = clock
@@ -48,19 +59,21 @@ class Sweep:
     def run(self) -> Swept:
         """Raises SweepError at the end if any of it failed."""
         with ThreadPoolExecutor(PARALLEL) as pool:
-            requeued = sum(pool.map(self._deliveries_of, keys.DELIVERY_SHARDS))
-            begun = sum(pool.map(self._events_of, keys.EVENT_SHARDS))
+            swept = [
+                *pool.map(self._due_in, keys.WAKE_SHARDS),
+                *pool.map(self._unseen_in, keys.ACTIVE_SHARDS),
+            ]
         if self._faults:
             raise SweepError(f"{self._faults} of the entries or shards")
-        return Swept(requeued=requeued + begun, begun=begun)
+        return _sum(swept)
 
-    def _deliveries_of(self, shard: str) -> int:
-        return self._guarded(shard, lambda: self._deliveries(shard)) or 0
+    def _due_in(self, shard: str) -> Swept:
+        return self._guarded(shard, lambda: self._due(shard)) or Swept()
 
-    def _events_of(self, shard: str) -> int:
-        return self._guarded(shard, lambda: self._events(shard)) or 0
+    def _unseen_in(self, shard: str) -> Swept:
+        return self._guarded(shard, lambda: self._look(shard)) or Swept()
 
-    def _guarded(self, name: str, work: Callable[[], int]) -> int | None:
+    def _guarded(self, name: str, work: Callable[[], T]) -> T | None:
         """What is broken stops nothing beside it. None if it is."""
         try:
             return work()
@@ -69,61 +82,83 @@ class Sweep:
             logger.error("sweep.broke", entry=name, **fault(error))
             return None
 
-    def _deliveries(self, shard: str) -> int:
-        requeued = 0
-        for page in self._wake.pages(shard, 0, self._clock()):
+    def _due(self, shard: str) -> Swept:
+        swept = Swept()
+        for page in self._wake.pages(shard, self._clock()):
             if not self._has_time():
                 break
-            requeued += sum(self._requeue(entry) for entry in page)
-        return requeued
+            swept = _sum([swept, *map(self._move, page)])
+        return swept
 
-    def _requeue(self, entry: Entry) -> int:
-        return self._guarded(entry.sk, lambda: self._requeue_it(entry)) or 0
+    def _move(self, entry: Entry) -> Swept:
+        move = self._look_again if entry.is_event else self._requeue
+        return self._guarded(entry.sk, lambda: move(entry)) or Swept()
 
-    def _requeue_it(self, entry: Entry) -> bool:
+    def _requeue(self, entry: Entry) -> Swept:
         now = self._clock()
         delivery = self._wake.push_back(entry, now)
         if delivery is None:
-            return False
+            return Swept()
         self._queue.send([_next(delivery)], (delivery.next_attempt_at or now) - now)
-        return True
+        return Swept(requeued=1)
 
-    def _events(self, shard: str) -> int:
-        """Reads on from where the last run stopped; a crash on the way repeats what it had done."""
-        start = self._wake.read_to(shard)
-        begun, last = 0, start
-        for page in self._wake.pages(shard, start, self._clock()):
-            if last > start:  # this page may begin within the millisecond that ended the last one
-                self._wake.save_read_to(shard, last - 1)
-            if not self._has_time():
-                return begun
-            begun += sum(self._begin(event) for event in self._wake.events(page))
-            last = page[-1].wake_at
-        if last > start:
-            self._wake.save_read_to(shard, last)
+    def _look_again(self, entry: Entry) -> Swept:
+        """The event stays in the index if that is in vain once more."""
+        begun = self._begin(self._unseen.events([entry.pk]))
+        self._wake.forget(entry)
         return begun
 
-    def _begin(self, event: Event) -> int:
-        """The cursor goes on, so what could not be looked at is placed before it again."""
-        begun = self._guarded(event.key, lambda: self._begin_lost(event))
-        if begun is None:
-            self._wake.look_again(event, self._clock())
-        return begun or 0
+    def _look(self, shard: str) -> Swept:
+        """Goes on from where the last run stopped; a crash on the way repeats a page."""
+        swept = Swept()
+        for batch in self._unseen.batches(shard, self._has_time):
+            swept = _sum([swept, self._begin(self._unseen.events(batch.pks))])
+            self._unseen.save(shard, batch.place)
+        return swept
 
-    def _begin_lost(self, event: Event) -> int:
-        expected = first_pointers(event, self._ask)
-        known = {delivery.request_id: delivery for delivery in self._wake.begun(expected)}
+    def _begin(self, events: Sequence[Event]) -> Swept:
+        """What should have begun by now, and has not."""
+        expected, begun = self._expected(events), 0
+        while some := list(islice(expected, AT_ONCE)):
+            theirs = dict.fromkeys(event for event, _ in some)
+            begun += self._or_again(theirs, partial(self._begin_lost, some)) or 0
+        return Swept(requeued=begun, begun=begun)
+
+    def _expected(self, events: Sequence[Event]) -> Iterator[Expected]:
+        for event in events:
+            found = self._or_again([event], partial(first_pointers, event, self._ask))
+            yield from ((event, pointer) for pointer in found or ())
+
+    def _begin_lost(self, expected: Sequence[Expected]) -> int:
+        known = {one.request_id: one for one in self._wake.begun([it for _, it in expected])}
         for delivery in known.values():
             if delivery.state is State.SENDING:
                 self._wake.watch(delivery)
-        lost = [pointer for pointer in expected if pointer.request_id not in known]
-        now = self._clock()
-        begun = [pointer for pointer in lost if self._wake.begin(pointer, event, now)]
+        lost = [(event, it) for event, it in expected if it.request_id not in known]
+        begun = [pointer for event, pointer in lost if self._begin_one(event, pointer)]
         self._queue.send(begun)
         return len(begun)
+
+    def _begin_one(self, event: Event, pointer: Pointer) -> bool:
+        begin = partial(self._wake.begin, pointer, event, self._clock())
+        return self._or_again([event], begin) or False
+
+    def _or_again(self, events: Iterable[Event], work: Callable[[], T]) -> T | None:
+        """The sweep goes on, so the events at which it could not look are put into the index."""
+        some = list(events)
+        done = self._guarded(some[0].key, work)
+        if done is None:
+            for event in some:
+                self._wake.look_again(event, self._clock())
+        return done
 
 
 def _next(delivery: Delivery) -> Pointer:
     """An attempt that was begun and has no outcome is made again."""
     was_begun = delivery.state is State.SENDING
     return delivery.pointer(delivery.attempt) if was_begun else delivery.next_pointer
+
+
+def _sum(swept: Iterable[Swept]) -> Swept:
+    every = list(swept)
+    return Swept(requeued=sum(one.requeued for one in every), begun=sum(one.begun for one in every))

@@ -1,7 +1,7 @@
 """The wake index: whatever should have moved by now, and how it is set moving again.
 
-An event stays in the index and is looked at once, some time after it was accepted, by a cursor: if
-one of its deliveries was never begun, it is begun now. A delivery is in the index while it waits.
+A delivery is in the index while it waits. An event is not, unless the sweep, which looks at each
+once (unseen.py), could not look at it: then until it has.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,22 +12,18 @@ from botocore.exceptions import ClientError
 
 from shared.aws import batch_get, from_item, is_condition, to_item
 from shared.clock import MS_PER_DAY, MS_PER_S
-from shared.configs import keys as config_keys
-from shared.delivery.item import delivery_from, delivery_key, logged
+from shared.delivery.item import delivery_from, delivery_key, logged, wake
 from shared.delivery.models import Delivery, Reason, State
 from shared.delivery.queues import Pointer
 from shared.events import keys
 from shared.events.models import Event
-from shared.events.store import event_from
 from shared.model import Model
-from shared.observability import fault, logger
 from shared.update import Update
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-
-# Events of a page are held in memory, for every shard at a time; each may have 256 KiB.
+# Between two looks at the time.
 PAGE = 10
 
 
@@ -35,6 +31,10 @@ class Entry(Model):
     pk: str
     sk: str
     wake_at: int
+
+    @property
+    def is_event(self) -> bool:
+        return self.sk == keys.EVENT_SK
 
 
 class Begun(Model):
@@ -50,28 +50,22 @@ class WakeIndex:
     def __init__(
         self,
         dynamodb: "DynamoDBClient",
-        event_table: str,
-        config_table: str,
+        table: str,
         retention_days: int,
         repair_after_s: int,
     ) -> None:
         self._dynamodb = dynamodb
-        self._events = event_table
-        self._configs = config_table
+        self._table = table
         self._retention_ms = retention_days * MS_PER_DAY
         self._repair_after_ms = repair_after_s * MS_PER_S
 
-    def pages(self, shard: str, after: int, until: int) -> Iterator[list[Entry]]:
-        """What should have moved after `after` and up to `until`, oldest first."""
-        if until <= after:  # the clock was set back
-            return
+    def pages(self, shard: str, until: int) -> Iterator[list[Entry]]:
+        """What should have moved up to `until`, oldest first."""
         found = self._dynamodb.get_paginator("query").paginate(
-            TableName=self._events,
+            TableName=self._table,
             IndexName="wake",
-            KeyConditionExpression="wake_shard = :shard AND wake_at BETWEEN :from AND :until",
-            ExpressionAttributeValues=to_item(
-                {":shard": shard, ":from": after + 1, ":until": until}
-            ),
+            KeyConditionExpression="wake_shard = :shard AND wake_at <= :until",
+            ExpressionAttributeValues=to_item({":shard": shard, ":until": until}),
             PaginationConfig={"PageSize": PAGE},
         )
         for page in found:
@@ -89,25 +83,26 @@ class WakeIndex:
         values = self._try({"pk": entry.pk, "sk": entry.sk}, update)
         return None if values is None else delivery_from(values)
 
-    def events(self, entries: Sequence[Entry]) -> list[Event]:
-        """Those that can be read: none may keep the cursor from those behind it."""
-        wanted = [{"pk": entry.pk, "sk": keys.EVENT_SK} for entry in entries]
-        found = batch_get(self._dynamodb, {self._events: wanted}, consistent=False)
-        return [event for event in map(_readable, found[self._events]) if event is not None]
-
     def look_again(self, event: Event, now: int) -> None:
-        """Put an event where the cursor comes by once more."""
-        update = Update().set({"wake_at": now + self._repair_after_ms})
+        """Put an event into the index, to be looked at once more."""
+        wake_at = now + self._repair_after_ms
+        update = Update().set({"wake_shard": keys.wake_shard(event.key), "wake_at": wake_at})
         update.when("attribute_exists(pk)", {})
         key = {"pk": keys.partition(event.workspace_id, event.key), "sk": keys.EVENT_SK}
         self._try(key, update)
+
+    def forget(self, entry: Entry) -> None:
+        """Take an event out of the index, unless it is to be looked at once more."""
+        update = Update().set({"wake_shard": None, "wake_at": None})
+        update.when("wake_at = :when_seen", {"seen": entry.wake_at})
+        self._try({"pk": entry.pk, "sk": entry.sk}, update)
 
     def begun(self, pointers: Sequence[Pointer]) -> list[Begun]:
         """As they were a moment ago: what has begun since is refused a second beginning."""
         columns = tuple(Begun.model_fields)
         wanted = [delivery_key(pointer.workspace_id, pointer.request_id) for pointer in pointers]
-        found = batch_get(self._dynamodb, {self._events: wanted}, columns, consistent=False)
-        return [Begun.model_validate(values) for values in found[self._events]]
+        found = batch_get(self._dynamodb, {self._table: wanted}, columns, consistent=False)
+        return [Begun.model_validate(values) for values in found[self._table]]
 
     def begin(self, pointer: Pointer, event: Event, now: int) -> bool:
         """Record a delivery whose first message was lost. False if it has begun meanwhile."""
@@ -122,44 +117,30 @@ class WakeIndex:
             "event_type": event.event_type,
             "created_at": event.accepted_at,
             "expires_at": (now + self._retention_ms) // MS_PER_S,
-            "wake_shard": keys.delivery_shard(pointer.request_id),
-            "wake_at": now + self._repair_after_ms,
-        } | logged(pointer, event.accepted_at)
+        }
+        delivery |= logged(pointer, event.accepted_at)
+        delivery |= wake(pointer.request_id, now + self._repair_after_ms)
         key = delivery_key(pointer.workspace_id, pointer.request_id)
-        return (
-            self._try(key, Update().set(delivery).when("attribute_not_exists(pk)", {})) is not None
-        )
+        update = Update().set(delivery).when("attribute_not_exists(pk)", {})
+        return self._try(key, update) is not None
 
     def watch(self, delivery: Begun) -> None:
         """A first attempt is not in the index; one that takes this long is put there."""
         wake_at = (delivery.lease_until or 0) + self._repair_after_ms
-        wake = {"wake_shard": keys.delivery_shard(delivery.request_id), "wake_at": wake_at}
-        update = (
-            Update()
-            .set(wake)
-            .when(
-                "#state = :when_sending AND attribute_not_exists(wake_at)",
-                {"sending": State.SENDING},
-            )
+        update = Update().set(wake(delivery.request_id, wake_at))
+        update.when(
+            "#state = :when_sending AND attribute_not_exists(wake_at)", {"sending": State.SENDING}
         )
         self._try(delivery_key(delivery.workspace_id, delivery.request_id), update)
 
-    def read_to(self, shard: str) -> int:
-        answer = self._dynamodb.get_item(TableName=self._configs, Key=_cursor_key(shard))
-        return int(from_item(answer["Item"])["read_to"]) if "Item" in answer else 0
-
-    def save_read_to(self, shard: str, read_to: int) -> None:
-        item = _cursor_key(shard) | to_item({"read_to": read_to})
-        self._dynamodb.put_item(TableName=self._configs, Item=item)
-
     def _read(self, entry: Entry) -> Delivery | None:
-        found = batch_get(self._dynamodb, {self._events: [{"pk": entry.pk, "sk": entry.sk}]})
-        return next((delivery_from(values) for values in found[self._events]), None)
+        found = batch_get(self._dynamodb, {self._table: [{"pk": entry.pk, "sk": entry.sk}]})
+        return next((delivery_from(values) for values in found[self._table]), None)
 
     def _try(self, key: dict[str, str], update: Update) -> dict[str, Any] | None:
         try:
             answer = self._dynamodb.update_item(
-                TableName=self._events,
+                TableName=self._table,
                 Key=to_item(key),
                 ReturnValues="ALL_NEW",
                 **update.request(),
@@ -171,17 +152,5 @@ class WakeIndex:
         return from_item(answer["Attributes"])
 
 
-def _readable(values: dict[str, Any]) -> Event | None:
-    try:
-        return event_from(values)
-    except Exception as error:
-        logger.error("event.unreadable", pk=values["pk"], **fault(error))
-        return None
-
-
 def _entry(values: dict[str, Any]) -> Entry:
     return Entry(pk=values["pk"], sk=values["sk"], wake_at=values["wake_at"])
-
-
-def _cursor_key(shard: str) -> dict[str, Any]:
-    return to_item({"pk": config_keys.SWEEP, "sk": shard})

@@ -1,25 +1,28 @@
 """The keys and attribute names of EventTable.
 
     pk                      sk              what                                 indexes
-    W#<workspace>#E#<key>   EVENT           an event                             log, wake, visitor,
-                                                                                 state (late ones)
+    W#<workspace>#E#<key>   EVENT           an event                             log, visitor, state
+                                                                                 (late ones), wake
                             D#<request id>  a delivery of it, with its attempts  all but visitor
                             B#<request id>  the body that the delivery sends
     W#<workspace>#V#<key>   VISITOR         a visitor, or the way to another
     W#<workspace>#M#<key>   EMAIL           the way from an e-mail address to a visitor
     W#<workspace>#A#<hash>  ACTION          an action that was accepted a while ago
+    ACTIVE#<shard>          <slot>          a workspace that stored events in a slot of time
 
 The keys of visitors and addresses are hashes: no address stands in a key (docs/privacy.md).
 
-An event's entry in `wake` stays until it expires: the sweep reads it once, by a cursor. That of a
-delivery is there only while the delivery waits (docs/decisions/0004-repair.md).
+A delivery is in `wake` only while it waits, an event only if the sweep could not look at it
+(docs/decisions/0004-repair.md).
 """
 
 import uuid
+from zlib import crc32
 
 EVENT_SK = "EVENT"
 DELIVERY_PREFIX = "D#"
-WAKE_SHARDS = 8
+# Of the index `wake`, and of the slots.
+SHARDS = 8
 
 
 def partition(workspace_id: str, event_key: str) -> str:
@@ -82,13 +85,22 @@ def log_sk(at_ms: int, unique: str) -> str:
     return f"{at_ms:015d}#{unique}"
 
 
-def event_shard(event_key: str) -> str:
-    return f"EVENT#{int(event_key[:4], 16) % WAKE_SHARDS}"
+def slot_sk(since: int, until: int, workspace_id: str) -> str:
+    """Sorts by the end of the slot."""
+    return f"{until:015d}#{since:015d}#{workspace_id}"
 
 
-def delivery_shard(request_id: uuid.UUID) -> str:
-    return f"DELIVERY#{request_id.int % WAKE_SHARDS}"
+def wake_shard(unique: str) -> str:
+    return f"WAKE#{_shard(unique)}"
 
 
-EVENT_SHARDS = tuple(f"EVENT#{shard}" for shard in range(WAKE_SHARDS))
-DELIVERY_SHARDS = tuple(f"DELIVERY#{shard}" for shard in range(WAKE_SHARDS))
+def active_shard(workspace_id: str) -> str:
+    return f"ACTIVE#{_shard(workspace_id)}"
+
+
+def _shard(unique: str) -> int:
+    return crc32(unique.encode()) % SHARDS
+
+
+WAKE_SHARDS = tuple(f"WAKE#{shard}" for shard in range(SHARDS))
+ACTIVE_SHARDS = tuple(f"ACTIVE#{shard}" for shard in range(SHARDS))

@@ -158,8 +158,8 @@ class Event(Model):
 
     `origin` names the record that brought it, if one did: a message, a line of an import.
     `erased_at` is when its personal data, or the whole payload, was taken out of it; `expires_at`,
-    in seconds, when it is gone; None is as long as the stack keeps events. From `wake_at` on the
-    sweep looks whether all of its deliveries have begun.
+    in seconds, when it is gone; None is as long as the stack keeps events. The sweep could not look
+    at it if it has a `wake_at`, and tries again from then on.
     """
 
     workspace_id: str

@@ -14,6 +14,7 @@ from shared.events import keys, personal
 from shared.events.intake import compact
 from shared.events.models import Event
 from shared.events.packing import pack, unpack
+from shared.events.slots import Notes
 from shared.ids import event_key, visitor_key
 from shared.update import Update
 
@@ -40,10 +41,11 @@ class EventStore:
         self._table = table
         self._retention = retention.of_days(retention_days)
         self._clock = clock
-        self._repair_after_ms = repair_after_s * MS_PER_S
+        self._notes = Notes(dynamodb, table, repair_after_s)
 
     def add(self, event: Event) -> Event | None:
         """None if the event is new, else the event that has its id already."""
+        self._note(event)
         try:
             self._dynamodb.put_item(
                 **self._put(event), ReturnValuesOnConditionCheckFailure="ALL_OLD"
@@ -56,6 +58,8 @@ class EventStore:
 
     def puts(self, events: Sequence[Event]) -> list[dict[str, Any]]:
         """The items of a transaction that adds events whose ids are not taken."""
+        for event in events:
+            self._note(event)
         return [{"Put": self._put(event)} for event in events]
 
     def get(self, workspace_id: str, event_id: str) -> Event:
@@ -111,7 +115,12 @@ class EventStore:
 
     def noting(self, event: Event) -> dict[str, Any]:
         """An operational event as an item of the transaction that makes what it tells of so."""
+        self._note(event)
         return {"Put": {"TableName": self._table, "Item": self._item(event)}}
+
+    def _note(self, event: Event) -> None:
+        """Before the event is stored: the sweep finds it by the note."""
+        self._notes.note(event.workspace_id, event.accepted_at)
 
     def _put(self, event: Event) -> dict[str, Any]:
         return {
@@ -132,8 +141,6 @@ class EventStore:
                 "log_pk": keys.event_log(event.workspace_id),
                 "log_sk": keys.log_sk(event.accepted_at, event.key),
                 "visitor_pk": _visitor_pk(event),
-                "wake_shard": keys.event_shard(event.key),
-                "wake_at": event.accepted_at + self._repair_after_ms,
                 "expires_at": event.expires_at or self._expires_at(event),
             }
         )

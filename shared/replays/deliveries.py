@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from shared.aws import from_item, is_condition, to_item
 from shared.clock import MS_PER_DAY, MS_PER_S
-from shared.delivery.item import delivery_from, delivery_key, logged
+from shared.delivery.item import delivery_from, delivery_key, logged, wake
 from shared.delivery.models import Delivery, Reason, State
 from shared.events import keys
 from shared.ids import replay_request_id
@@ -66,10 +66,9 @@ class Deliveries:
                 "state_pk": keys.state_log(workspace_id, config_id, delivery.state),
                 "replay_pk": keys.replay_log(workspace_id, str(delivery.replay_id)),
                 "replay_spot": found.spot,
-                "wake_shard": keys.delivery_shard(delivery.request_id),
-                "wake_at": at + self._repair_after_ms,
                 "expires_at": (now + self._retention_ms) // MS_PER_S,
             }
+            | wake(delivery.request_id, at + self._repair_after_ms)
         )
 
 

@@ -3,12 +3,17 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
+from shared.clock import MS_PER_DAY
+from shared.events import keys
+from shared.events.slots import slot_of
 from tests.benchmarks import journey, samples
 from tests.benchmarks.figures import Figure, Table
 from tests.benchmarks.journey import Course
 from tests.benchmarks.model import Model
 from tests.integration.invocations import http_event
+from tests.template import Json
 
 PAGE = 100
 ROUNDS = 20
@@ -28,7 +33,7 @@ class Case:
 def table() -> Table:
     with journey.course(metered=False) as course:
         course.make_configs(1)
-        cases = (_configs(course), _log(course), _in_flight(course))
+        cases = (_configs(course), _log(course), _in_flight(course), *_slots(course))
         figures = tuple(figure for case in cases for figure in _grown(case))
     return Table(
         title="Growth",
@@ -111,7 +116,7 @@ def _in_flight(course: Course) -> Case:
             count,
             lambda _: delivery,
             lambda key: delivery | key,
-            lambda asked: asked["ExpressionAttributeValues"].get(":shard") == {"S": shard},
+            lambda asked: count if _values(asked).get(":shard") == {"S": shard} else 0,
         )
 
     return Case(
@@ -121,3 +126,53 @@ def _in_flight(course: Course) -> Case:
         work=lambda: course.world.invoke("retry", {"operation": "sweep"}),
         per=lambda count: count,
     )
+
+
+def _slots(course: Course) -> Iterator[Case]:
+    """Slots of workspaces that were active, in one shard; their events were delivered at once."""
+    named = {"webhook_config_ids": ["config-0"]}
+    course.send([one | named for one in samples.events(1024, 1, seed=3)])
+    course.world.fan_out()
+    course.drain()
+    event = next(item for item in course.raw("EventTable") if "config_ids" in item)
+    for each, counts in ((1, (1, 100, 1_000)), (10, (1, 100))):
+        yield Case(
+            what=f"a sweep for each event, {each} of a workspace, workspaces that were active",
+            counts=counts,
+            model=partial(_active, course, event, each),
+            work=lambda: course.world.invoke("retry", {"operation": "sweep"}),
+            per=lambda count, each=each: count * each,  # type: ignore[misc]
+        )
+
+
+def _active(course: Course, event: Json, each: int, count: int) -> Model:
+    long_ago = course.world.clock() - MS_PER_DAY
+    shard = {"S": keys.ACTIVE_SHARDS[0]}
+    entry = {name: value for name, value in event.items() if name != "payload"}
+
+    def how_many(asked: Json) -> int:
+        values = _values(asked)
+        of_log = values.get(":pk", {"S": ""})["S"].endswith("#EVENTS")
+        return each if of_log else count if values.get(":shard") == shard else 0
+
+    return Model(
+        count,
+        lambda at: entry | {"sk": {"S": slot_of(f"workspace-{at}", long_ago, 600).sk}},
+        lambda key: event if key["sk"]["S"] == keys.EVENT_SK else _begun(key),
+        how_many,
+    )
+
+
+def _begun(key: Json) -> Json:
+    """As much as the sweep reads of a delivery."""
+    request_id = {"S": key["sk"]["S"].removeprefix(keys.DELIVERY_PREFIX)}
+    return {
+        "workspace_id": {"S": "workspace-0"},
+        "request_id": request_id,
+        "state": {"S": "delivered"},
+    }
+
+
+def _values(asked: Json) -> Json:
+    values: Json = asked["ExpressionAttributeValues"]
+    return values

@@ -4,6 +4,7 @@ A Query on an index finds `count` items in order, each made from its number when
 a batch read finds every key; a write succeeds. It answers below botocore's signing.
 """
 
+import base64
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -23,7 +24,7 @@ PAGE = 1_000
 class Model:
     """`made` gives the items of a Query by number, `found` an item by its key.
 
-    A Query of which `is_there` says no finds nothing.
+    A Query finds `count` items, or as many as `how_many` says of it.
     """
 
     def __init__(
@@ -31,13 +32,12 @@ class Model:
         count: int,
         made: Made,
         found: Callable[[Json], Json] = lambda key: key,
-        is_there: Callable[[Json], bool] = lambda asked: True,
+        how_many: Callable[[Json], int] | None = None,
     ) -> None:
         self.calls = Counter[str]()
-        self._count = count
         self._made = made
         self._found = found
-        self._is_there = is_there
+        self._how_many = how_many or (lambda asked: count)
 
     @contextmanager
     def answering(self) -> Iterator["Model"]:
@@ -50,13 +50,13 @@ class Model:
         asked: Any = request.body or "{}"
         answer = _ANSWERS[operation](self, json.loads(asked))
         headers = {"content-type": "application/x-amz-json-1.0"}
-        raw = Raw(json.dumps(answer).encode())
+        raw = Raw(json.dumps(answer, default=_text).encode())
         return AWSResponse(request.url, 200, headers, raw)  # type: ignore[arg-type]
 
     def query(self, asked: Json) -> Json:
         """The position is in the start key, where an earlier answer put it."""
         start = int(asked["ExclusiveStartKey"]["at"]["N"]) if "ExclusiveStartKey" in asked else 0
-        count = self._count if self._is_there(asked) else 0
+        count = self._how_many(asked)
         end = min(count, start + asked.get("Limit", PAGE))
         answer: Json = {"Items": [self._made(number) for number in range(start, end)]}
         answer["Count"] = answer["ScannedCount"] = len(answer["Items"])
@@ -84,6 +84,10 @@ class Model:
 
     def nothing(self, asked: Json) -> Json:
         return {}
+
+
+def _text(content: bytes) -> str:
+    return base64.b64encode(content).decode()
 
 
 _ANSWERS: Mapping[str, Callable[[Model, Json], Json]] = {

@@ -5,7 +5,9 @@ Each event is of 1 KB and goes to one config, whose endpoint answers within `end
 
 from typing import NamedTuple
 
-from shared.events.keys import WAKE_SHARDS
+from functions.retry.handler import JOBS_MS, MARGIN_MS
+from shared.delivery.unseen import PAGE
+from shared.events.keys import SHARDS
 from tests.benchmarks.prices import Assumed, prices
 from tests.template import template
 
@@ -23,6 +25,8 @@ TABLE_WRITE_UNITS = 40_000
 NEW_TABLE_WRITE_UNITS = 4_000
 MAPPING_CONCURRENCY = 1_000
 SQS_IN_FLIGHT = 120_000
+# Of the sweep for a page: the log, the events, their deliveries, how far it is.
+PAGE_CALLS = 4
 # Lambda gives a mapping of a queue 5 batches at a time, and 300 more in a minute.
 FIRST_BATCHES = 5
 BATCHES_A_MINUTE = 300
@@ -58,7 +62,7 @@ def quotas(shape: Shape) -> list[Quota]:
         Quota("API requests of the account", ACCOUNT_API_PER_S, 1),
         Quota("log of one workspace", PARTITION_WRITES, 1 / shape.workspaces),
         Quota("log of one config", PARTITION_WRITES, 1 / shape.configs),
-        Quota("shards of the wake index", PARTITION_WRITES * WAKE_SHARDS, 1),
+        Quota("events that the sweep looks at", looked_at_per_s(shape.workspaces), 1),
         Quota("a new table", NEW_TABLE_WRITE_UNITS, TABLE_WRITES),
         Quota("a table", TABLE_WRITE_UNITS, TABLE_WRITES),
         Quota("its log index", TABLE_WRITE_UNITS, LOG_WRITES),
@@ -93,6 +97,30 @@ def ramp_s(rate: float, endpoint_ms: float) -> float:
     """Until Lambda runs as many batches of dispatch at a time as the rate needs."""
     needed = rate / batch() * dispatch_s(endpoint_ms)
     return max(0.0, (needed - FIRST_BATCHES) / BATCHES_A_MINUTE * 60)
+
+
+def active_workspaces() -> float:
+    """How many with an event each the sweep reads in a minute."""
+    return _sweep_s() / (_sweep_cpu_ms("slot") / 1000)
+
+
+def looked_at_per_s(workspaces: int) -> float:
+    """A page after the other in each shard, of which a workspace has one; all on one processor."""
+    cpu_s = PAGE * _sweep_cpu_ms("looked_at") / 1000
+    page_s = cpu_s + PAGE_CALLS * prices().assumed.dynamodb_ms / 1000
+    pages_per_s = min(min(workspaces, SHARDS) / page_s, 1 / cpu_s)
+    return PAGE * pages_per_s * _sweep_s() / 60
+
+
+def _sweep_s() -> float:
+    """What a run has for the index and the events; there is one a minute."""
+    timeout_s: int = template().functions()["RetryFunction"]["Timeout"]
+    return timeout_s - (MARGIN_MS + JOBS_MS) / 1000
+
+
+def _sweep_cpu_ms(what: str) -> float:
+    it = prices().assumed
+    return it.cpu_ms[what] / _share(it)
 
 
 def _ingest_s() -> float:

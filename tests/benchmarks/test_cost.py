@@ -11,6 +11,8 @@ from tests.benchmarks.prices import prices
 
 EVENTS = 10
 KB = 1024
+# That a workspace is active: one for all events of a minute.
+NOTE = 1
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["of nobody", "of a visitor"])
@@ -28,9 +30,9 @@ def test_an_event_of_a_kilobyte_is_accepted_by_a_write_unit_and_one_for_each_ind
 ) -> None:
     stages, visitor = used
 
-    indexes = ["log", "wake", *(["visitor"] if visitor else [])]
-    wanted = dict.fromkeys(["EventTable", *(f"EventTable/{name}" for name in indexes)], EVENTS)
-    assert stages["accept"].writes == wanted
+    indexes = ["log", *(["visitor"] if visitor else [])]
+    wanted = dict.fromkeys((f"EventTable/{name}" for name in indexes), EVENTS)
+    assert stages["accept"].writes == wanted | {"EventTable": EVENTS + NOTE}
 
 
 def test_a_delivery_that_succeeds_at_once_costs_three_write_units(
@@ -51,11 +53,9 @@ def test_a_delivery_that_fails_once_costs_no_more_than_it_did() -> None:
     assert stages["later attempts"].write_units <= 8 * EVENTS
 
 
-@pytest.mark.parametrize(("visitor", "at_most"), [(False, cost.AT_MOST_USD), (True, 6.40)])
-def test_a_million_deliveries_of_a_kilobyte_cost_no_more_than_promised(
-    visitor: bool, at_most: float
-) -> None:
-    assert cost.of(KB, 0, visitor).delivering <= at_most
+@pytest.mark.parametrize("visitor", [False, True])
+def test_a_million_deliveries_of_a_kilobyte_cost_no_more_than_promised(visitor: bool) -> None:
+    assert cost.of(KB, 0, visitor).delivering <= cost.AT_MOST_USD
 
 
 def test_a_bill_adds_up() -> None:

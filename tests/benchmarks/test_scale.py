@@ -15,7 +15,8 @@ def test_an_event_writes_what_the_arithmetic_says() -> None:
     stages = journey.stages(1024, 10)
 
     accept, attempts = stages["accept"].writes, stages["first attempts"].writes
-    assert accept["EventTable"] + attempts["EventTable"] == 10 * scale.TABLE_WRITES
+    note = 1
+    assert accept["EventTable"] + attempts["EventTable"] == note + 10 * scale.TABLE_WRITES
     assert accept["EventTable/log"] + attempts["EventTable/log"] == 10 * scale.LOG_WRITES
 
 
@@ -55,3 +56,13 @@ def test_the_page_tells_of_each_quota_what_the_arithmetic_says(quota: scale.Quot
     )
 
     assert f"{quota.events_per_s:,.0f}" in row
+
+
+def test_the_page_tells_what_the_sweep_reads_in_a_minute() -> None:
+    alone, many = (60 * scale.looked_at_per_s(workspaces) for workspaces in (1, 100))
+
+    page = PAGE.read_text()
+
+    assert f"{scale.active_workspaces():,.0f} workspaces" in page
+    assert f"{many:,.0f} events of fewer" in page
+    assert f"shard, a page after the other: {alone:,.0f} events" in page

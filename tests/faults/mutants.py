@@ -57,6 +57,18 @@ def some_events_are_answered_and_not_stored(cloud: Cloud) -> None:
     cloud.clients["dynamodb"].put_item = forgetful
 
 
+def events_are_stored_without_their_note(cloud: Cloud) -> None:
+    """The write of the note is skipped."""
+    put = cloud.clients["dynamodb"].put_item
+
+    def careless(**request: Any) -> Json:
+        is_note = request["Item"]["pk"]["S"].startswith("ACTIVE#")
+        answer: Json = {} if is_note else put(**request)
+        return answer
+
+    cloud.clients["dynamodb"].put_item = careless
+
+
 def bodies_change_between_attempts(cloud: Cloud) -> None:
     read = cloud.clients["dynamodb"].batch_get_item
 

@@ -72,6 +72,12 @@ def test_without_repair_what_the_queues_lose_is_lost() -> None:
     assert report.lost
 
 
+def test_events_without_their_note_are_not_repaired() -> None:
+    report = report_of("everything at once", mutants.events_are_stored_without_their_note)
+
+    assert report.lost
+
+
 def test_a_message_that_is_deleted_before_the_work_is_made_good_by_repair() -> None:
     report = report_of("workers crash", mutants.messages_are_deleted_before_the_work)
 

@@ -178,7 +178,7 @@ class TestAnEventThatIsKnownByNature:
         reply = post(world, {"events": [factories.event_json("conversion_triggered")] * 3})
 
         assert len({result["event_id"] for result in reply.body["results"]}) == 1
-        assert len(world.items("EventTable")) == 1
+        assert len(world.events()) == 1
 
 
 class TestABatch:
@@ -210,7 +210,7 @@ class TestABatch:
         reply = post(world, {"events": events})
 
         assert reply.body["results"] == [{"event_id": f"e{n}"} for n in range(100)]
-        assert len(world.items("EventTable")) == 100
+        assert len(world.events()) == 100
 
     @pytest.mark.parametrize("events", [[], [{}] * 101, None, {}, "events"])
     def test_of_another_size_is_refused(self, world: World, events: Any) -> None:
@@ -268,7 +268,7 @@ class TestABatch:
         reply = post(world, {"events": [values] * 10})
 
         assert reply.body["results"] == [{"event_id": "same"}] * 10
-        assert len(world.items("EventTable")) == 1
+        assert len(world.events()) == 1
 
 
 class TestARefusal:

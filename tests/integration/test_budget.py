@@ -24,9 +24,22 @@ def test_an_event_is_accepted_by_one_write(world: World) -> None:
     world.send()
     second = made(world)
 
-    # The key, its workspace and the record of its use, which are remembered from then on.
-    assert first == {"GetItem": 2, "UpdateItem": 1, "PutItem": 1}
+    # The key, its workspace and the record of its use, which are remembered from then on, and the
+    # note that the workspace is active, for a minute.
+    assert first == {"GetItem": 2, "UpdateItem": 1, "PutItem": 2}
     assert second == {"PutItem": 1}
+
+
+def test_a_workspace_is_noted_once_a_minute(world: World) -> None:
+    world.send()
+    world.clock.advance(60)
+    made(world)
+
+    world.send()
+    first = made(world)
+    world.send()
+
+    assert (first["PutItem"], made(world)["PutItem"]) == (2, 1)
 
 
 def test_an_event_that_comes_twice_costs_a_write_and_no_read(world: World) -> None:
@@ -67,8 +80,8 @@ def test_several_purchases_are_accepted_by_one_transaction(world: World) -> None
 
     world.call("POST", "/api/v1/webhook/__commerce_action__", body, headers=headers)
 
-    # The visitor is looked for before; nobody is known yet.
-    asked = {"BatchGetItem": 1, "TransactWriteItems": 1}
+    # The visitor is looked for before; nobody is known yet. The workspace is noted.
+    asked = {"BatchGetItem": 1, "PutItem": 1, "TransactWriteItems": 1}
     assert made(world) == {"GetItem": 2, "UpdateItem": 1} | asked
 
 
@@ -197,7 +210,7 @@ def test_a_parked_delivery_costs_no_message(world: World, receiver: Receiver) ->
 def test_a_sweep_with_nothing_to_do_asks_each_shard_once(world: World) -> None:
     world.sweep()
 
-    # The shards of the wake index, and the jobs.
+    # The shards of the wake index, those of the notes with how far they are read, and the jobs.
     assert made(world) == {"Query": 17, "GetItem": 8}
 
 

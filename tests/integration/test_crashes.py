@@ -11,7 +11,9 @@ from shared.delivery.ledger import Ledger
 from shared.delivery.queues import Queue
 from shared.delivery.reader import Reader
 from shared.delivery.sender import Sender
+from shared.delivery.unseen import Unseen
 from shared.delivery.wake import WakeIndex
+from shared.events.slots import Notes
 from shared.events.store import EventStore
 from tests import factories
 from tests.integration.account import Account
@@ -131,7 +133,7 @@ def test_a_fanout_that_dies_is_run_again(world: World, receiver: Receiver, after
 
 @pytest.mark.parametrize(
     ("target", "step"),
-    [(WakeIndex, "events"), (WakeIndex, "begin"), (Queue, "send"), (WakeIndex, "save_read_to")],
+    [(Unseen, "events"), (WakeIndex, "begin"), (Queue, "send"), (Unseen, "save")],
 )
 @pytest.mark.parametrize("after", [False, True])
 def test_a_sweep_that_dies_while_it_begins_is_made_good(
@@ -141,7 +143,7 @@ def test_a_sweep_that_dies_while_it_begins_is_made_good(
     event_id = world.send()
     world.fan_out()
     world.purge("DispatchQueue")
-    world.clock.advance(10 * MINUTE)
+    world.clock.advance(11 * MINUTE)
 
     with world.failing(target, step, after), pytest.raises(CrashError):
         world.sweep()
@@ -167,6 +169,25 @@ def test_a_sweep_that_dies_while_it_queues_again_is_made_good(
 
     assert_delivered(world, receiver, event_id)
     assert len(receiver.requests()) == 2
+
+
+@pytest.mark.parametrize(("target", "after"), [(Notes, False), (Notes, True), (EventStore, False)])
+def test_a_worker_that_dies_before_the_event_is_stored_has_promised_nothing(
+    world: World, receiver: Receiver, target: type, after: bool
+) -> None:
+    world.make_config(receiver.url("/in"))
+    step = "note" if target is Notes else "add"
+
+    with world.failing(target, step, after), pytest.raises(CrashError):
+        world.send(event_id="order-1")
+    missing = world.event_item("order-1")
+    world.send(event_id="order-1")
+    world.clock.advance(11 * MINUTE)
+    world.sweep()
+    settle(world, "order-1")
+
+    assert missing == {}
+    assert_delivered(world, receiver, "order-1")
 
 
 @pytest.mark.parametrize("after", [False, True])

@@ -10,6 +10,7 @@ from shared.configs.jobs import JobStore
 from shared.delivery.emptying import PAGE, PASS_EVERY_MS
 from shared.delivery.erasure import DeliveryErasure
 from shared.delivery.queues import Queue
+from shared.delivery.sweep import SweepError
 from shared.events.log import LogReader
 from shared.events.store import EventStore
 from tests.fakes import NOW
@@ -50,6 +51,10 @@ def run(world: World) -> None:
             world.work("RetryQueue")
             world.clock.advance(1)
         world.clock.advance(61)
+
+
+def refuse(*_: object) -> None:
+    raise RuntimeError
 
 
 def jobs(world: World) -> list[str]:
@@ -218,6 +223,24 @@ class TestWhatIsStillToBeSent:
 
         assert is_told(brief, event_id)
         assert "state_pk" in brief.event_item(event_id)
+
+    def test_is_waited_for_while_the_sweep_could_not_look_at_the_event(
+        self, brief: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        event_id = brief.send(**TOLD)
+        brief.clock.advance(DAY_S + 1)
+
+        with monkeypatch.context() as breaking:
+            breaking.setattr("shared.delivery.sweep.first_pointers", refuse)
+            with pytest.raises(SweepError):
+                brief.sweep()
+        for _ in range(3):
+            brief.work("RetryQueue")
+        told = is_told(brief, event_id)
+        brief.clock.advance(PASS_S)
+        run(brief)
+
+        assert (told, is_told(brief, event_id)) == (True, False)
 
 
 class TestTheJob:

@@ -402,7 +402,7 @@ class TestADeliveryWhoseEventExpired:
     def test_ends_before_it_began(self, world: World, receiver: Receiver) -> None:
         world.make_config(receiver.url("/in"))
         event_id = world.send()
-        world.clock.advance(600)
+        world.clock.advance(645)
         world.sweep()
         self.expired(world, event_id)
 

@@ -1,6 +1,5 @@
 """Whatever should have moved, and has not, is set moving again."""
 
-import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,17 +8,20 @@ import pytest
 from shared.configs.jobs import JobStore
 from shared.delivery.queues import Pointer
 from shared.delivery.sender import Sender
-from shared.delivery.sweep import Sweep, SweepError
-from shared.delivery.wake import PAGE, Entry, WakeIndex
+from shared.delivery.sweep import Sweep, SweepError, Swept
+from shared.delivery.unseen import PAGE, Place, Unseen
+from shared.delivery.wake import Entry, WakeIndex
 from shared.events import keys
 from shared.events.models import Event
-from shared.ids import event_key
+from shared.events.slots import slot_of
 from tests.fakes import NOW
 from tests.integration.world import CrashError, World
 from tests.local.receiver import Receiver
 
 NOTHING = {"requeued": 0, "begun": 0}
 REPAIR_S = 600
+# The clocks of the tests begin a quarter of a minute after a full one, when a slot begins.
+DUE_S = 45 + REPAIR_S
 
 
 class TestAnEventWhoseMessagesWereLost:
@@ -29,7 +31,7 @@ class TestAnEventWhoseMessagesWereLost:
         world.fan_out()
         world.purge("DispatchQueue")
 
-        world.clock.advance(REPAIR_S)
+        world.clock.advance(DUE_S)
         swept = world.sweep()
         world.work("RetryQueue")
 
@@ -43,7 +45,7 @@ class TestAnEventWhoseMessagesWereLost:
         world.make_config(receiver.url("/in"))
         event_id = world.send()
 
-        world.clock.advance(REPAIR_S)
+        world.clock.advance(DUE_S)
         world.sweep()
         world.work("RetryQueue")
 
@@ -53,7 +55,7 @@ class TestAnEventWhoseMessagesWereLost:
         world.make_config(receiver.url("/in"))
         world.send()
 
-        world.clock.advance(REPAIR_S - 0.001)
+        world.clock.advance(DUE_S - 0.001)
 
         assert world.sweep() == NOTHING
 
@@ -61,7 +63,7 @@ class TestAnEventWhoseMessagesWereLost:
         world.make_config(receiver.url("/in"))
         event_id = world.send()
 
-        world.clock.advance(REPAIR_S)
+        world.clock.advance(DUE_S)
         world.sweep()
 
         shown = world.delivery(event_id)
@@ -71,7 +73,7 @@ class TestAnEventWhoseMessagesWereLost:
     def test_is_begun_once(self, world: World, receiver: Receiver) -> None:
         world.make_config(receiver.url("/in"))
         world.send()
-        world.clock.advance(REPAIR_S)
+        world.clock.advance(DUE_S)
         world.sweep()
 
         world.clock.advance(60)
@@ -83,7 +85,7 @@ class TestAnEventWhoseMessagesWereLost:
     ) -> None:
         world.make_config(receiver.url("/in"))
         event_id = world.send()
-        world.clock.advance(REPAIR_S)
+        world.clock.advance(DUE_S)
         world.sweep()
         world.purge("RetryQueue")
 
@@ -100,7 +102,7 @@ class TestAnEventWhoseMessagesWereLost:
         world.clock.advance(1)
         world.make_config(receiver.url("/late"), "late")
 
-        world.clock.advance(REPAIR_S)
+        world.clock.advance(DUE_S)
         world.sweep()
         world.work("RetryQueue")
 
@@ -115,7 +117,7 @@ class TestAnEventWhoseMessagesWereLost:
         world.work_on("DispatchQueue", [first])
         world.purge("DispatchQueue")
 
-        world.clock.advance(REPAIR_S)
+        world.clock.advance(DUE_S)
         world.sweep()
         world.work("RetryQueue")
 
@@ -126,7 +128,7 @@ class TestAnEventWhoseMessagesWereLost:
         world.make_config(receiver.url("/in"))
         world.send()
         world.fan_out()
-        world.clock.advance(REPAIR_S)
+        world.clock.advance(DUE_S)
         world.sweep()
 
         world.work("RetryQueue")
@@ -139,7 +141,7 @@ class TestAnEventWhoseDeliveriesAreOnTheirWay:
     def test_is_looked_at_once(self, world: World, receiver: Receiver) -> None:
         world.make_config(receiver.url("/in"))
         world.deliver()
-        world.clock.advance(REPAIR_S)
+        world.clock.advance(DUE_S)
         assert world.sweep() == NOTHING
         world.calls.clear()
 
@@ -147,25 +149,21 @@ class TestAnEventWhoseDeliveriesAreOnTheirWay:
 
         assert set(world.calls.names) == {"Query", "GetItem"}
 
-    def test_moves_the_cursor_of_its_shard(self, world: World) -> None:
-        event_id = world.send()
-        shard = world.event_item(event_id)["wake_shard"]
+    def test_moves_the_cursor_of_its_workspace(self, world: World) -> None:
+        world.send()
         assert world.sweep_cursors() == {}
 
-        world.clock.advance(REPAIR_S + 60)
+        world.clock.advance(DUE_S)
         world.sweep()
 
-        assert world.sweep_cursors() == {shard: NOW + REPAIR_S * 1000}
-        assert shard in keys.EVENT_SHARDS
+        slot = slot_of(world.workspace_id, NOW, REPAIR_S)
+        shard = keys.active_shard(world.workspace_id)
+        assert world.sweep_cursors() == {shard: (slot.sk, slot.end)}
 
-    def test_stays_readable_for_the_sweep_of_another_day(self, world: World) -> None:
-        """The index entry of an event is not removed: only the cursor moves."""
+    def test_has_no_entry_in_the_wake_index(self, world: World) -> None:
         event_id = world.send()
-        world.clock.advance(REPAIR_S)
 
-        world.sweep()
-
-        assert world.event_item(event_id)["wake_at"] == NOW + REPAIR_S * 1000
+        assert not {"wake_shard", "wake_at"} & world.event_item(event_id).keys()
 
 
 class TestADeliveryThatWaits:
@@ -236,9 +234,9 @@ class TestADeliveryThatWaits:
         world.clock.advance(1 + REPAIR_S)
         requeue = Sweep._requeue
 
-        def late(sweep: Sweep, entry: object) -> int:
+        def late(sweep: Sweep, entry: Entry) -> Swept:
             world.work("RetryQueue")
-            return requeue(sweep, entry)  # type: ignore[arg-type]
+            return requeue(sweep, entry)
 
         monkeypatch.setattr(Sweep, "_requeue", late)
         swept = world.sweep()
@@ -256,10 +254,10 @@ class TestADeliveryThatWaits:
         world.clock.advance(1 + REPAIR_S)
         requeue = Sweep._requeue
 
-        def late(sweep: Sweep, entry: object) -> int:
+        def late(sweep: Sweep, entry: Entry) -> Swept:
             world.forget(event_id)
             world.forget_delivery(event_id)
-            return requeue(sweep, entry)  # type: ignore[arg-type]
+            return requeue(sweep, entry)
 
         monkeypatch.setattr(Sweep, "_requeue", late)
 
@@ -275,7 +273,7 @@ class TestAFirstAttemptThatHangs:
             world.work("DispatchQueue")
         world.purge("DispatchQueue")
 
-        world.clock.advance(REPAIR_S)
+        world.clock.advance(DUE_S)
         assert world.sweep() == NOTHING
         world.clock.advance(REPAIR_S)
         swept = world.sweep()
@@ -286,19 +284,13 @@ class TestAFirstAttemptThatHangs:
         assert len(receiver.requests()) == 1
 
 
-def send_to_one_shard(world: World, count: int) -> str:
-    """The shard of so many events, which are accepted a millisecond apart."""
-    workspace_id, shard = world.workspace_id, keys.EVENT_SHARDS[0]
-    wanted = (
-        event_id
-        for event_id in map(str, itertools.count())
-        if keys.event_shard(event_key(workspace_id, event_id)) == shard
-    )
-    event = {"workspace_id": workspace_id, "event_type": "on_action"}
-    for event_id in itertools.islice(wanted, count):
+def send_many(world: World, count: int) -> list[str]:
+    """The log entries of so many events, which are accepted a millisecond apart."""
+    event = {"workspace_id": world.workspace_id, "event_type": "on_action"}
+    for number in range(count):
         world.clock.advance(0.001)
-        world.invoke("ingest", event | {"event_id": event_id})
-    return shard
+        world.invoke("ingest", event | {"event_id": str(number)})
+    return [str(world.event_item(str(number))["log_sk"]) for number in range(count)]
 
 
 class TestASweepOfMoreThanAPage:
@@ -306,9 +298,9 @@ class TestASweepOfMoreThanAPage:
 
     def test_begins_every_event(self, world: World) -> None:
         world.make_config("http://127.0.0.1:9/in")
-        send_to_one_shard(world, self.COUNT)
+        send_many(world, self.COUNT)
 
-        world.clock.advance(REPAIR_S)
+        world.clock.advance(DUE_S)
 
         assert world.sweep() == {"requeued": self.COUNT, "begun": self.COUNT}
         assert world.sweep() == NOTHING
@@ -316,27 +308,38 @@ class TestASweepOfMoreThanAPage:
     def test_goes_on_from_where_its_time_ended(
         self, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        shard = send_to_one_shard(world, self.COUNT)
-        world.clock.advance(REPAIR_S)
+        entries = send_many(world, self.COUNT)
+        slot = slot_of(world.workspace_id, NOW, REPAIR_S)
+        world.clock.advance(DUE_S)
         looked: list[int] = []
-        events = WakeIndex.events
+        events = Unseen.events
 
-        def slow(wake: WakeIndex, page: Sequence[Entry]) -> list[Event]:
-            if page:  # the other shards, which are empty, are read at the same time
-                world.context.remaining_ms = 0
-                looked.append(len(page))
-            return events(wake, page)
+        def slow(unseen: Unseen, pks: Sequence[str]) -> list[Event]:
+            world.context.remaining_ms = 0
+            looked.append(len(pks))
+            return events(unseen, pks)
 
-        monkeypatch.setattr(WakeIndex, "events", slow)
+        monkeypatch.setattr(Unseen, "events", slow)
         world.sweep()
-        stopped_at = world.sweep_cursors()[shard]
+        (stopped_at,) = world.sweep_cursors().values()
         world.context.remaining_ms = 30_000
         world.sweep()
 
-        # The last of a page is looked at again: others may have been accepted in its millisecond.
-        assert looked == [PAGE, 2]
-        assert stopped_at == NOW + PAGE - 1 + REPAIR_S * 1000
-        assert world.sweep_cursors()[shard] == NOW + self.COUNT + REPAIR_S * 1000
+        assert looked == [PAGE, 1]
+        assert stopped_at == (slot.sk, entries[PAGE - 1])
+        assert [*world.sweep_cursors().values()] == [(slot.sk, slot.end)]
+
+    def test_looks_at_those_of_small_slots_together(self, world: World) -> None:
+        for _ in range(PAGE):
+            world.send()
+            world.clock.advance(60)
+        world.clock.advance(DUE_S)
+        world.calls.clear()
+
+        world.sweep()
+
+        saved = world.calls.of("PutItem")
+        assert len(saved) == 1
 
 
 class TestASweepWithoutTime:
@@ -346,7 +349,7 @@ class TestASweepWithoutTime:
         world.deliver()
         world.send()
         world.purge("DispatchQueue", "RetryQueue")
-        world.clock.advance(REPAIR_S + 1)
+        world.clock.advance(DUE_S)
         world.context.remaining_ms = 5_000
 
         assert world.sweep() == NOTHING
@@ -362,7 +365,7 @@ class TestASweepInWhichSomethingBreaks:
     ) -> None:
         world.make_config(receiver.url("/in"))
         events = [world.send() for _ in range(12)]
-        world.clock.advance(REPAIR_S)
+        world.clock.advance(DUE_S)
         begin = WakeIndex.begin
         broken = world.request_id(events[3])
 
@@ -380,6 +383,7 @@ class TestASweepInWhichSomethingBreaks:
         assert begun == events[:3] + events[4:]
         world.clock.advance(REPAIR_S)
         assert world.sweep()["begun"] == 1
+        assert "wake_at" not in world.event_item(events[3])
         for _ in range(3):
             world.work("RetryQueue")
         assert world.state(events[3]) == "delivered"
@@ -388,11 +392,9 @@ class TestASweepInWhichSomethingBreaks:
         self, world: World, receiver: Receiver, caplog: pytest.LogCaptureFixture
     ) -> None:
         world.make_config(receiver.url("/in"))
-        torn = world.send()
-        later = iter(world.send, None)
-        behind = next(event for event in later if _shard(world, event) == _shard(world, torn))
+        torn, behind = world.send(), world.send()
         world.tamper(torn, b"\x01torn")
-        world.clock.advance(REPAIR_S)
+        world.clock.advance(DUE_S)
 
         world.sweep()
 
@@ -429,7 +431,7 @@ class TestASweepInWhichSomethingBreaks:
     ) -> None:
         world.make_config(receiver.url("/in"))
         event_id = world.send()
-        world.clock.advance(REPAIR_S)
+        world.clock.advance(DUE_S)
 
         monkeypatch.setattr(JobStore, "overdue", refuse)
         with pytest.raises(RuntimeError):
@@ -441,31 +443,67 @@ class TestASweepInWhichSomethingBreaks:
     def test_in_a_shard_leaves_the_others(
         self, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        world.make_config("http://127.0.0.1:9/in")
-        events = [world.send() for _ in range(12)]
-        world.clock.advance(REPAIR_S)
-        broken = keys.event_shard(event_key(world.workspace_id, events[0]))
-        read_to = WakeIndex.read_to
+        others = in_another_shard(world)
+        for workspace_id in (world.workspace_id, others):
+            event = {"event_type": "on_action", "event_id": "event-1", "workspace_id": workspace_id}
+            world.invoke("ingest", event)
+        world.clock.advance(DUE_S)
+        place = Unseen.place
 
-        def fussy(wake: WakeIndex, shard: str) -> int:
-            if shard == broken:
+        def fussy(unseen: Unseen, shard: str) -> Place:
+            if shard == keys.active_shard(world.workspace_id):
                 raise RuntimeError
-            return read_to(wake, shard)
+            return place(unseen, shard)
 
-        monkeypatch.setattr(WakeIndex, "read_to", fussy)
+        monkeypatch.setattr(Unseen, "place", fussy)
         with pytest.raises(SweepError):
             world.sweep()
 
-        begun = {event for event in events if world.delivery_item(event)}
-        assert begun == {
-            event
-            for event in events
-            if keys.event_shard(event_key(world.workspace_id, event)) != broken
-        }
+        assert world.sweep_cursors().keys() == {keys.active_shard(others)}
+
+    def test_when_nothing_tells_what_has_begun_looks_again_at_each(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        world.make_config("http://127.0.0.1:9/in")
+        events = [world.send() for _ in range(3)]
+        world.clock.advance(DUE_S)
+
+        with monkeypatch.context() as breaking:
+            breaking.setattr(WakeIndex, "begun", refuse)
+            with pytest.raises(SweepError):
+                world.sweep()
+        waiting = [world.event_item(event)["wake_at"] for event in events]
+        world.clock.advance(REPAIR_S)
+
+        assert waiting == [NOW + (DUE_S + REPAIR_S) * 1000] * 3
+        assert world.sweep() == {"requeued": 3, "begun": 3}
+        assert world.sweep() == NOTHING
+
+    def test_looks_again_and_again_until_nothing_breaks(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        world.make_config("http://127.0.0.1:9/in")
+        event_id = world.send()
+        world.clock.advance(DUE_S)
+
+        with monkeypatch.context() as breaking:
+            breaking.setattr(WakeIndex, "begin", refuse)
+            for _ in range(3):
+                with pytest.raises(SweepError):
+                    world.sweep()
+                world.clock.advance(REPAIR_S)
+
+        assert world.sweep() == {"requeued": 1, "begun": 1}
+        assert "wake_at" not in world.event_item(event_id)
 
 
-def _shard(world: World, event_id: str) -> str:
-    return keys.event_shard(event_key(world.workspace_id, event_id))
+def in_another_shard(world: World) -> str:
+    """Another workspace."""
+    while True:
+        made = world.invoke("configs", {"operation": "bootstrap", "name": "Other"})
+        workspace_id: str = made["workspace_id"]
+        if keys.active_shard(workspace_id) != keys.active_shard(world.workspace_id):
+            return workspace_id
 
 
 def refuse(*_: object) -> None:
@@ -477,7 +515,7 @@ def test_a_sweep_reads_of_a_delivery_only_whether_it_is_there(
 ) -> None:
     world.make_config(receiver.url("/in"))
     world.deliver()
-    world.clock.advance(REPAIR_S)
+    world.clock.advance(DUE_S)
     world.calls.clear()
 
     world.sweep()

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from shared.events import keys
 from shared.visitors.store import VisitorStore
 from tests import factories
 from tests.integration.actions import COMMERCE, at_once, post
@@ -336,7 +335,7 @@ def sent_at_once(
 
 
 def whose(world: World) -> set[str]:
-    events = [item for item in world.items("EventTable") if item["sk"] == keys.EVENT_SK]
+    events = world.events()
     return {item["visitor_id"] for item in events}
 
 

@@ -276,15 +276,19 @@ class World:
         body: bytes | None = item.get("body")
         return body
 
+    def events(self) -> list[Json]:
+        """As they are stored."""
+        return [item for item in self.items("EventTable") if item["sk"] == keys.EVENT_SK]
+
     def items(self, table: str) -> list[Json]:
         return self.account.items(table)
 
     def sweep_cursors(self) -> Json:
         found = {
             shard: self.account.item("ConfigTable", {"pk": config_keys.SWEEP, "sk": shard})
-            for shard in keys.EVENT_SHARDS
+            for shard in keys.ACTIVE_SHARDS
         }
-        return {shard: item["read_to"] for shard, item in found.items() if item}
+        return {shard: (item["slot"], item["log_sk"]) for shard, item in found.items() if item}
 
     def queued(self) -> list[Queued]:
         """The pointer messages that the handlers sent, in order, since the calls were cleared."""

@@ -209,7 +209,7 @@ def test_the_samples_of_the_functions_are_one_story() -> None:
     assert event.workspace_id == direct.pop("workspace_id") == demo_invoke.WORKSPACE_ID
     assert event.event_id == direct["event_id"] == demo_invoke.EVENT_ID
     accepted = intake.accept(intake.read(direct), event.workspace_id, event.accepted_at)
-    kept = {"expires_at": event.expires_at, "wake_at": event.wake_at}
+    kept = {"expires_at": event.expires_at}
     assert accepted.model_copy(update=kept) == event
     assert pointers("dispatch_sqs") == [pointer]
     assert pointers("retry_sqs") == [pointer.model_copy(update={"attempt": 2})]

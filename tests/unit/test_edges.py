@@ -78,7 +78,7 @@ WRITES = [
         lambda c: Ledger(c, "t", 30, 600).keep(DELIVERY, Rendered(b"{}", {}), NOW), id="body"
     ),
     pytest.param(
-        lambda c: WakeIndex(c, "t", "c", 30, 600).begin(factories.pointer(), factories.event(), 0),
+        lambda c: WakeIndex(c, "t", 30, 600).begin(factories.pointer(), factories.event(), 0),
         id="begin",
     ),
     pytest.param(list_events, id="list"),

@@ -243,6 +243,11 @@ class TestFunctions:
     def test_that_try_an_endpoint_out_have_time_for_it(self) -> None:
         assert function("DeliveriesFunction")["Timeout"] >= 10 + 5
 
+    def test_that_store_events_are_through_with_one_before_repair_looks(self) -> None:
+        longest = max(function(name)["Timeout"] for name in FUNCTIONS)
+
+        assert default("RepairAfterSeconds") > longest
+
     def test_defaults_are_those_of_the_settings(self) -> None:
         known = Settings()
 

@@ -21,7 +21,7 @@ from tests.fakes import NOW
 
 MAX_ITEM = 409_600
 PRINTABLE = "".join(map(chr, range(0x20, 0x7F)))
-PARTITION_KEYS = ("pk", "log_pk", "visitor_pk", "wake_shard")
+PARTITION_KEYS = ("pk", "log_pk", "visitor_pk")
 SORT_KEYS = ("sk", "log_sk")
 
 

@@ -1,0 +1,153 @@
+"""Accepted events at which the sweep has not looked yet, slot by slot, and how far it has come.
+
+In a shard all slots that ended up to a moment are read before any that ended later, whoever's they
+are. What is stored is due `repair_after_s` after the end of its slot, which must be later than the
+last moment at which an event of that slot is stored and stands in the log: no function that stores
+events takes so long for one.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from shared.api.paging import Page, Window, read_cursor
+from shared.aws import batch_get, from_item, to_item
+from shared.clock import MS_PER_S, Clock
+from shared.configs import keys as config_keys
+from shared.events import keys
+from shared.events.log import LogReader, events_of
+from shared.events.models import Event
+from shared.events.slots import Slot, slot_from, slot_of
+from shared.events.store import event_from
+from shared.model import Model
+from shared.observability import fault, logger
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+# Events of a page are held in memory, for every shard at a time; each may have 256 KiB.
+PAGE = 10
+
+
+class Place(Model):
+    """In which slot of a shard, by its key, and after which entry of the log."""
+
+    slot: str = "0"
+    log_sk: str = ""
+
+    def is_beyond(self, slot: Slot, log_sk: str) -> bool:
+        return (slot.sk, log_sk) <= (self.slot, self.log_sk)
+
+
+class Batch(Model):
+    """Events by their partitions, and the place behind them."""
+
+    pks: tuple[str, ...]
+    place: Place
+
+
+class Unseen:
+    def __init__(
+        self,
+        dynamodb: "DynamoDBClient",
+        event_table: str,
+        config_table: str,
+        repair_after_s: int,
+        clock: Clock,
+    ) -> None:
+        self._dynamodb = dynamodb
+        self._events = event_table
+        self._configs = config_table
+        self._repair_after_s = repair_after_s
+        self._clock = clock
+        self._log = LogReader(dynamodb, event_table, clock)
+
+    def batches(self, shard: str, has_time: Callable[[], bool]) -> Iterator[Batch]:
+        """A page of events each, fewer at the end: those of small slots go together."""
+        pks: tuple[str, ...] = ()
+        place = None
+        for read in self._reads(shard, self.place(shard)):
+            if not has_time():
+                break
+            pks, place = pks + read.pks, read.place
+            if len(pks) >= PAGE:
+                yield Batch(pks=pks, place=place)
+                pks, place = (), None
+        if place is not None:
+            yield Batch(pks=pks, place=place)
+
+    def events(self, pks: Sequence[str]) -> list[Event]:
+        """Those that can be read: none may keep the cursor from those behind it."""
+        wanted = [{"pk": pk, "sk": keys.EVENT_SK} for pk in pks]
+        found = batch_get(self._dynamodb, {self._events: wanted}, consistent=False)
+        return [event for event in map(_readable, found[self._events]) if event is not None]
+
+    def seen(self, workspace_id: str) -> Callable[[Event], bool]:
+        """Whether the sweep has been at an event that is read after this call."""
+        place = self.place(keys.active_shard(workspace_id))
+
+        def is_seen(event: Event) -> bool:
+            slot = slot_of(workspace_id, event.accepted_at, self._repair_after_s)
+            entry = keys.log_sk(event.accepted_at, event.key)
+            return event.wake_at is None and place.is_beyond(slot, entry)
+
+        return is_seen
+
+    def place(self, shard: str) -> Place:
+        answer = self._dynamodb.get_item(TableName=self._configs, Key=_cursor_key(shard))
+        values = from_item(answer.get("Item", {}))
+        return Place.model_validate(
+            {name: values[name] for name in Place.model_fields & values.keys()}
+        )
+
+    def save(self, shard: str, place: Place) -> None:
+        item = _cursor_key(shard) | to_item(place.model_dump())
+        self._dynamodb.put_item(TableName=self._configs, Item=item)
+
+    def _reads(self, shard: str, start: Place) -> Iterator[Batch]:
+        """One Query of the log each."""
+        for slot in self._slots(shard, start.slot):
+            after = start.log_sk if slot.sk == start.slot else ""
+            if after < slot.end:
+                yield from self._of_slot(slot, after)
+
+    def _of_slot(self, slot: Slot, after: str) -> Iterator[Batch]:
+        log = events_of(slot.workspace_id, None)
+        cursor = log.cursor_after(after) if after else None
+        while True:
+            window = Window(since=slot.since, until=slot.until - 1, limit=PAGE, cursor=cursor)
+            page = self._log.page(log, window, ascending=True)
+            cursor = page.cursor
+            log_sk = slot.end if cursor is None else read_cursor(log.name, cursor)
+            yield Batch(pks=_partitions(page), place=Place(slot=slot.sk, log_sk=log_sk))
+            if cursor is None:
+                return
+
+    def _slots(self, shard: str, start: str) -> Iterator[Slot]:
+        """Those that ended long enough ago, beginning with the one of `start`."""
+        end = f"{self._clock() - self._repair_after_s * MS_PER_S + 1:015d}"
+        if end <= start:  # the clock was set back
+            return
+        found = self._dynamodb.get_paginator("query").paginate(
+            TableName=self._events,
+            KeyConditionExpression="pk = :shard AND sk BETWEEN :start AND :end",
+            ExpressionAttributeValues=to_item({":shard": shard, ":start": start, ":end": end}),
+        )
+        for page in found:
+            for item in page["Items"]:
+                yield slot_from(from_item(item)["sk"])
+
+
+def _partitions(page: Page) -> tuple[str, ...]:
+    return tuple(item["pk"] for item in page.items)
+
+
+def _readable(values: dict[str, Any]) -> Event | None:
+    try:
+        return event_from(values)
+    except Exception as error:
+        logger.error("event.unreadable", pk=values["pk"], **fault(error))
+        return None
+
+
+def _cursor_key(shard: str) -> dict[str, Any]:
+    return to_item({"pk": config_keys.SWEEP, "sk": shard})

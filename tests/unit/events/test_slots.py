@@ -1,0 +1,154 @@
+"""Notes of activity: durable before the event, one for each workspace, worker and slot."""
+
+from typing import Any, cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.clock import MS_PER_DAY, MS_PER_S
+from shared.events import keys
+from shared.events.slots import Notes, Slot, slot_from, slot_of
+from shared.events.store import EventStore
+from tests import factories
+from tests.factories import WORKSPACE
+from tests.fakes import NOW
+
+MINUTE = 60_000
+REPAIR_S = 600
+# Where a slot begins.
+START = NOW - NOW % MINUTE
+
+moments = st.integers(0, 10**14)
+waits_s = st.integers(1, 3_600)
+
+
+class Table:
+    """Keeps what it is given, in order; the first `failures` writes fail."""
+
+    def __init__(self, failures: int = 0) -> None:
+        self.items: list[Any] = []
+        self._failures = failures
+
+    def put_item(self, **request: Any) -> None:
+        if self._failures:
+            self._failures -= 1
+            raise ConnectionError
+        self.items.append(request["Item"])
+
+    @property
+    def notes(self) -> list[str]:
+        return [item["sk"]["S"] for item in self.items if item["pk"]["S"].startswith("ACTIVE#")]
+
+
+def notes(table: Table) -> Notes:
+    return Notes(cast(Any, table), "t", REPAIR_S)
+
+
+def store(table: Table) -> EventStore:
+    return EventStore(cast(Any, table), "t", 30, REPAIR_S)
+
+
+class TestASlot:
+    @given(moments, waits_s)
+    def test_holds_its_moment_and_is_a_minute_at_most(self, at: int, repair_after_s: int) -> None:
+        slot = slot_of(WORKSPACE, at, repair_after_s)
+
+        assert slot.since <= at < slot.until
+        assert slot.until - slot.since == min(MINUTE, repair_after_s * 1000)
+
+    @given(moments, waits_s)
+    def test_is_read_from_its_key(self, at: int, repair_after_s: int) -> None:
+        slot = slot_of(WORKSPACE, at, repair_after_s)
+
+        assert slot_from(slot.sk) == slot
+
+    @given(moments, moments, waits_s, waits_s)
+    def test_sorts_by_its_end_whatever_its_length(
+        self, at: int, other_at: int, wait_s: int, other_wait_s: int
+    ) -> None:
+        one, other = slot_of("a", at, wait_s), slot_of("b", other_at, other_wait_s)
+
+        assert one.until >= other.until or one.sk < other.sk
+
+    @given(moments, waits_s)
+    def test_ends_behind_all_of_its_events(self, at: int, repair_after_s: int) -> None:
+        slot = slot_of(WORKSPACE, at, repair_after_s)
+
+        assert keys.log_sk(at, "f" * 20) < slot.end <= keys.log_sk(slot.until, "0" * 20)
+
+
+class TestANote:
+    def test_is_written_before_the_event(self) -> None:
+        table = Table()
+
+        store(table).add(factories.event(accepted_at=NOW))
+
+        assert [item["sk"]["S"] for item in table.items] == [
+            Slot(workspace_id=WORKSPACE, since=START, until=START + MINUTE).sk,
+            keys.EVENT_SK,
+        ]
+
+    def test_is_written_before_each_transaction_with_an_event(self) -> None:
+        table, event = Table(), factories.event(accepted_at=NOW)
+        late = factories.event(accepted_at=NOW + MINUTE)
+
+        store(table).puts([event, event, late])
+        store(table).noting(event)
+
+        assert len(table.notes) == 3
+
+    def test_that_fails_leaves_no_event(self) -> None:
+        table = Table(failures=1)
+
+        with pytest.raises(ConnectionError):
+            store(table).add(factories.event())
+
+        assert table.items == []
+
+    def test_that_failed_is_not_remembered(self) -> None:
+        table = Table(failures=1)
+        worker = notes(table)
+
+        with pytest.raises(ConnectionError):
+            worker.note(WORKSPACE, NOW)
+        worker.note(WORKSPACE, NOW)
+
+        assert len(table.notes) == 1
+
+    def test_is_written_once_for_each_workspace_and_slot(self) -> None:
+        table = Table()
+        worker = notes(table)
+
+        for at in (START, START + 1, START + MINUTE - 1, START + MINUTE):
+            worker.note("a", at)
+            worker.note("b", at)
+
+        assert len(table.notes) == len(set(table.notes)) == 4
+
+    def test_is_the_same_note_from_every_worker(self) -> None:
+        table = Table()
+
+        notes(table).note(WORKSPACE, START)
+        notes(table).note(WORKSPACE, START + 1)
+
+        first, second = table.items
+        assert first == second
+
+    def test_outlives_the_slot_by_a_week(self) -> None:
+        table = Table()
+
+        notes(table).note(WORKSPACE, START)
+
+        (item,) = table.items
+        assert int(item["expires_at"]["N"]) == (START + MINUTE + 7 * MS_PER_DAY) // MS_PER_S
+
+    def test_of_a_slot_gone_by_is_forgotten_and_made_again(self) -> None:
+        table = Table()
+        worker = notes(table)
+
+        for at in (START, START + MINUTE, START):
+            worker.note(WORKSPACE, at)
+
+        first, _, again = table.notes
+        assert first == again
