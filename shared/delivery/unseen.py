@@ -62,7 +62,8 @@ class Unseen:
         self._log = LogReader(dynamodb, event_table, clock)
 
     def batches(self, shard: str, has_time: Callable[[], bool]) -> Iterator[Batch]:
-        """A page of events each, fewer at the end: those of small slots go together."""
+        """A page of events each, less than twice as many, and fewer at the end: those of small
+        slots go together."""
         pks: tuple[str, ...] = ()
         place = None
         for read in self._reads(shard, self.place(shard)):
@@ -94,13 +95,10 @@ class Unseen:
 
     def place(self, shard: str) -> Place:
         answer = self._dynamodb.get_item(TableName=self._configs, Key=_cursor_key(shard))
-        values = from_item(answer.get("Item", {}))
-        return Place.model_validate(
-            {name: values[name] for name in Place.model_fields & values.keys()}
-        )
+        return Place.model_validate(from_item(answer.get("Item", {})).get("place", {}))
 
     def save(self, shard: str, place: Place) -> None:
-        item = _cursor_key(shard) | to_item(place.model_dump())
+        item = _cursor_key(shard) | to_item({"place": place.model_dump()})
         self._dynamodb.put_item(TableName=self._configs, Item=item)
 
     def _reads(self, shard: str, start: Place) -> Iterator[Batch]:

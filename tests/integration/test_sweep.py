@@ -158,7 +158,7 @@ class TestAnEventWhoseDeliveriesAreOnTheirWay:
 
         slot = slot_of(world.workspace_id, NOW, REPAIR_S)
         shard = keys.active_shard(world.workspace_id)
-        assert world.sweep_cursors() == {shard: (slot.sk, slot.end)}
+        assert world.sweep_cursors() == {shard: Place(slot=slot.sk, log_sk=slot.end)}
 
     def test_has_no_entry_in_the_wake_index(self, world: World) -> None:
         event_id = world.send()
@@ -326,8 +326,8 @@ class TestASweepOfMoreThanAPage:
         world.sweep()
 
         assert looked == [PAGE, 1]
-        assert stopped_at == (slot.sk, entries[PAGE - 1])
-        assert [*world.sweep_cursors().values()] == [(slot.sk, slot.end)]
+        assert stopped_at == Place(slot=slot.sk, log_sk=entries[PAGE - 1])
+        assert [*world.sweep_cursors().values()] == [Place(slot=slot.sk, log_sk=slot.end)]
 
     def test_looks_at_those_of_small_slots_together(self, world: World) -> None:
         for _ in range(PAGE):

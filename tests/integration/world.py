@@ -18,6 +18,7 @@ from shared import clock as shared_clock
 from shared.configs import keys as config_keys
 from shared.delivery.item import delivery_key
 from shared.delivery.queues import Pointer
+from shared.delivery.unseen import Place
 from shared.events import keys
 from shared.ids import event_key, new_event_id, request_id
 from tests import factories
@@ -283,12 +284,12 @@ class World:
     def items(self, table: str) -> list[Json]:
         return self.account.items(table)
 
-    def sweep_cursors(self) -> Json:
+    def sweep_cursors(self) -> dict[str, Place]:
         found = {
             shard: self.account.item("ConfigTable", {"pk": config_keys.SWEEP, "sk": shard})
             for shard in keys.ACTIVE_SHARDS
         }
-        return {shard: (item["slot"], item["log_sk"]) for shard, item in found.items() if item}
+        return {shard: Place.model_validate(item["place"]) for shard, item in found.items() if item}
 
     def queued(self) -> list[Queued]:
         """The pointer messages that the handlers sent, in order, since the calls were cleared."""
