@@ -12,7 +12,7 @@ EARLY_MS = 1_000
 # A clock that is ahead by no more than this lets nobody think that a lease has run out.
 HARMLESS_SKEW_MS = 10_000
 CLOCKS = "the workers' clocks differed by more than a lease"
-SET = "the worker's clock was set while it had the lease"
+SET = "the clocks were set while a worker had the lease"
 
 
 @dataclass
@@ -106,11 +106,11 @@ def _check_repeats(report: Report, name: str, sent: list[Sent]) -> None:
 
 
 def _explanation(first: Sent, second: Sent) -> str | None:
-    """The worker that sent first was stopped before it could record what came of it, or that of
-    the second had its lease before, and thought that it still had it."""
+    """The worker that sent first was stopped before it could record what came of it, or the lease
+    of one of them ran out too early, or too late, by the clocks of others."""
     was_recorded = first.recorded_at is not None and first.recorded_at <= second.at
     if first.interruptions and not was_recorded:
         return first.interruptions[0]
     if second.skew_ms - first.skew_ms > HARMLESS_SKEW_MS and not was_recorded:
         return CLOCKS
-    return SET if second.task.group.was_skewed else None
+    return SET if first.task.group.was_skewed or second.task.group.was_skewed else None
