@@ -18,6 +18,7 @@ from shared.delivery.unseen import Unseen
 from shared.delivery.wake import WakeIndex
 from shared.delivery.wiring import deliver
 from shared.garbage import collected_when_warm
+from shared.metrics import BEHIND, measured
 from shared.observability import logger
 
 # A page of the index takes less, and so do some jobs; what is left is found a minute later.
@@ -43,7 +44,7 @@ def sweep(context: LambdaContext) -> dict[str, Any]:
     """The wake index first: jobs are begun by tenants, as many as they like."""
     try:
         swept = _swept(_has_time(context, MARGIN_MS + JOBS_MS)).model_dump()
-        logger.info("swept", **swept)
+        logger.info("swept", **swept | measured({BEHIND: swept["behind_ms"]}))
         return swept
     finally:  # neither waits for the other to be mended
         pages.requeue_overdue(_has_time(context, MARGIN_MS))

@@ -30,10 +30,12 @@ class SweepError(Exception):
 
 
 class Swept(Model):
-    """How many deliveries were queued again, and how many of them were never begun before."""
+    """How many deliveries were queued again, and how many of them were never begun before. What
+    was left for the next run has been due for `behind_ms` at most; 0 if nothing was."""
 
     requeued: int = 0
     begun: int = 0
+    behind_ms: int = 0
 
 
 class Sweep:
@@ -86,9 +88,12 @@ class Sweep:
         swept = Swept()
         for page in self._wake.pages(shard, self._clock()):
             if not self._has_time():
-                break
+                return self._left(swept, page[0].wake_at)
             swept = _sum([swept, *map(self._move, page)])
         return swept
+
+    def _left(self, swept: Swept, due_at: int) -> Swept:
+        return swept.model_copy(update={"behind_ms": self._clock() - due_at})
 
     def _move(self, entry: Entry) -> Swept:
         move = self._look_again if entry.is_event else self._requeue
@@ -111,7 +116,9 @@ class Sweep:
     def _look(self, shard: str) -> Swept:
         """Goes on from where the last run stopped; a crash on the way repeats a page."""
         swept = Swept()
-        for batch in self._unseen.batches(shard, self._has_time):
+        for batch in self._unseen.batches(shard):
+            if not self._has_time():
+                return self._left(swept, batch.due_at)
             swept = _sum([swept, self._begin(self._unseen.events(batch.pks))])
             self._unseen.save(shard, batch.place)
         return swept
@@ -161,4 +168,8 @@ def _next(delivery: Delivery) -> Pointer:
 
 def _sum(swept: Iterable[Swept]) -> Swept:
     every = list(swept)
-    return Swept(requeued=sum(one.requeued for one in every), begun=sum(one.begun for one in every))
+    return Swept(
+        requeued=sum(one.requeued for one in every),
+        begun=sum(one.begun for one in every),
+        behind_ms=max(one.behind_ms for one in every),
+    )

@@ -39,10 +39,11 @@ class Place(Model):
 
 
 class Batch(Model):
-    """Events by their partitions, and the place behind them."""
+    """Events by their partitions, and the place behind them. The first are due since `due_at`."""
 
     pks: tuple[str, ...]
     place: Place
+    due_at: int
 
 
 class Unseen:
@@ -61,20 +62,17 @@ class Unseen:
         self._clock = clock
         self._log = LogReader(dynamodb, event_table, clock)
 
-    def batches(self, shard: str, has_time: Callable[[], bool]) -> Iterator[Batch]:
+    def batches(self, shard: str) -> Iterator[Batch]:
         """A page of events each, less than twice as many, and fewer at the end: those of small
         slots go together."""
-        pks: tuple[str, ...] = ()
-        place = None
+        batch = None
         for read in self._reads(shard, self.place(shard)):
-            if not has_time():
-                break
-            pks, place = pks + read.pks, read.place
-            if len(pks) >= PAGE:
-                yield Batch(pks=pks, place=place)
-                pks, place = (), None
-        if place is not None:
-            yield Batch(pks=pks, place=place)
+            batch = read if batch is None else _joined(batch, read)
+            if len(batch.pks) >= PAGE:
+                yield batch
+                batch = None
+        if batch is not None:
+            yield batch
 
     def events(self, pks: Sequence[str]) -> list[Event]:
         """Those that can be read: none may keep the cursor from those behind it."""
@@ -116,7 +114,11 @@ class Unseen:
             page = self._log.page(log, window, ascending=True)
             cursor = page.cursor
             log_sk = slot.end if cursor is None else read_cursor(log.name, cursor)
-            yield Batch(pks=_partitions(page), place=Place(slot=slot.sk, log_sk=log_sk))
+            yield Batch(
+                pks=_partitions(page),
+                place=Place(slot=slot.sk, log_sk=log_sk),
+                due_at=slot.until + self._repair_after_s * MS_PER_S,
+            )
             if cursor is None:
                 return
 
@@ -133,6 +135,10 @@ class Unseen:
         for page in found:
             for item in page["Items"]:
                 yield slot_from(from_item(item)["sk"])
+
+
+def _joined(one: Batch, other: Batch) -> Batch:
+    return one.model_copy(update={"pks": one.pks + other.pks, "place": other.place})
 
 
 def _partitions(page: Page) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from tests.fakes import NOW
 from tests.integration.world import CrashError, World
 from tests.local.receiver import Receiver
 
-NOTHING = {"requeued": 0, "begun": 0}
+NOTHING = {"requeued": 0, "begun": 0, "behind_ms": 0}
 REPAIR_S = 600
 # The clocks of the tests begin a quarter of a minute after a full one, when a slot begins.
 DUE_S = 45 + REPAIR_S
@@ -35,7 +35,7 @@ class TestAnEventWhoseMessagesWereLost:
         swept = world.sweep()
         world.work("RetryQueue")
 
-        assert swept == {"requeued": 1, "begun": 1}
+        assert swept == {"requeued": 1, "begun": 1, "behind_ms": 0}
         assert world.state(event_id) == "delivered"
         assert len(receiver.requests()) == 1
 
@@ -93,7 +93,7 @@ class TestAnEventWhoseMessagesWereLost:
         swept = world.sweep()
         world.work("RetryQueue")
 
-        assert swept == {"requeued": 1, "begun": 0}
+        assert swept == {"requeued": 1, "begun": 0, "behind_ms": 0}
         assert world.state(event_id) == "delivered"
 
     def test_goes_to_the_configs_of_its_time(self, world: World, receiver: Receiver) -> None:
@@ -279,7 +279,7 @@ class TestAFirstAttemptThatHangs:
         swept = world.sweep()
         world.work("RetryQueue")
 
-        assert swept == {"requeued": 1, "begun": 0}
+        assert swept == {"requeued": 1, "begun": 0, "behind_ms": 0}
         assert world.state(event_id) == "delivered"
         assert len(receiver.requests()) == 1
 
@@ -302,7 +302,7 @@ class TestASweepOfMoreThanAPage:
 
         world.clock.advance(DUE_S)
 
-        assert world.sweep() == {"requeued": self.COUNT, "begun": self.COUNT}
+        assert world.sweep() == {"requeued": self.COUNT, "begun": self.COUNT, "behind_ms": 0}
         assert world.sweep() == NOTHING
 
     def test_goes_on_from_where_its_time_ended(
@@ -352,11 +352,11 @@ class TestASweepWithoutTime:
         world.clock.advance(DUE_S)
         world.context.remaining_ms = 5_000
 
-        assert world.sweep() == NOTHING
+        assert world.sweep() == NOTHING | {"behind_ms": 1_000 * (DUE_S - REPAIR_S - 1)}
         assert world.sweep_cursors() == {}
 
         world.context.remaining_ms = 30_000
-        assert world.sweep() == {"requeued": 2, "begun": 1}
+        assert world.sweep() == {"requeued": 2, "begun": 1, "behind_ms": 0}
 
 
 class TestASweepInWhichSomethingBreaks:
@@ -476,7 +476,7 @@ class TestASweepInWhichSomethingBreaks:
         world.clock.advance(REPAIR_S)
 
         assert waiting == [NOW + (DUE_S + REPAIR_S) * 1000] * 3
-        assert world.sweep() == {"requeued": 3, "begun": 3}
+        assert world.sweep() == {"requeued": 3, "begun": 3, "behind_ms": 0}
         assert world.sweep() == NOTHING
 
     def test_looks_again_and_again_until_nothing_breaks(
@@ -493,7 +493,7 @@ class TestASweepInWhichSomethingBreaks:
                     world.sweep()
                 world.clock.advance(REPAIR_S)
 
-        assert world.sweep() == {"requeued": 1, "begun": 1}
+        assert world.sweep() == {"requeued": 1, "begun": 1, "behind_ms": 0}
         assert "wake_at" not in world.event_item(event_id)
 
 

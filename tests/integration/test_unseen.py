@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from hypothesis import example, given, settings
@@ -39,9 +40,9 @@ class SetBack(NamedTuple):
 
 
 class Swept(NamedTuple):
-    """A run that has time for so many reads of the log, and dies before it saves its last page."""
+    """A run that has time for so many pages, and dies before it saves its last page."""
 
-    reads: int
+    pages: int
     dies: bool
 
 
@@ -83,7 +84,7 @@ class Round:
 
     def settle(self) -> None:
         self.clock.advance(LONG_S)
-        self.take(Swept(reads=10_000, dies=False))
+        self.take(Swept(pages=10_000, dies=False))
 
     def _accept(self, step: Accepted) -> None:
         for _ in range(step.number):
@@ -95,8 +96,7 @@ class Round:
             self.stored.append(keys.partition(event.workspace_id, event.key))
 
     def _sweep(self, shard: str, run: Swept) -> None:
-        left = iter(range(run.reads))
-        batches = list(self.unseen.batches(shard, lambda: next(left, None) is not None))
+        batches = list(islice(self.unseen.batches(shard), run.pages))
         for number, batch in enumerate(batches, 1):
             self.seen.update(batch.pks)
             if run.dies and number == len(batches):
