@@ -11,6 +11,7 @@ from botocore.credentials import Credentials
 from botocore.exceptions import ClientError, NoCredentialsError
 from botocore.session import Session, get_session
 
+from shared.observability import fault, logger
 from shared.sdk import Loader, Parsers
 from shared.version import VERSION
 
@@ -56,7 +57,13 @@ def _session() -> Session:
 
 
 def _client(service: str) -> Any:
-    return _session().create_client(service, config=_config)
+    """botocore comes with the Lambda runtime, which AWS renews when it likes: one that does not
+    take our parts is used as it is."""
+    try:
+        return _session().create_client(service, config=_config)
+    except Exception as error:
+        logger.warning("client.plain", service_name=service, **fault(error))
+        return get_session().create_client(service, config=_config)
 
 
 @cache

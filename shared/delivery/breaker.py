@@ -5,7 +5,7 @@ a time is let through. A probe that fails opens it for twice as long, up to 15 m
 answered closes it.
 
 A request that gets no answer at all takes its whole timeout to fail, and its worker with it. So
-while ENOUGH_HANG of them hang, and no success came in between, the next ones wait some seconds.
+after ENOUGH_HANG that hang, if none was answered in between, the next ones wait some seconds.
 """
 
 from collections.abc import Callable
@@ -23,8 +23,6 @@ PROBE_MS = 30 * MS_PER_S
 # What waits comes back within half as long as the trouble has lasted, so that a long outage costs
 # each delivery a few looks and not one every window.
 MAX_PATIENCE_MS = 6 * 60 * MS_PER_MINUTE
-# From when on a request is said to hang.
-HANGS_AFTER_S = 2
 ENOUGH_HANG = 3
 # As long as the timeout of an attempt: by then it has an outcome, which tells more.
 HANGING_MS = 10 * MS_PER_S
@@ -62,7 +60,7 @@ class Health(Model):
 
     `failures` look like its trouble, `exhausted` deliveries ended, both in a row; `opened` counts
     the windows since the breaker was closed last. `hanging` requests had no answer for seconds, and
-    none succeeded since; that counts until `hanging_until`.
+    none was answered since; that counts until `hanging_until`.
     """
 
     failures: int = 0

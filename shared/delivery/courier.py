@@ -11,7 +11,7 @@ from typing import NamedTuple
 from shared.clock import MS_PER_S, Clock
 from shared.configs.models import WebhookConfig
 from shared.delivery import gate, journal, outcome, request, schedule
-from shared.delivery.breaker import HANGS_AFTER_S, Health
+from shared.delivery.breaker import Health
 from shared.delivery.conditions import is_parked
 from shared.delivery.gate import Aside, Gate, Later, Pass
 from shared.delivery.ledger import Ledger
@@ -28,6 +28,9 @@ from shared.workspaces.models import Workspace
 
 # All messages of a batch at once, so that a slow endpoint holds up nobody else's.
 PARALLEL = 10
+# When a batch looks up from its work, and from when on what it is at is said to hang.
+LOOKED_AFTER_S = 2
+HANGING_AFTER_MS = 1_500
 # What admit, claim, settle and schedule may take beside the exchange itself.
 MARGIN_MS = 5 * MS_PER_S
 # For what the function has no time left for: a moment for a worker that is less busy.
@@ -95,17 +98,19 @@ class Courier:
                 threads.submit(self._is_done, *each)
                 for each in zip(pointers, materials, strict=True)
             ]
-            if futures.wait(work, HANGS_AFTER_S).not_done:
+            if futures.wait(work, LOOKED_AFTER_S).not_done:
                 self._tell_who_hangs()
             return [one.result() for one in work]
 
     def _tell_who_hangs(self) -> None:
         """While they still do, for the sake of those that other workers are about to send."""
-        for pointer, config in self._under_way.hanging().items():
+        now = self._clock()
+        for pointer, config in self._under_way.hanging(now - HANGING_AFTER_MS):
             try:
-                self._monitor.hangs(config, self._clock())
-            except Exception as error:
+                self._monitor.hangs(config, now)
+            except Exception as error:  # it is advice: nobody waits for a table to take it
                 journal.broke(pointer, error)
+                return
 
     def _is_done(self, pointer: Pointer, material: Material | Unreadable) -> bool:
         if isinstance(material, Unreadable):
@@ -172,7 +177,7 @@ class Courier:
         if not delivery.is_leased(started_at + config.timeout_s * MS_PER_S):
             raise LeaseSpentError
         prepared = request.prepare(config, delivery.request_id, rendered, started_at)
-        with self._under_way.request(task.pointer, config):
+        with self._under_way.request(task.pointer, config, started_at):
             answer = self._sender.post(
                 prepared.url, prepared.headers, rendered.body, config.timeout_s
             )

@@ -62,7 +62,7 @@ class Gate:
         admission = breaker.admission(health, now)
         if admission is Admission.OPEN:
             return self._back(health, now)
-        if breaker.must_pause(health, now):
+        if breaker.must_pause(health, now) and not pointer.in_turn:
             return Later(at=breaker.pause_until(now, self._random), reason=Reason.ENDPOINT_HANGS)
         rate = config.rate_limit_per_second
         if rate is not None:

@@ -68,9 +68,13 @@ class HealthStore:
         exhausted: bool,
         now: int,
         anew: bool,
+        hangs: bool,
     ) -> Health:
-        """As breaker.failed, but counted by the table, where many count at once."""
+        """As breaker.failed, but counted by the table, where many count at once. `hangs` is whether
+        the requests that hang may do so on: one that was answered speaks for them."""
         update = Update().once({"failing_since": now}).set(_expiry(now))
+        if not hangs:
+            update.set({"hanging": None, "hanging_until": None})
         if outcome is Outcome.TROUBLED and not anew:
             update.add("failures", 1)
         elif anew or outcome is Outcome.REFUSED:

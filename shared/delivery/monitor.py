@@ -35,6 +35,11 @@ class Report(NamedTuple):
         return breaker.outcome_of(attempt.succeeded, attempt.status_code, attempt.cause)
 
     @property
+    def was_in_vain(self) -> bool:
+        """There was no answer, and it was the endpoint's turn to give one."""
+        return self.outcome is Outcome.TROUBLED and self.attempt.status_code is None
+
+    @property
     def is_the_end(self) -> bool:
         """The schedule of the delivery is spent. A resend without one has no end to count."""
         follows = self.attempt.succeeded or self.attempt.next_wait_ms is not None
@@ -65,7 +70,7 @@ class Monitor:
         return None if told is None else self._store.noting(told)
 
     def hangs(self, config: WebhookConfig, now: int) -> None:
-        """A request to it has had no answer for HANGS_AFTER_S."""
+        """A request to it has had no answer for seconds."""
         self._store.hangs(config, now)
 
     def report(self, report: Report) -> None:
@@ -89,7 +94,12 @@ class Monitor:
             self._disable(report, DisabledReason.ENDPOINT_GONE, report.health)
             return
         health = self._store.failed(
-            report.config, outcome, report.is_the_end, now, anew=self._is_anew(report)
+            report.config,
+            outcome,
+            report.is_the_end,
+            now,
+            anew=self._is_anew(report),
+            hangs=report.was_in_vain,
         )
         if report.probe is not None and outcome is Outcome.REFUSED:
             self._recover(report, report.probe)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import islice
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from shared.clock import Clock
 from shared.delivery.fanout import Wanting, first_pointers
@@ -36,6 +36,13 @@ class Swept(Model):
     requeued: int = 0
     begun: int = 0
     behind_ms: int = 0
+
+
+class Looked(NamedTuple):
+    """`stopped_at` is the partition of the event at which the time ended; None if it did not."""
+
+    swept: Swept
+    stopped_at: str | None = None
 
 
 class Sweep:
@@ -108,10 +115,11 @@ class Sweep:
         return Swept(requeued=1)
 
     def _look_again(self, entry: Entry) -> Swept:
-        """The event stays in the index if that is in vain once more."""
-        begun = self._begin(self._unseen.events([entry.pk]))
-        self._wake.forget(entry)
-        return begun
+        """The event stays in the index if that is in vain once more, or takes too long."""
+        looked = self._begin(self._unseen.events([entry.pk]))
+        if looked.stopped_at is None:
+            self._wake.forget(entry)
+        return looked.swept
 
     def _look(self, shard: str) -> Swept:
         """Goes on from where the last run stopped; a crash on the way repeats a page."""
@@ -119,17 +127,26 @@ class Sweep:
         for batch in self._unseen.batches(shard):
             if not self._has_time():
                 return self._left(swept, batch.due_at)
-            swept = _sum([swept, self._begin(self._unseen.events(batch.pks))])
+            looked = self._begin(self._unseen.events(batch.pks))
+            swept = _sum([swept, looked.swept])
+            if looked.stopped_at is not None:
+                if (place := batch.place_before(looked.stopped_at)) is not None:
+                    self._unseen.save(shard, place)
+                return self._left(swept, batch.due_at)
             self._unseen.save(shard, batch.place)
         return swept
 
-    def _begin(self, events: Sequence[Event]) -> Swept:
-        """What should have begun by now, and has not."""
+    def _begin(self, events: Sequence[Event]) -> Looked:
+        """What should have begun by now, and has not. An event may have any number of deliveries:
+        one at which the time ends is looked at once more, and those that were begun are known."""
         expected, begun = self._expected(events), 0
         while some := list(islice(expected, AT_ONCE)):
             theirs = dict.fromkeys(event for event, _ in some)
             begun += self._or_again(theirs, partial(self._begin_lost, some)) or 0
-        return Swept(requeued=begun, begun=begun)
+            if len(some) == AT_ONCE and not self._has_time():
+                last, _ = some[-1]
+                return Looked(_begun(begun), keys.partition(last.workspace_id, last.key))
+        return Looked(_begun(begun))
 
     def _expected(self, events: Sequence[Event]) -> Iterator[Expected]:
         for event in events:
@@ -164,6 +181,10 @@ def _next(delivery: Delivery) -> Pointer:
     """An attempt that was begun and has no outcome is made again."""
     was_begun = delivery.state is State.SENDING
     return delivery.pointer(delivery.attempt) if was_begun else delivery.next_pointer
+
+
+def _begun(number: int) -> Swept:
+    return Swept(requeued=number, begun=number)
 
 
 def _sum(swept: Iterable[Swept]) -> Swept:

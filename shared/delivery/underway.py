@@ -2,31 +2,38 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 from shared.configs.models import WebhookConfig
 from shared.delivery.queues import Pointer
+
+
+class _Request(NamedTuple):
+    config: WebhookConfig
+    began_at: int
 
 
 class UnderWay:
     """Requests come and go in many threads; another one asks which are still here."""
 
     def __init__(self) -> None:
-        self._requests: dict[Pointer, WebhookConfig] = {}
+        self._requests: dict[Pointer, _Request] = {}
         self._hung: set[Pointer] = set()
 
     @contextmanager
-    def request(self, pointer: Pointer, config: WebhookConfig) -> Iterator[None]:
-        self._requests[pointer] = config
+    def request(self, pointer: Pointer, config: WebhookConfig, now: int) -> Iterator[None]:
+        self._requests[pointer] = _Request(config, now)
         try:
             yield
         finally:
             self._requests.pop(pointer, None)
 
-    def hanging(self) -> dict[Pointer, WebhookConfig]:
-        """All that are under way now, which are said to have hung from here on."""
-        found = self._requests.copy()
-        self._hung |= found.keys()
-        return found
+    def hanging(self, since: int) -> Iterator[tuple[Pointer, WebhookConfig]]:
+        """Those that are under way when they are asked for, and have been `since` then."""
+        for pointer, request in self._requests.copy().items():
+            if request.began_at <= since and pointer in self._requests:
+                self._hung.add(pointer)
+                yield pointer, request.config
 
     def has_hung(self, pointer: Pointer) -> bool:
         return pointer in self._hung

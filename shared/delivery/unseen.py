@@ -9,7 +9,7 @@ events takes so long for one.
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from shared.api.paging import Page, Window, read_cursor
+from shared.api.paging import Window, read_cursor
 from shared.aws import batch_get, from_item, to_item
 from shared.clock import MS_PER_S, Clock
 from shared.configs import keys as config_keys
@@ -39,11 +39,18 @@ class Place(Model):
 
 
 class Batch(Model):
-    """Events by their partitions, and the place behind them. The first are due since `due_at`."""
+    """Events by their partitions, the place behind each of them, and that behind the batch. The
+    first are due since `due_at`."""
 
     pks: tuple[str, ...]
+    places: tuple[Place, ...]
     place: Place
     due_at: int
+
+    def place_before(self, pk: str) -> Place | None:
+        """None if it is the first."""
+        number = self.pks.index(pk)
+        return self.places[number - 1] if number else None
 
 
 class Unseen:
@@ -63,22 +70,23 @@ class Unseen:
         self._log = LogReader(dynamodb, event_table, clock)
 
     def batches(self, shard: str) -> Iterator[Batch]:
-        """A page of events each, less than twice as many, and fewer at the end: those of small
-        slots go together."""
-        batch = None
+        """A page of events each, less than twice as many, and fewer at the end, or if it takes a
+        page of Queries to find them: those of small slots go together."""
+        reads: list[Batch] = []
         for read in self._reads(shard, self.place(shard)):
-            batch = read if batch is None else _joined(batch, read)
-            if len(batch.pks) >= PAGE:
-                yield batch
-                batch = None
-        if batch is not None:
-            yield batch
+            reads.append(read)
+            if len(reads) == PAGE or sum(len(one.pks) for one in reads) >= PAGE:
+                yield _joined(reads)
+                reads = []
+        if reads:
+            yield _joined(reads)
 
     def events(self, pks: Sequence[str]) -> list[Event]:
-        """Those that can be read: none may keep the cursor from those behind it."""
+        """Those that can be read, in their order: none may keep the place from those behind it."""
         wanted = [{"pk": pk, "sk": keys.EVENT_SK} for pk in pks]
         found = batch_get(self._dynamodb, {self._events: wanted}, consistent=False)
-        return [event for event in map(_readable, found[self._events]) if event is not None]
+        by_pk = {values["pk"]: _readable(values) for values in found[self._events]}
+        return [event for pk in pks if (event := by_pk.get(pk)) is not None]
 
     def seen(self, workspace_id: str) -> Callable[[Event], bool]:
         """Whether the sweep has been at an event that is read after this call."""
@@ -115,7 +123,8 @@ class Unseen:
             cursor = page.cursor
             log_sk = slot.end if cursor is None else read_cursor(log.name, cursor)
             yield Batch(
-                pks=_partitions(page),
+                pks=tuple(item["pk"] for item in page.items),
+                places=tuple(Place(slot=slot.sk, log_sk=item["log_sk"]) for item in page.items),
                 place=Place(slot=slot.sk, log_sk=log_sk),
                 due_at=slot.until + self._repair_after_s * MS_PER_S,
             )
@@ -137,12 +146,13 @@ class Unseen:
                 yield slot_from(from_item(item)["sk"])
 
 
-def _joined(one: Batch, other: Batch) -> Batch:
-    return one.model_copy(update={"pks": one.pks + other.pks, "place": other.place})
-
-
-def _partitions(page: Page) -> tuple[str, ...]:
-    return tuple(item["pk"] for item in page.items)
+def _joined(reads: Sequence[Batch]) -> Batch:
+    return Batch(
+        pks=tuple(pk for read in reads for pk in read.pks),
+        places=tuple(place for read in reads for place in read.places),
+        place=reads[-1].place,
+        due_at=reads[0].due_at,
+    )
 
 
 def _readable(values: dict[str, Any]) -> Event | None:

@@ -47,9 +47,9 @@ def trip(world: World, receiver: Receiver, **changes: Any) -> None:
 
 
 def hang(world: World, receiver: Receiver, times: int) -> None:
-    """So many of one batch, answered too late to be called an answer."""
-    receiver.script("/in", [Reply(500, delay_s=0.8)] * times)
-    world.make_config(receiver.url("/in"), retrySchedule=FAR)
+    """So many of one batch, none of them answered in its time."""
+    receiver.script("/in", [Reply(hang=True)] * times)
+    world.make_config(receiver.url("/in"), retrySchedule=FAR, timeoutSeconds=1)
     for _ in range(times):
         world.send()
     world.fan_out()
@@ -122,7 +122,8 @@ class TestAnEndpointThatFailsFiveTimesInARow:
 class TestAnEndpointThatDoesNotAnswer:
     @pytest.fixture(autouse=True)
     def soon(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(courier, "HANGS_AFTER_S", 0.2)
+        monkeypatch.setattr(courier, "LOOKED_AFTER_S", 0.2)
+        monkeypatch.setattr(courier, "HANGING_AFTER_MS", 0)
 
     def test_is_not_asked_more_while_three_requests_hang(
         self, world: World, receiver: Receiver
@@ -163,9 +164,33 @@ class TestAnEndpointThatDoesNotAnswer:
 
         assert health(world) == {}
 
-    def test_now_and_then_is_not_put_off(self, world: World, receiver: Receiver) -> None:
-        receiver.script("/in", [Reply(500, delay_s=0.6)] * 4)
+    @pytest.mark.parametrize("status", [404, 500])
+    def test_for_a_while_and_then_refuses_does_not_hang(
+        self, world: World, receiver: Receiver, status: int
+    ) -> None:
+        receiver.script("/in", [Reply(status, delay_s=0.6)])
         world.make_config(receiver.url("/in"), retrySchedule=FAR)
+
+        world.deliver()
+
+        assert "hanging" not in health(world)
+
+    def test_at_once_is_not_said_to_hang_in_a_batch_that_takes_long(
+        self, world: World, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(courier, "HANGING_AFTER_MS", 1_500)
+        receiver.script("/in", [Reply(200, delay_s=0.6)])
+        world.make_config(receiver.url("/in"))
+        hangs = Mock()
+        monkeypatch.setattr(HealthStore, "hangs", hangs)
+
+        world.deliver()
+
+        hangs.assert_not_called()
+
+    def test_now_and_then_is_not_put_off(self, world: World, receiver: Receiver) -> None:
+        receiver.script("/in", [Reply(hang=True)] * 4)
+        world.make_config(receiver.url("/in"), retrySchedule=FAR, timeoutSeconds=1)
 
         for _ in range(4):
             world.deliver()
@@ -658,7 +683,7 @@ def test_the_table_counts_as_the_breaker_does(
             world.clock.advance(later)
             now = world.clock()
             expected = breaker.failed(expected, outcome, exhausted, now, anew)
-            found = store.failed(config, outcome, exhausted, now, anew)
+            found = store.failed(config, outcome, exhausted, now, anew, hangs=True)
 
             assert found == expected
 

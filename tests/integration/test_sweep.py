@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from shared import aws
 from shared.configs.jobs import JobStore
+from shared.delivery import sweep
 from shared.delivery.queues import Pointer
 from shared.delivery.sender import Sender
 from shared.delivery.sweep import Sweep, SweepError, Swept
@@ -13,7 +15,7 @@ from shared.delivery.unseen import PAGE, Place, Unseen
 from shared.delivery.wake import Entry, WakeIndex
 from shared.events import keys
 from shared.events.models import Event
-from shared.events.slots import slot_of
+from shared.events.slots import Notes, slot_of
 from tests.fakes import NOW
 from tests.integration.world import CrashError, World
 from tests.local.receiver import Receiver
@@ -328,6 +330,50 @@ class TestASweepOfMoreThanAPage:
         assert looked == [PAGE, 1]
         assert stopped_at == Place(slot=slot.sk, log_sk=entries[PAGE - 1])
         assert [*world.sweep_cursors().values()] == [Place(slot=slot.sk, log_sk=slot.end)]
+
+    def test_goes_on_in_the_middle_of_a_page_if_its_deliveries_are_too_many(
+        self, world: World, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sweep, "AT_ONCE", 2)
+        world.make_config(receiver.url("/in"))
+        entries = send_many(world, 3)
+        slot = slot_of(world.workspace_id, NOW, REPAIR_S)
+        world.clock.advance(DUE_S)
+        begin = WakeIndex.begin
+
+        def slow(wake: WakeIndex, pointer: Pointer, event: Event, now: int) -> bool:
+            world.context.remaining_ms = 0
+            return begin(wake, pointer, event, now)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(WakeIndex, "begin", slow)
+            first = world.sweep()
+        (stopped_at,) = world.sweep_cursors().values()
+        world.context.remaining_ms = 30_000
+        second = world.sweep()
+
+        assert (first["begun"], second["begun"]) == (2, 1)
+        assert stopped_at == Place(slot=slot.sk, log_sk=entries[0])
+        assert [*world.sweep_cursors().values()] == [Place(slot=slot.sk, log_sk=slot.end)]
+
+    def test_goes_on_past_slots_that_hold_nothing_any_more(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        notes = Notes(aws.dynamodb(), "EventTable", REPAIR_S)
+        for minute in range(PAGE + 1):
+            notes.note(world.workspace_id, NOW + 60_000 * minute)
+        world.clock.advance(DUE_S + 60 * PAGE)
+        events = Unseen.events
+
+        def slow(unseen: Unseen, pks: Sequence[str]) -> list[Event]:
+            world.context.remaining_ms = 0
+            return events(unseen, pks)
+
+        monkeypatch.setattr(Unseen, "events", slow)
+        world.sweep()
+
+        (stopped_at,) = world.sweep_cursors().values()
+        assert stopped_at.slot == slot_of(world.workspace_id, NOW + 60_000 * 9, REPAIR_S).sk
 
     def test_looks_at_those_of_small_slots_together(self, world: World) -> None:
         for _ in range(PAGE):

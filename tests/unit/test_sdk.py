@@ -4,12 +4,13 @@ import base64
 import json
 from collections.abc import Iterator
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.session import Session, get_session
 
-from shared import aws
+from shared import aws, sdk
 from shared.aws import from_item, to_item
 
 # One of each partition that has the services.
@@ -77,6 +78,18 @@ class TestACall:
 
         aws._session.cache_clear()
         assert address == "https://dynamodb-fips.us-east-1.amazonaws.com/"
+
+
+class TestABotocoreThatDoesNotTakeOurParts:
+    def test_is_used_as_it_is(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(sdk.Loader, "load_data_with_path", Mock(side_effect=TypeError))
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+        aws._session.cache_clear()
+
+        made = aws._client("dynamodb")
+
+        aws._session.cache_clear()
+        assert made.meta.endpoint_url == "https://dynamodb.eu-central-1.amazonaws.com"
 
 
 class TestAnItem:
