@@ -34,5 +34,11 @@ def _memory() -> str:
 
 
 def _commit() -> str:
-    asked = ["git", "describe", "--always", "--dirty"]
-    return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
+    """Of which this is a run, and whether anything but the page with the figures was changed."""
+    changed = _git("status", "--porcelain", "--", ".", ":!docs/performance.md")
+    return _git("describe", "--always") + ("-dirty" if changed else "")
+
+
+def _git(*asked: str) -> str:
+    answer = subprocess.run(["git", *asked], capture_output=True, text=True, check=False)
+    return answer.stdout.strip()
