@@ -109,7 +109,7 @@ class Courier:
             try:
                 self._monitor.hangs(config, now)
             except Exception as error:  # it is advice: nobody waits for a table to take it
-                journal.broke(pointer, error)
+                journal.hang_not_recorded(pointer, error)
                 return
 
     def _is_done(self, pointer: Pointer, material: Material | Unreadable) -> bool:

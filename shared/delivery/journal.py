@@ -60,6 +60,11 @@ def broke(pointer: Pointer, error: Exception) -> None:
     logger.error("attempt.broke", **_ids(pointer), **fault(error))
 
 
+def hang_not_recorded(pointer: Pointer, error: Exception) -> None:
+    """The attempt goes on; only other workers are not told."""
+    logger.warning("hang.not_recorded", **_ids(pointer), **fault(error))
+
+
 def values_of(delivery: Delivery, attempt: Attempt) -> dict[Metric, int]:
     """What an attempt counts for. `delivery` is as it was when the attempt was claimed."""
     values = {metrics.DELIVERED if attempt.succeeded else metrics.FAILED: 1}

@@ -19,7 +19,7 @@ MAX_REMEMBERED = 10_000
 
 class Report(NamedTuple):
     """A settled attempt. `health` is what was known of the endpoint before it, `probe` the lease
-    if it went out as the probe, `hung` whether its request was told to hang."""
+    if it went out as the probe, `hung` whether its request was said to hang."""
 
     config: WebhookConfig
     delivery: Delivery

@@ -23,6 +23,8 @@ EVENT_SK = "EVENT"
 DELIVERY_PREFIX = "D#"
 # Of the index `wake`, and of the slots.
 SHARDS = 8
+WAKE_SHARDS = tuple(f"WAKE#{shard}" for shard in range(SHARDS))
+ACTIVE_SHARDS = tuple(f"ACTIVE#{shard}" for shard in range(SHARDS))
 
 
 def partition(workspace_id: str, event_key: str) -> str:
@@ -91,16 +93,12 @@ def slot_sk(since: int, until: int, workspace_id: str) -> str:
 
 
 def wake_shard(unique: str) -> str:
-    return f"WAKE#{_shard(unique)}"
+    return WAKE_SHARDS[_shard(unique)]
 
 
 def active_shard(workspace_id: str) -> str:
-    return f"ACTIVE#{_shard(workspace_id)}"
+    return ACTIVE_SHARDS[_shard(workspace_id)]
 
 
 def _shard(unique: str) -> int:
     return crc32(unique.encode()) % SHARDS
-
-
-WAKE_SHARDS = tuple(f"WAKE#{shard}" for shard in range(SHARDS))
-ACTIVE_SHARDS = tuple(f"ACTIVE#{shard}" for shard in range(SHARDS))

@@ -200,7 +200,11 @@ class TestAnEndpointThatDoesNotAnswer:
         assert health(world)["hanging"] == 1
 
     def test_fails_nothing_if_that_cannot_be_stored(
-        self, world: World, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+        self,
+        world: World,
+        receiver: Receiver,
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
     ) -> None:
         receiver.script("/in", [Reply(200, delay_s=0.6)])
         world.make_config(receiver.url("/in"))
@@ -209,6 +213,8 @@ class TestAnEndpointThatDoesNotAnswer:
         event_id = world.deliver()
 
         assert world.state(event_id) == "delivered"
+        assert "hang.not_recorded" in caplog.messages
+        assert "attempt.broke" not in caplog.messages
 
 
 class TestAnEndpointThatIsWell:
