@@ -9,6 +9,7 @@ from typing import Any
 import boto3
 
 from shared import aws
+from shared.events import keys
 from tests.benchmarks.units import READ_UNIT, Index, read_units, size, write_units
 from tests.template import Json, template
 
@@ -21,13 +22,15 @@ class Used:
     """`writes` and `reads` are DynamoDB's request units, by table or `table/index`.
 
     `batches` of messages or stream records were handed to functions, which wrote `log_bytes`;
-    `stored_bytes` is what tables and indexes hold afterwards and did not before.
+    `notes` are those of the calls that note an active workspace. `stored_bytes` is what tables and
+    indexes hold afterwards and did not before.
     """
 
     batches: int = 0
     log_bytes: int = 0
     stored_bytes: int = 0
     calls: Counter[str] = field(default_factory=Counter)
+    notes: int = 0
     writes: Counter[str] = field(default_factory=Counter)
     reads: dict[str, float] = field(default_factory=dict)
 
@@ -73,6 +76,7 @@ class Meter:
 
     def _before(self, params: Json, model: Any, context: Json, **_: Any) -> None:
         self.used.calls[model.name] += 1
+        self.used.notes += params.get("Item", {}).get("pk", {}).get("S") in keys.ACTIVE_SHARDS
         context["written"] = [
             (table, key, self._read(table, key)) for table, key in _targets(model.name, params)
         ]
