@@ -17,10 +17,12 @@ SET = "the clocks were set while a worker had the lease"
 
 @dataclass
 class Report:
-    """`duplicates` are explained by what stopped a worker; `violations` must be empty."""
+    """`insisted` of the events were sent more than once; `duplicates` are explained by what stopped
+    a worker; `violations` must be empty.
+    """
 
     accepted: int = 0
-    unanswered: int = 0
+    insisted: int = 0
     deliveries: int = 0
     requests: int = 0
     states: Counter[str] = field(default_factory=Counter)
@@ -41,7 +43,7 @@ def audit(world: World) -> Report:
     watch, receivers = world.cloud.watch, world.cloud.receivers
     report = Report(
         accepted=len(world.clients.accepted),
-        unanswered=sum(1 for _ in world.stored()) - len(world.clients.accepted),
+        insisted=len(world.clients.insisted),
         requests=len(receivers.sent),
     )
     for wanted in world.wanted():

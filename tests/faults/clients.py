@@ -10,19 +10,20 @@ from tests.faults.engine.simulation import Group, Task
 from tests.integration.invocations import function_for, http_event
 from tests.template import Json
 
-# How often a client repeats a request that was not answered, or answered 5xx.
-PATIENCE = 6
+# The longest wait before a client asks again who was not answered, or answered 5xx.
+MAX_WAIT_MS = 60_000
 
 
 class Clients:
     """Of one workspace. `accepted` were answered 2xx; `unanswered` may have been stored, or not.
 
-    Both hold the funnel of each event by its id.
+    Both hold the funnel of each event by its id. `insisted` are the ids sent more than once.
     """
 
     def __init__(self, cloud: Cloud, workspace_id: str, key: str) -> None:
         self.accepted: dict[str, str] = {}
         self.unanswered: dict[str, str] = {}
+        self.insisted: set[str] = set()
         self._tasks: list[Task] = []
         self._cloud = cloud
         self._workspace_id = workspace_id
@@ -60,14 +61,17 @@ class Clients:
         return self._cloud.invoke(function_for(method, path), event)
 
     def _send(self, event_ids: list[str], funnel: str, road: str) -> None:
-        for number in range(PATIENCE):
+        wait_ms = 1_000
+        while True:
             taken = self._roads[road](event_ids, funnel)
             for event_id in taken:
                 self.accepted[event_id] = self.unanswered.pop(event_id, funnel)
             event_ids = [event_id for event_id in event_ids if event_id not in taken]
             if not event_ids:
                 return
-            simulation.sleep(1_000 * 2**number)
+            self.insisted.update(event_ids)
+            simulation.sleep(wait_ms)
+            wait_ms = min(2 * wait_ms, MAX_WAIT_MS)
 
     def _by_http(self, event_ids: list[str], funnel: str) -> set[str]:
         answer = self.call("POST", "/v1/events", event_json(event_ids[0], funnel))

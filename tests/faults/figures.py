@@ -69,7 +69,7 @@ def _totals(run: Run) -> str:
         ("over all storms", ""),
         [
             ("events accepted (answered 2xx)", _sum(report.accepted for report in reports)),
-            ("stored, though the answer was lost", _sum(report.unanswered for report in reports)),
+            ("of them sent again by their client", _sum(report.insisted for report in reports)),
             ("deliveries wanted", _sum(report.deliveries for report in reports)),
             ("requests that receivers saw", _sum(report.requests for report in reports)),
             ("faults", f"{sum(result.faults.total() for result in run.results):,}"),
@@ -97,7 +97,7 @@ def _storms(run: Run) -> str:
         rows.append(
             (
                 storm.name,
-                _sum(report.accepted + report.unanswered for report in reports),
+                _sum(report.accepted for report in reports),
                 f"{states['delivered']:,}",
                 f"{states['failed']:,}",
                 _sum(len(report.lost) for report in reports),

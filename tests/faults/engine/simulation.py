@@ -25,7 +25,7 @@ class StuckError(AssertionError):
 
 
 class Group:
-    """Tasks that live and die together, as the threads of a process do."""
+    """Tasks, in the order of their beginning, that live and die together, as threads do."""
 
     def __init__(self, name: str = "") -> None:
         self.name = name
@@ -33,7 +33,7 @@ class Group:
         self.skew_ms = 0
         self.was_skewed = False
         self.is_dead = False
-        self.tasks: set[Task] = set()
+        self.tasks: dict[Task, None] = {}
         self.on_death: list[Callable[[str], None]] = []
 
 
@@ -53,8 +53,8 @@ class Task(greenlet):
         self._waiting: list[Callable[[], None]] = []
 
     def _run_to_its_end(self) -> None:
-        self.group.tasks.add(self)
-        self.simulation.tasks.add(self)
+        self.group.tasks[self] = None
+        self.simulation.tasks[self] = None
         try:
             self.result = self._work()
         except UnsupportedError:
@@ -62,8 +62,8 @@ class Task(greenlet):
         except BaseException as error:  # a crash too ends here, not in the hub
             self.failure = error
         self.is_done = True
-        self.group.tasks.discard(self)
-        self.simulation.tasks.discard(self)
+        del self.group.tasks[self]
+        del self.simulation.tasks[self]
         for wake in self._waiting:
             wake()
 
@@ -78,7 +78,7 @@ class Simulation:
     def __init__(self) -> None:
         self.now = 0
         self.hub = getcurrent()
-        self.tasks: set[Task] = set()
+        self.tasks: dict[Task, None] = {}
         self._agenda: list[tuple[int, int, Callable[[], object]]] = []
         self._number = 0
 
