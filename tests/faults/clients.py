@@ -64,7 +64,7 @@ class Clients:
         wait_ms = 1_000
         while True:
             taken = self._roads[road](event_ids, funnel)
-            for event_id in taken:
+            for event_id in sorted(taken):
                 self.accepted[event_id] = self.unanswered.pop(event_id, funnel)
             event_ids = [event_id for event_id in event_ids if event_id not in taken]
             if not event_ids:
