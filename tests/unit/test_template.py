@@ -346,7 +346,27 @@ class TestRoles:
         assert changes == [partitions]
 
 
+def fed_by(name: str) -> set[str]:
+    """The queues into which a function may put messages."""
+    (role,) = references(function(name)["Role"])
+    return set().union(
+        *(
+            references(statement["Resource"])
+            for statement in statements(role)
+            if "sqs:SendMessage" in statement["Action"]
+        )
+    )
+
+
 class TestEventSources:
+    @pytest.mark.parametrize(("queue", "name"), consumers())
+    def test_that_are_fed_by_their_own_function_are_no_runaway_loop_to_lambda(
+        self, queue: str, name: str
+    ) -> None:
+        comes_round = queue in fed_by(name)
+
+        assert (function(name).get("RecursiveLoop") == "Allow") is comes_round
+
     def test_all_let_a_bad_record_come_back_alone(self, template: Template) -> None:
         sources = [*template.events("SQS"), *template.events("DynamoDB")]
 
