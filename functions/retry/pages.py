@@ -1,4 +1,4 @@
-"""Pages of jobs: a turn message asks for one."""
+"""Pages of jobs: a turn message asks for one. Of the sweep, a page is what there is time for."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -7,15 +7,18 @@ from functools import cache
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import ValidationError
 
+from functions.retry.sweeping import relay
 from shared import aws, settings
 from shared.batch import Record, each, message_id
 from shared.clock import MS_PER_S, now_ms
+from shared.configs import jobs
 from shared.configs.jobs import JobStore, Kind, Turn
 from shared.configs.store import ConfigStore
 from shared.delivery.archive import DeliveryStore
 from shared.delivery.emptying import Emptier
 from shared.delivery.erasure import DeliveryErasure
 from shared.delivery.parts import health, ledger, retry_queue
+from shared.delivery.relay import Relay
 from shared.delivery.release import Releaser
 from shared.delivery.unseen import Unseen
 from shared.events.log import LogReader
@@ -41,14 +44,16 @@ def is_turn(record: Record) -> bool:
 
 def do(records: list[Record], context: LambdaContext) -> list[str]:
     """The ids of the messages whose page failed. One for which there is no time is dropped: its
-    job is overdue then, and given another turn."""
+    job is overdue then, and given another turn. Sweeps come last, and share the time."""
+    shares = iter(range(len(records), 0, -1))
 
     def do_page(record: Record) -> None:
+        spare_ms = (context.get_remaining_time_in_millis() - MARGIN_MS) // next(shares)
         turn = _read(record)
-        if turn is not None and context.get_remaining_time_in_millis() > MARGIN_MS:
-            _worker(turn.kind).turn(turn)
+        if turn is not None and spare_ms > 0:
+            _worker(turn.kind, _has_time(context, spare_ms)).turn(turn)
 
-    return each(records, message_id, do_page)
+    return each(sorted(records, key=_is_sweep), message_id, do_page)
 
 
 def requeue_overdue(has_time: Callable[[], bool]) -> None:
@@ -66,6 +71,16 @@ def requeue_overdue(has_time: Callable[[], bool]) -> None:
             list(pool.map(lambda job: _jobs().requeued(job, now), some))
 
 
+def _has_time(context: LambdaContext, for_ms: int) -> Callable[[], bool]:
+    ends_at = context.get_remaining_time_in_millis() - for_ms
+    return lambda: context.get_remaining_time_in_millis() > ends_at
+
+
+def _is_sweep(record: Record) -> bool:
+    turn = _read(record)
+    return turn is not None and turn.job_id.startswith(jobs.sweep_id(""))
+
+
 def _read(record: Record) -> Turn | None:
     try:
         return Turn.model_validate_json(record["body"])
@@ -73,7 +88,7 @@ def _read(record: Record) -> Turn | None:
         return None
 
 
-def _worker(kind: Kind) -> Releaser | Replayer | Emptier:
+def _worker(kind: Kind, has_time: Callable[[], bool]) -> Releaser | Replayer | Emptier | Relay:
     match kind:
         case Kind.RELEASE:
             return _releaser()
@@ -81,6 +96,8 @@ def _worker(kind: Kind) -> Releaser | Replayer | Emptier:
             return _replayer()
         case Kind.EMPTYING:
             return _emptier()
+        case Kind.SWEEP:
+            return relay(has_time)
 
 
 @cache

@@ -32,6 +32,7 @@ class Kind(StrEnum):
     RELEASE = "RELEASE"
     REPLAY = "REPLAY"
     EMPTYING = "EMPTYING"
+    SWEEP = "SWEEP"
 
 
 class Turn(Model):
@@ -52,7 +53,7 @@ class Turn(Model):
 class Job(Model):
     """`place` is how far it came, in its own words; `wake_at` when its next turn is overdue.
 
-    `config_id` is empty if it is about the whole workspace.
+    `config_id` is empty if it is about the whole workspace, and both are if it is about all.
     """
 
     id: str
@@ -93,6 +94,19 @@ def emptying(workspace_id: str, now: int) -> Job:
     return _starting(f"{Kind.EMPTYING}#{workspace_id}", workspace_id, "", now)
 
 
+def sweep(shard: str, now: int) -> Job:
+    """The job that goes on with a shard of the sweep that a run could not finish."""
+    return _starting(sweep_id(shard), "", "", now, OVERDUE_MS)
+
+
+def sweep_id(shard: str) -> str:
+    return f"{Kind.SWEEP}#{shard}"
+
+
+def shard_of(job: Job) -> str:
+    return job.id.removeprefix(sweep_id(""))
+
+
 def _starting(job_id: str, workspace_id: str, config_id: str, now: int, wait_ms: int = 0) -> Job:
     return Job(
         id=job_id,
@@ -106,8 +120,7 @@ def _starting(job_id: str, workspace_id: str, config_id: str, now: int, wait_ms:
 
 def starting(table: str, job: Job) -> dict[str, Any]:
     """An item of a transaction; it takes the place of a job with the same id."""
-    update = Update().set(job.model_dump(exclude={"id"}) | {"place": job.place or None})
-    return {"Update": {"TableName": table, "Key": _key(job.id), **update.request()}}
+    return {"Update": {"TableName": table, "Key": _key(job.id), **_beginning(job).request()}}
 
 
 def going_on(table: str, job: Job) -> dict[str, Any]:
@@ -131,6 +144,20 @@ class JobStore:
         )
         job = _job(from_item(answer["Item"])) if "Item" in answer else None
         return job if job is not None and job.turn == turn.turn else None
+
+    def of(self, kind: Kind) -> list[Job]:
+        pages = self._dynamodb.get_paginator("query").paginate(
+            TableName=self._table,
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :kind)",
+            ExpressionAttributeValues=to_item({":pk": keys.JOBS, ":kind": f"{kind}#"}),
+        )
+        return [_job(from_item(item)) for page in pages for item in page["Items"]]
+
+    def start(self, job: Job) -> bool:
+        """False if there is one with the same id, which goes on."""
+        update = _beginning(job).when("attribute_not_exists(pk)", {})
+        item = {"TableName": self._table, "Key": _key(job.id), **update.request()}
+        return self._try([{"Update": item}])
 
     def overdue(self, now: int, limit: int) -> list[Job]:
         """Those that have been so for longest. It reads all jobs, to find them."""
@@ -200,6 +227,10 @@ class JobStore:
         except CancelledError:
             return False
         return True
+
+
+def _beginning(job: Job) -> Update:
+    return Update().set(job.model_dump(exclude={"id"}) | {"place": job.place or None})
 
 
 def _unchanged(job: Job) -> tuple[str, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Every minute: whatever is due soon, and whatever was lost, goes back into the retry queue."""
+"""Whatever is due soon, and whatever was lost, goes back into the retry queue, shard by shard."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +17,7 @@ from shared.events.models import Event
 from shared.model import Model
 from shared.observability import fault, logger
 
+SHARDS = keys.WAKE_SHARDS + keys.ACTIVE_SHARDS
 PARALLEL = 10
 # Deliveries of which one read tells whether they have begun.
 AT_ONCE = 100
@@ -31,7 +32,7 @@ class SweepError(Exception):
 
 class Swept(Model):
     """How many deliveries were queued again, and how many of them were never begun before. What
-    was left for the next run has been due for `behind_ms` at most; 0 if nothing was."""
+    was left undone has been due for `behind_ms` at most; 0 if nothing was."""
 
     requeued: int = 0
     begun: int = 0
@@ -46,7 +47,7 @@ class Looked(NamedTuple):
 
 
 class Sweep:
-    """`has_time` is asked before each page; what is left over is found by the next run."""
+    """`has_time` is asked before each page; what is left over is found by whoever comes next."""
 
     def __init__(
         self,
@@ -65,24 +66,20 @@ class Sweep:
         self._has_time = has_time
         self._faults = 0
 
-    def run(self) -> Swept:
-        """Raises SweepError at the end if any of it failed."""
+    def run(self, shards: Sequence[str]) -> dict[str, Swept]:
         with ThreadPoolExecutor(PARALLEL) as pool:
-            swept = [
-                *pool.map(self._due_in, keys.WAKE_SHARDS),
-                *pool.map(self._unseen_in, keys.ACTIVE_SHARDS),
-            ]
+            return dict(zip(shards, pool.map(self._in, shards), strict=True))
+
+    def check(self) -> None:
+        """Raises SweepError if any of it failed."""
         if self._faults:
             raise SweepError(f"{self._faults} of the entries or shards")
-        return _sum(swept)
 
-    def _due_in(self, shard: str) -> Swept:
-        return self._guarded(shard, lambda: self._due(shard)) or Swept()
+    def _in(self, shard: str) -> Swept:
+        work = self._due if shard in keys.WAKE_SHARDS else self._look
+        return self.guarded(shard, partial(work, shard)) or Swept()
 
-    def _unseen_in(self, shard: str) -> Swept:
-        return self._guarded(shard, lambda: self._look(shard)) or Swept()
-
-    def _guarded(self, name: str, work: Callable[[], T]) -> T | None:
+    def guarded(self, name: str, work: Callable[[], T]) -> T | None:
         """What is broken stops nothing beside it. None if it is."""
         try:
             return work()
@@ -96,15 +93,15 @@ class Sweep:
         for page in self._wake.pages(shard, self._clock()):
             if not self._has_time():
                 return self._left(swept, page[0].wake_at)
-            swept = _sum([swept, *map(self._move, page)])
+            swept = total([swept, *map(self._move, page)])
         return swept
 
     def _left(self, swept: Swept, due_at: int) -> Swept:
-        return swept.model_copy(update={"behind_ms": self._clock() - due_at})
+        return swept.model_copy(update={"behind_ms": max(1, self._clock() - due_at)})
 
     def _move(self, entry: Entry) -> Swept:
         move = self._look_again if entry.is_event else self._requeue
-        return self._guarded(entry.sk, lambda: move(entry)) or Swept()
+        return self.guarded(entry.sk, lambda: move(entry)) or Swept()
 
     def _requeue(self, entry: Entry) -> Swept:
         now = self._clock()
@@ -128,7 +125,7 @@ class Sweep:
             if not self._has_time():
                 return self._left(swept, batch.due_at)
             looked = self._begin(self._unseen.events(batch.pks))
-            swept = _sum([swept, looked.swept])
+            swept = total([swept, looked.swept])
             if looked.stopped_at is not None:
                 if (place := batch.place_before(looked.stopped_at)) is not None:
                     self._unseen.save(shard, place)
@@ -170,7 +167,7 @@ class Sweep:
     def _or_again(self, events: Iterable[Event], work: Callable[[], T]) -> T | None:
         """The sweep goes on, so the events at which it could not look are put into the index."""
         some = list(events)
-        done = self._guarded(some[0].key, work)
+        done = self.guarded(some[0].key, work)
         if done is None:
             for event in some:
                 self._wake.look_again(event, self._clock())
@@ -187,10 +184,10 @@ def _begun(number: int) -> Swept:
     return Swept(requeued=number, begun=number)
 
 
-def _sum(swept: Iterable[Swept]) -> Swept:
+def total(swept: Iterable[Swept]) -> Swept:
     every = list(swept)
     return Swept(
         requeued=sum(one.requeued for one in every),
         begun=sum(one.begun for one in every),
-        behind_ms=max(one.behind_ms for one in every),
+        behind_ms=max((one.behind_ms for one in every), default=0),
     )

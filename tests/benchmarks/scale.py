@@ -6,6 +6,7 @@ Each event is of 1 KB and goes to one config, whose endpoint answers within `end
 from typing import NamedTuple
 
 from functions.retry.handler import JOBS_MS, MARGIN_MS
+from functions.retry.sweeping import SHARE
 from shared.delivery.unseen import PAGE
 from shared.events.keys import SHARDS
 from tests.benchmarks.prices import Assumed, prices
@@ -27,6 +28,8 @@ MAPPING_CONCURRENCY = 1_000
 SQS_IN_FLIGHT = 120_000
 # Of the sweep for a page: the log, the events, their deliveries, how far it is.
 PAGE_CALLS = 4
+# Of the sweep for a delivery that is due, rounded up from the row of docs/performance.md.
+DUE_CPU_MS = 1.5
 # Lambda gives a mapping of a queue 5 batches at a time, and 300 more in a minute.
 FIRST_BATCHES = 5
 BATCHES_A_MINUTE = 300
@@ -101,26 +104,43 @@ def ramp_s(rate: float, endpoint_ms: float) -> float:
 
 def active_workspaces() -> float:
     """How many with an event each the sweep reads in a minute."""
-    return _sweep_s() / (_sweep_cpu_ms("slot") / 1000)
+    it = prices().assumed
+    calls = 1 + (PAGE_CALLS - 1) / PAGE
+    return 60 * _swept_per_s(SHARDS, it.cpu_ms["slot"], calls * it.dynamodb_ms)
 
 
 def looked_at_per_s(workspaces: int) -> float:
-    """A page after the other in each shard, of which a workspace has one; all on one processor."""
-    cpu_s = PAGE * _sweep_cpu_ms("looked_at") / 1000
-    page_s = cpu_s + PAGE_CALLS * prices().assumed.dynamodb_ms / 1000
-    pages_per_s = min(min(workspaces, SHARDS) / page_s, 1 / cpu_s)
-    return PAGE * pages_per_s * _sweep_s() / 60
+    """A page after the other in each shard, of which a workspace has one."""
+    it = prices().assumed
+    shards, cpu_ms = min(workspaces, SHARDS), PAGE * it.cpu_ms["looked_at"]
+    return PAGE * _swept_per_s(shards, cpu_ms, PAGE_CALLS * it.dynamodb_ms)
+
+
+def due_in_a_minute() -> float:
+    """How many deliveries the sweep queues: a read, a write and a message each."""
+    it = prices().assumed
+    return 60 * _swept_per_s(SHARDS, DUE_CPU_MS, 2 * it.dynamodb_ms + it.sqs_ms)
+
+
+def lanes() -> int:
+    """How many shards are swept by turns of their own."""
+    retries: int = template().parameters["RetryConcurrency"]["Default"]
+    return retries // SHARE
+
+
+def _swept_per_s(shards: int, cpu_ms: float, wait_ms: float) -> float:
+    """Pieces of work that wait for one another in each shard. Those that are passed on have a
+    processor each, without end; the others share that of a run, once a minute."""
+    cpu_s = cpu_ms / _share(prices().assumed) / 1000
+    each_s, passed_on = cpu_s + wait_ms / 1000, min(shards, lanes())
+    run = min((shards - passed_on) / each_s, 1 / cpu_s) * _sweep_s() / 60
+    return passed_on / each_s + run
 
 
 def _sweep_s() -> float:
     """What a run has for the index and the events; there is one a minute."""
     timeout_s: int = template().functions()["RetryFunction"]["Timeout"]
     return timeout_s - (MARGIN_MS + JOBS_MS) / 1000
-
-
-def _sweep_cpu_ms(what: str) -> float:
-    it = prices().assumed
-    return it.cpu_ms[what] / _share(it)
 
 
 def _ingest_s() -> float:

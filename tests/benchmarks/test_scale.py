@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from functions.retry.sweeping import SHARE
 from tests.benchmarks import journey, scale, surge
 from tests.benchmarks.scale import Shape
 
@@ -58,11 +59,29 @@ def test_the_page_tells_of_each_quota_what_the_arithmetic_says(quota: scale.Quot
     assert f"{quota.events_per_s:,.0f}" in row
 
 
-def test_the_page_tells_what_the_sweep_reads_in_a_minute() -> None:
-    alone, many = (60 * scale.looked_at_per_s(workspaces) for workspaces in (1, 100))
+def test_the_page_tells_what_the_sweep_looks_at() -> None:
+    alone, many = (scale.looked_at_per_s(workspaces) for workspaces in (1, 100))
 
     page = PAGE.read_text()
 
-    assert f"{scale.active_workspaces():,.0f} workspaces" in page
-    assert f"{many:,.0f} events of fewer" in page
-    assert f"shard, a page after the other: {alone:,.0f} events" in page
+    assert f"{scale.active_workspaces():,.0f} workspaces with an event each in a minute" in page
+    assert f"{many:,.0f} events a second of fewer" in page
+    assert f"shard, a page after the other: {alone:,.0f} events a second" in page
+    assert f"about {scale.due_in_a_minute():,.0f} a minute" in page
+    assert f"the last is {100_000 / scale.due_in_a_minute():.0f} minutes late" in page
+    assert f"so {scale.lanes()}" in page
+
+
+@pytest.mark.parametrize(
+    ("retries", "memory_mb", "shards"), [(20, 512, 8), (40, 512, 8), (40, 1769, 8), (160, 1769, 32)]
+)
+def test_the_page_tells_what_more_of_everything_gives(
+    retries: int, memory_mb: int, shards: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scale, "SHARDS", shards)
+    monkeypatch.setattr(scale, "lanes", lambda: retries // SHARE)
+    monkeypatch.setattr(scale, "_share", lambda it: memory_mb / it.full_cpu_mb)
+    alone, many = (scale.looked_at_per_s(workspaces) for workspaces in (1, 100))
+
+    row = f"| {retries} | {memory_mb} | {shards} | {many:,.0f} | {alone:,.0f} |"
+    assert row in PAGE.read_text()

@@ -7,10 +7,16 @@ from functools import cache
 
 import pytest
 
+from functions.retry import handler, pages
+from shared.configs.jobs import Turn
+from shared.delivery.relay import Relay
 from tests.faults.storms import STORMS, Result, run
+from tests.template import template
 
 EVENTS = 250
 SEED = 20_261_121
+RETRY_MS = 1000 * template().functions()["RetryFunction"]["Timeout"]
+SHORT_MS = 100
 pytestmark = pytest.mark.timeout(600)  # of a machine that is busy with other things
 NAMES = [storm.name for storm in STORMS]
 
@@ -62,6 +68,29 @@ def test_every_message_twice_in_any_order_sends_no_attempt_twice() -> None:
 
     assert result.faults["message handed out twice"] > 2 * EVENTS
     assert result.report.duplicates.total() == 0
+
+
+@pytest.mark.parametrize("name", ["outages", "everything at once"])
+def test_sweeps_that_have_no_time_pass_on_what_they_leave(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns: list[Turn] = []
+    take = Relay.turn
+
+    def noted(relay: Relay, turn: Turn) -> None:
+        turns.append(turn)
+        take(relay, turn)
+
+    monkeypatch.setattr(Relay, "turn", noted)
+    monkeypatch.setattr(handler, "MARGIN_MS", RETRY_MS - handler.JOBS_MS - SHORT_MS)
+    monkeypatch.setattr(pages, "MARGIN_MS", RETRY_MS - SHORT_MS)
+    (storm,) = (storm for storm in STORMS if storm.name == name)
+
+    report = run(storm, EVENTS, SEED).report
+
+    assert turns
+    assert report.accepted == EVENTS
+    assert report.violations == []
 
 
 class TestACrashBetweenTheRequestAndItsRecord:

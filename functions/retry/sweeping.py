@@ -1,0 +1,36 @@
+"""The sweep and its relay, put together."""
+
+from collections.abc import Callable
+
+from shared import aws, settings
+from shared.clock import now_ms
+from shared.configs.jobs import JobStore
+from shared.configs.store import ConfigStore
+from shared.delivery.fanout import remembering
+from shared.delivery.parts import retry_queue
+from shared.delivery.relay import Relay
+from shared.delivery.sweep import Sweep
+from shared.delivery.unseen import Unseen
+from shared.delivery.wake import WakeIndex
+
+# Of the batches of retries that run at a time, a fifth at most has a shard of the sweep.
+SHARE = 5
+
+
+def relay(has_time: Callable[[], bool]) -> Relay:
+    env, dynamodb = settings.load(), aws.dynamodb()
+    sweep = Sweep(
+        wake=WakeIndex(dynamodb, env.event_table, env.retention_days, env.repair_after_s),
+        unseen=Unseen(dynamodb, env.event_table, env.config_table, env.repair_after_s, now_ms),
+        queue=retry_queue(),
+        ask=remembering(ConfigStore(dynamodb, env.config_table)),
+        clock=now_ms,
+        has_time=has_time,
+    )
+    return Relay(
+        sweep=sweep,
+        job_store=JobStore(dynamodb, env.config_table),
+        queue=retry_queue(),
+        clock=now_ms,
+        lanes=env.retry_concurrency // SHARE,
+    )

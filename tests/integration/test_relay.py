@@ -1,0 +1,262 @@
+"""What a run of the sweep leaves undone is passed on to turns, and comes to an end there."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from shared import aws
+from shared.configs import jobs
+from shared.configs.jobs import OVERDUE_MS, JobStore, Kind
+from shared.delivery.sweep import SHARDS
+from shared.delivery.unseen import PAGE, Unseen
+from shared.delivery.wake import WakeIndex
+from shared.events import keys
+from shared.events.slots import Notes
+from tests.integration.world import World
+
+REPAIR_S = 600
+# The clocks of the tests begin a quarter of a minute after a full one, when a slot begins.
+DUE_S = 45 + REPAIR_S
+PAGES = 3
+LANES = 4
+
+
+@pytest.fixture(name="behind")
+def _behind(world: World) -> World:
+    """A world whose sweep has more to do than it has time for."""
+    world.make_config("http://127.0.0.1:9/in")
+    event = {"workspace_id": world.workspace_id, "event_type": "on_action"}
+    for number in range(PAGES * PAGE):
+        world.clock.advance(0.001)
+        world.invoke("ingest", event | {"event_id": str(number)})
+    world.clock.advance(DUE_S)
+    return world
+
+
+@contextmanager
+def time_for(world: World, pages: int) -> Iterator[None]:
+    """Within, an invocation has time to look at so many pages of events."""
+    events, left = Unseen.events, [0]
+
+    def counted(unseen: Unseen, pks: Any) -> Any:
+        left[0] += 1
+        world.context.remaining_ms = 30_000 if left[0] % pages else 0
+        return events(unseen, pks)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Unseen, "events", counted)
+        yield
+    world.context.remaining_ms = 30_000
+
+
+def run(world: World, pages: int = 1) -> int:
+    """How many deliveries a run began that has time for so many pages."""
+    with time_for(world, pages):
+        begun: int = world.sweep()["begun"]
+    return begun
+
+
+def turn(world: World, pages: int = 1, times: int = 1) -> int:
+    """How many deliveries the turns that wait began, all of which come so many times."""
+    records = [r for r in received(world) if "job_id" in json.loads(r["body"])]
+    before = begun(world)
+    with time_for(world, pages):
+        for _ in range(times):
+            world.work_on("RetryQueue", records)
+            world.context.remaining_ms = 30_000
+    return begun(world) - before
+
+
+def received(world: World) -> list[Any]:
+    """All messages of the retry queue; attempts are thrown away."""
+    return [record for some in iter(lambda: world.receive("RetryQueue"), []) for record in some]
+
+
+def begun(world: World) -> int:
+    return sum(item["sk"].startswith(keys.DELIVERY_PREFIX) for item in world.items("EventTable"))
+
+
+def passed_on(world: World) -> list[str]:
+    return sorted(job["sk"] for job in world.jobs())
+
+
+def logged(caplog: pytest.LogCaptureFixture, message: str) -> list[Any]:
+    return [record for record in caplog.records if record.message == message]
+
+
+class TestAShardThatARunLeaves:
+    def test_goes_on_at_once_by_turns_until_nothing_is_left(self, behind: World) -> None:
+        assert run(behind) == PAGE
+
+        assert [turn(behind), turn(behind), turn(behind)] == [PAGE, PAGE, 0]
+        assert passed_on(behind) == []
+
+    def test_is_passed_over_by_the_runs_meanwhile(self, behind: World) -> None:
+        run(behind)
+
+        assert run(behind) == 0
+
+    def test_is_swept_by_the_runs_again_after_that(self, behind: World) -> None:
+        run(behind)
+        turn(behind, pages=9)
+
+        behind.send()
+        behind.clock.advance(DUE_S + 60)
+
+        assert passed_on(behind) == []
+        assert run(behind, pages=9) == 1
+
+    def test_takes_a_turn_that_comes_twice_once(self, behind: World) -> None:
+        run(behind)
+
+        assert turn(behind, times=2) == PAGE
+        assert len(received(behind)) == PAGE + 1  # the attempts, and a single next turn
+
+    def test_is_given_another_turn_if_its_message_was_lost(self, behind: World) -> None:
+        run(behind)
+        behind.purge("RetryQueue")
+
+        behind.clock.advance(OVERDUE_MS / 1000 - 0.001)
+        early = behind.sweep()["begun"], turn(behind)
+        behind.clock.advance(0.001)
+        late = behind.sweep()["begun"], turn(behind)
+
+        assert (early, late) == ((0, 0), (0, PAGE))
+
+    def test_says_how_far_behind_it_is(
+        self, behind: World, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        run(behind)
+        caplog.clear()
+        turn(behind)
+
+        (line,) = logged(caplog, "swept")
+        assert line.job_id == jobs.sweep_id(keys.active_shard(behind.workspace_id))
+        assert (line.begun, line.behind_ms > 0) == (PAGE, True)
+
+    def test_moves_on_though_something_in_it_breaks(
+        self, behind: World, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        run(behind)
+        with monkeypatch.context() as breaking:
+            breaking.setattr(WakeIndex, "begin", refuse)
+            turn(behind)
+
+        assert logged(caplog, "record.failed")
+        assert turn(behind) == PAGE
+
+    def test_may_be_one_of_deliveries_that_are_due(self, world: World) -> None:
+        world.make_config("http://127.0.0.1:9/in")
+        event_id = world.deliver()
+        world.purge("RetryQueue")
+        world.clock.advance(REPAIR_S + 2)
+        world.context.remaining_ms = 0
+        world.sweep()
+        shard = passed_on(world)
+        world.context.remaining_ms = 30_000
+
+        world.work("RetryQueue")
+        world.work("RetryQueue")
+
+        assert shard == [jobs.sweep_id(keys.wake_shard(world.request_id(event_id)))]
+        assert passed_on(world) == []
+        assert world.delivery(event_id)["attempt"] == 2
+
+
+class TestTheLanes:
+    @pytest.fixture(autouse=True)
+    def _many(self, world: World) -> None:
+        """Workspaces that were active, one a minute, in as many shards."""
+        notes = Notes(aws.dynamodb(), "EventTable", REPAIR_S)
+        for number, workspace_id in enumerate(workspaces()):
+            notes.note(workspace_id, world.clock() + 60_000 * number)
+        world.clock.advance(DUE_S + 3_600)
+        world.context.remaining_ms = 0
+
+    def test_are_for_those_that_are_furthest_behind(self, world: World) -> None:
+        world.sweep()
+
+        first = [jobs.sweep_id(keys.active_shard(one)) for one in workspaces()[:LANES]]
+        assert passed_on(world) == sorted(first)
+
+    def test_are_no_more_while_they_are_taken(self, world: World) -> None:
+        world.sweep()
+        before = passed_on(world)
+
+        world.sweep()
+
+        assert passed_on(world) == before
+
+    def test_are_none_of_few_workers(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        only(monkeypatch, workers=LANES)
+        world.sweep()
+
+        assert passed_on(world) == []
+
+    def test_are_as_many_as_there_is_to_do_of_many(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        only(monkeypatch, workers=1_000)
+        world.sweep()
+
+        assert len(passed_on(world)) == len(keys.ACTIVE_SHARDS)
+
+    def test_share_the_time_of_a_batch(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        world.sweep()
+        world.context.remaining_ms = 30_000
+        had: list[int] = []
+        batches = Unseen.batches
+
+        def timed(unseen: Unseen, shard: str) -> Any:
+            had.append(world.context.remaining_ms)
+            world.context.remaining_ms -= 5_500  # a quarter of what there is beside the margin
+            return batches(unseen, shard)
+
+        monkeypatch.setattr(Unseen, "batches", timed)
+        world.work("RetryQueue")
+
+        assert had == [30_000, 24_500, 19_000, 13_500]
+        assert len(passed_on(world)) == LANES  # none of them had more than its share
+
+
+def test_a_sweep_goes_on_if_nobody_can_tell_what_was_passed_on(
+    behind: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as breaking:
+        breaking.setattr(JobStore, "of", refuse)
+        with pytest.raises(Exception, match="1 of the entries or shards"):
+            behind.sweep()
+
+    assert begun(behind) == PAGES * PAGE
+
+
+def test_a_shard_is_passed_on_once(world: World) -> None:
+    store = JobStore(aws.dynamodb(), "ConfigTable")
+    first, second = (jobs.sweep(SHARDS[0], world.clock() + later) for later in (0, 1))
+
+    assert (store.start(first), store.start(second)) == (True, False)
+    assert store.of(Kind.SWEEP) == [first]
+
+
+def only(monkeypatch: pytest.MonkeyPatch, workers: int) -> None:
+    variables: Callable[..., Any] = World.environment
+
+    def changed(world: World, function: str) -> Any:
+        environment = variables(world, function)
+        environment.values["RETRY_CONCURRENCY"] = str(workers)
+        return environment
+
+    monkeypatch.setattr(World, "environment", changed)
+
+
+def workspaces() -> list[str]:
+    """One of each shard."""
+    by_shard = {keys.active_shard(str(number)): str(number) for number in range(100)}
+    return [by_shard[shard] for shard in keys.ACTIVE_SHARDS]
+
+
+def refuse(*_: object) -> None:
+    raise RuntimeError
