@@ -1,7 +1,8 @@
 """The sweep, run by run, and what a run leaves undone: its shards are passed on.
 
 A shard that was passed on is swept by turns of the retry queue, one after the other, each in
-whichever worker, until nothing of it is left. Runs pass it over for so long.
+whichever worker, until nothing of it is left. Runs pass it over for so long, unless its turn is
+overdue: no queue is to keep repair waiting.
 """
 
 from collections.abc import Mapping
@@ -29,8 +30,8 @@ class Relay:
 
     def run(self) -> Swept:
         """All shards that nobody else sweeps. Raises SweepError at the end if any of it failed."""
-        found = self._sweep.guarded("jobs", lambda: self._jobs.of(Kind.SWEEP))
-        passed_on = {job.id for job in found or ()}
+        found, now = self._sweep.guarded("jobs", lambda: self._jobs.of(Kind.SWEEP)), self._clock()
+        passed_on = {job.id for job in found or () if job.wake_at > now}
         swept = self._sweep.run([one for one in SHARDS if jobs.sweep_id(one) not in passed_on])
         if found is not None:
             self._pass_on(swept, self._lanes - len(found))

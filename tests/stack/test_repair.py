@@ -1,8 +1,13 @@
-"""Purging every queue loses nothing: the schedule of `retry` brings every delivery back."""
+"""Purging every queue loses nothing: the schedule of `retry` brings every delivery back, and what
+it passes on comes to an end."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from shared.clock import now_ms
+from shared.configs import jobs
+from shared.configs.jobs import OVERDUE_MS, JobStore, Kind
+from shared.delivery.sweep import SHARDS
 from tests.local.receiver import Receiver
 from tests.local.stack import Stack
 from tests.stack.client import Client, until
@@ -43,6 +48,14 @@ def test_deliveries_lost_while_they_wait_for_a_retry_come_back(
     for event_id in events:
         client.wait_for(event_id, "delivered", timeout_s=120)
     assert len(receiver.requests("/flaky")) == 2 * FEW
+
+
+def test_a_shard_of_the_sweep_that_was_passed_on_comes_to_its_end(stack: Stack) -> None:
+    store = JobStore(stack.client("dynamodb"), stack.outputs["ConfigTableName"])
+    for shard in SHARDS:
+        store.start(jobs.sweep(shard, now_ms() - OVERDUE_MS))
+
+    until(lambda: not store.of(Kind.SWEEP), "each had its turn", timeout_s=120)
 
 
 @contextmanager
