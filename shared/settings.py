@@ -18,7 +18,7 @@ class Settings(Model):
     dead_letters_url: str = ""
     retention_days: int = 30
     repair_after_s: int = 600
-    retry_concurrency: int = 20
+    retry_concurrency: int = 0
     target_ports: str = "443,8443"
     allow_private_targets: bool = False
     metrics_namespace: str = "Funnelhooks"

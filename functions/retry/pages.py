@@ -39,7 +39,11 @@ PARALLEL = 10
 
 
 def is_turn(record: Record) -> bool:
-    return _read(record) is not None
+    try:
+        Turn.model_validate_json(record["body"])
+    except ValidationError:
+        return False
+    return True
 
 
 def do(records: list[Record], context: LambdaContext) -> list[str]:
@@ -49,9 +53,9 @@ def do(records: list[Record], context: LambdaContext) -> list[str]:
 
     def do_page(record: Record) -> None:
         spare_ms = (context.get_remaining_time_in_millis() - MARGIN_MS) // next(shares)
-        turn = _read(record)
-        if turn is not None and spare_ms > 0:
-            _worker(turn.kind, _has_time(context, spare_ms)).turn(turn)
+        turn = Turn.model_validate_json(record["body"])
+        if spare_ms > 0:
+            _worker(turn.kind, _until_spent(context, spare_ms)).turn(turn)
 
     return each(sorted(records, key=_is_sweep), message_id, do_page)
 
@@ -71,21 +75,14 @@ def requeue_overdue(has_time: Callable[[], bool]) -> None:
             list(pool.map(lambda job: _jobs().requeued(job, now), some))
 
 
-def _has_time(context: LambdaContext, for_ms: int) -> Callable[[], bool]:
+def _until_spent(context: LambdaContext, for_ms: int) -> Callable[[], bool]:
     ends_at = context.get_remaining_time_in_millis() - for_ms
     return lambda: context.get_remaining_time_in_millis() > ends_at
 
 
 def _is_sweep(record: Record) -> bool:
-    turn = _read(record)
-    return turn is not None and turn.job_id.startswith(jobs.sweep_id(""))
-
-
-def _read(record: Record) -> Turn | None:
-    try:
-        return Turn.model_validate_json(record["body"])
-    except ValidationError:
-        return None
+    turn = Turn.model_validate_json(record["body"])
+    return turn.job_id.startswith(jobs.sweep_id(""))
 
 
 def _worker(kind: Kind, has_time: Callable[[], bool]) -> Releaser | Replayer | Emptier | Relay:

@@ -13,8 +13,9 @@ from shared.delivery.sweep import Sweep
 from shared.delivery.unseen import Unseen
 from shared.delivery.wake import WakeIndex
 
-# Of the batches of retries that run at a time, a fifth at most has a shard of the sweep.
-SHARE = 5
+# Of the batches of retries that run at a time, a tenth may have shards of what is due, and a tenth
+# shards of events.
+SHARE = 10
 
 
 def relay(has_time: Callable[[], bool]) -> Relay:

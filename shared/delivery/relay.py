@@ -1,23 +1,27 @@
 """The sweep, run by run, and what a run leaves undone: its shards are passed on.
 
 A shard that was passed on is swept by turns of the retry queue, one after the other, each in
-whichever worker, until nothing of it is left. Runs pass it over for so long, unless its turn is
-overdue: no queue is to keep repair waiting.
+whichever worker, until nothing of it is left. Runs pass it over for so long, unless no turn has
+come for a while: no queue is to keep repair waiting.
 """
 
 from collections.abc import Mapping
+from functools import partial
 
 from shared.clock import Clock
 from shared.configs import jobs
-from shared.configs.jobs import JobStore, Kind, Turn
+from shared.configs.jobs import OVERDUE_MS, Job, JobStore, Kind, Turn
 from shared.delivery.queues import Queue
-from shared.delivery.sweep import SHARDS, Sweep, Swept, total
-from shared.metrics import BEHIND, measured
+from shared.delivery.sweep import Sweep, Swept, total
+from shared.events.keys import ACTIVE_SHARDS, WAKE_SHARDS
+from shared.metrics import BEHIND, FAULTS, measured
 from shared.observability import logger
+
+KINDS = (WAKE_SHARDS, ACTIVE_SHARDS)
 
 
 class Relay:
-    """So many shards have turns at a time: `lanes`."""
+    """So many shards of each kind have turns at a time: `lanes`."""
 
     def __init__(
         self, sweep: Sweep, job_store: JobStore, queue: Queue, clock: Clock, lanes: int
@@ -29,40 +33,59 @@ class Relay:
         self._lanes = lanes
 
     def run(self) -> Swept:
-        """All shards that nobody else sweeps. Raises SweepError at the end if any of it failed."""
-        found, now = self._sweep.guarded("jobs", lambda: self._jobs.of(Kind.SWEEP)), self._clock()
-        passed_on = {job.id for job in found or () if job.wake_at > now}
-        swept = self._sweep.run([one for one in SHARDS if jobs.sweep_id(one) not in passed_on])
+        """All shards that nobody else sweeps; those of what is due first. Raises SweepError at the
+        end if any of it failed.
+        """
+        now = self._clock()
+        found = self._sweep.guarded("jobs", lambda: self._jobs.of(Kind.SWEEP))
+        busy = {jobs.shard_of(job) for job in found or () if job.pass_started_at > now - OVERDUE_MS}
+        swept: dict[str, Swept] = {}
+        for kind in KINDS:
+            swept |= self._sweep.run([shard for shard in kind if shard not in busy])
         if found is not None:
-            self._pass_on(swept, self._lanes - len(found))
-        return self._told(total(swept.values()))
+            self._pass_on(swept, {jobs.shard_of(job) for job in found})
+        every = self._told(total(swept.values()))
+        self._sweep.check()
+        return every
 
     def turn(self, turn: Turn) -> None:
         """Go on with a shard, and queue the next turn. A turn that was taken already is nothing to
-        do. Raises SweepError at the end if any of it failed.
+        do; if the shard breaks, the next one comes when it is overdue.
         """
-        job = self._jobs.find(turn)
-        if job is None:
+        now, job = self._clock(), self._jobs.find(turn)
+        following = None if job is None else self._jobs.advance(job, "", now, now)
+        if job is None or following is None:
             return
-        swept = total(self._sweep.run([jobs.shard_of(job)]).values())
-        now = self._clock()
-        if not swept.behind_ms:
-            self._jobs.end(job)
-        elif (following := self._jobs.advance(job, "", now, now)) is not None:
+        shard = jobs.shard_of(job)
+        swept = self._sweep.run([shard]).get(shard)
+        if swept is not None:
+            self._sweep.guarded(job.id, partial(self._go_on, job, following, swept))
+        self._told(swept or Swept(), job_id=job.id)
+
+    def _go_on(self, job: Job, following: Turn, swept: Swept) -> None:
+        if swept.behind_ms:
             self._queue.send([following])
-        self._told(swept, job_id=job.id)
+        else:
+            self._jobs.end(job.model_copy(update={"turn": following.turn}))
+
+    def _pass_on(self, swept: Mapping[str, Swept], taken: set[str]) -> None:
+        """Those that are furthest behind."""
+        behind = {shard: it.behind_ms for shard, it in swept.items() if it.behind_ms}
+        for kind in KINDS:
+            left = [shard for shard in kind if shard in behind.keys() - taken]
+            left.sort(key=behind.__getitem__, reverse=True)
+            free = max(0, self._lanes - len(taken.intersection(kind)))
+            for shard in left[:free]:
+                self._sweep.guarded(shard, partial(self._start, shard))
+
+    def _start(self, shard: str) -> None:
+        job = jobs.sweep(shard, self._clock())
+        if self._jobs.start(job):
+            self._queue.send([job.next_turn])
 
     def _told(self, swept: Swept, **about: str) -> Swept:
-        fields = about | swept.model_dump() | measured({BEHIND: swept.behind_ms})
+        faults = self._sweep.faults
+        measures = {BEHIND: swept.behind_ms} | ({FAULTS: faults} if faults else {})
+        fields = about | swept.model_dump() | measured(measures)
         logger.info("swept", **fields)
-        self._sweep.check()
         return swept
-
-    def _pass_on(self, swept: Mapping[str, Swept], lanes: int) -> None:
-        """Those that are furthest behind."""
-        left = [shard for shard in swept if swept[shard].behind_ms]
-        left.sort(key=lambda shard: swept[shard].behind_ms, reverse=True)
-        for shard in left[: max(0, lanes)]:
-            job = jobs.sweep(shard, self._clock())
-            if self._jobs.start(job):
-                self._queue.send([job.next_turn])

@@ -17,7 +17,6 @@ from shared.events.models import Event
 from shared.model import Model
 from shared.observability import fault, logger
 
-SHARDS = keys.WAKE_SHARDS + keys.ACTIVE_SHARDS
 PARALLEL = 10
 # Deliveries of which one read tells whether they have begun.
 AT_ONCE = 100
@@ -47,7 +46,10 @@ class Looked(NamedTuple):
 
 
 class Sweep:
-    """`has_time` is asked before each page; what is left over is found by whoever comes next."""
+    """`has_time` is asked before each page; what is left over is found by whoever comes next.
+
+    `faults` counts what broke on the way, which stops nothing beside it.
+    """
 
     def __init__(
         self,
@@ -64,27 +66,29 @@ class Sweep:
         self._ask = ask
         self._clock = clock
         self._has_time = has_time
-        self._faults = 0
+        self.faults = 0
 
     def run(self, shards: Sequence[str]) -> dict[str, Swept]:
+        """A shard that broke is not in it."""
         with ThreadPoolExecutor(PARALLEL) as pool:
-            return dict(zip(shards, pool.map(self._in, shards), strict=True))
+            swept = zip(shards, pool.map(self._in, shards), strict=True)
+            return {shard: it for shard, it in swept if it is not None}
 
     def check(self) -> None:
         """Raises SweepError if any of it failed."""
-        if self._faults:
-            raise SweepError(f"{self._faults} of the entries or shards")
+        if self.faults:
+            raise SweepError(f"{self.faults} of the entries or shards")
 
-    def _in(self, shard: str) -> Swept:
+    def _in(self, shard: str) -> Swept | None:
         work = self._due if shard in keys.WAKE_SHARDS else self._look
-        return self.guarded(shard, partial(work, shard)) or Swept()
+        return self.guarded(shard, partial(work, shard))
 
     def guarded(self, name: str, work: Callable[[], T]) -> T | None:
         """What is broken stops nothing beside it. None if it is."""
         try:
             return work()
         except Exception as error:
-            self._faults += 1
+            self.faults += 1
             logger.error("sweep.broke", entry=name, **fault(error))
             return None
 

@@ -3,10 +3,14 @@
 Each event is of 1 KB and goes to one config, whose endpoint answers within `endpoint_ms`.
 """
 
+from collections import Counter
+from random import Random
+from statistics import mean
 from typing import NamedTuple
 
 from functions.retry.handler import JOBS_MS, MARGIN_MS
 from functions.retry.sweeping import SHARE
+from shared.delivery.ledger import PARK_LEAD_MS
 from shared.delivery.unseen import PAGE
 from shared.events.keys import SHARDS
 from tests.benchmarks.prices import Assumed, prices
@@ -30,6 +34,7 @@ SQS_IN_FLIGHT = 120_000
 PAGE_CALLS = 4
 # Of the sweep for a delivery that is due, rounded up from the row of docs/performance.md.
 DUE_CPU_MS = 1.5
+STACKS = 200
 # Lambda gives a mapping of a queue 5 batches at a time, and 300 more in a minute.
 FIRST_BATCHES = 5
 BATCHES_A_MINUTE = 300
@@ -113,7 +118,19 @@ def looked_at_per_s(workspaces: int) -> float:
     """A page after the other in each shard, of which a workspace has one."""
     it = prices().assumed
     shards, cpu_ms = min(workspaces, SHARDS), PAGE * it.cpu_ms["looked_at"]
-    return PAGE * _swept_per_s(shards, cpu_ms, PAGE_CALLS * it.dynamodb_ms)
+    in_all = PAGE * _swept_per_s(shards, cpu_ms, PAGE_CALLS * it.dynamodb_ms)
+    in_one = PAGE * _swept_per_s(1, cpu_ms, PAGE_CALLS * it.dynamodb_ms)
+    return min(in_all, in_one / fullest_shard(workspaces))
+
+
+def fullest_shard(workspaces: int) -> float:
+    """The part of all events that is in it, on the average of many stacks of equal workspaces."""
+    chance = Random(1)  # noqa: S311 -- the same each time
+    fullest = [
+        max(Counter(chance.randrange(SHARDS) for _ in range(workspaces)).values())
+        for _ in range(STACKS)
+    ]
+    return mean(fullest) / workspaces
 
 
 def due_in_a_minute() -> float:
@@ -122,8 +139,13 @@ def due_in_a_minute() -> float:
     return 60 * _swept_per_s(SHARDS, DUE_CPU_MS, 2 * it.dynamodb_ms + it.sqs_ms)
 
 
+def late_min(together: int) -> float:
+    """The last of so many that are due in the same minute; they come up so long before."""
+    return max(0.0, together / due_in_a_minute() - PARK_LEAD_MS / 60_000)
+
+
 def lanes() -> int:
-    """How many shards are swept by turns of their own."""
+    """How many shards of a kind are swept by turns of their own."""
     retries: int = template().parameters["RetryConcurrency"]["Default"]
     return retries // SHARE
 

@@ -68,12 +68,13 @@ def test_the_page_tells_what_the_sweep_looks_at() -> None:
     assert f"{many:,.0f} events a second of fewer" in page
     assert f"shard, a page after the other: {alone:,.0f} events a second" in page
     assert f"about {scale.due_in_a_minute():,.0f} a minute" in page
-    assert f"the last is {100_000 / scale.due_in_a_minute():.0f} minutes late" in page
-    assert f"so {scale.lanes()}" in page
+    assert f"the last is {scale.late_min(100_000):.1f} minutes late" in page
+    assert f"at a time, so {scale.lanes()}" in page
+    assert f"of a hundred {scale.fullest_shard(100):.0%}".replace("%", " %") in page
 
 
 @pytest.mark.parametrize(
-    ("retries", "memory_mb", "shards"), [(20, 512, 8), (40, 512, 8), (40, 1769, 8), (160, 1769, 32)]
+    ("retries", "memory_mb", "shards"), [(20, 512, 8), (80, 512, 8), (80, 1769, 8), (640, 1769, 64)]
 )
 def test_the_page_tells_what_more_of_everything_gives(
     retries: int, memory_mb: int, shards: int, monkeypatch: pytest.MonkeyPatch
@@ -81,7 +82,7 @@ def test_the_page_tells_what_more_of_everything_gives(
     monkeypatch.setattr(scale, "SHARDS", shards)
     monkeypatch.setattr(scale, "lanes", lambda: retries // SHARE)
     monkeypatch.setattr(scale, "_share", lambda it: memory_mb / it.full_cpu_mb)
-    alone, many = (scale.looked_at_per_s(workspaces) for workspaces in (1, 100))
+    events = [f"{scale.looked_at_per_s(workspaces):,.0f}" for workspaces in (1, 30, 100, 1_000)]
 
-    row = f"| {retries} | {memory_mb} | {shards} | {many:,.0f} | {alone:,.0f} |"
-    assert row in PAGE.read_text()
+    row = " | ".join([str(retries), str(memory_mb), str(shards), *events])
+    assert f"| {row} |" in PAGE.read_text()

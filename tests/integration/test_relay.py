@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from shared import aws
+from shared.aws import to_item
 from shared.configs import jobs
-from shared.configs.jobs import OVERDUE_MS, JobStore, Kind
-from shared.delivery.sweep import SHARDS
+from shared.configs.jobs import OVERDUE_MS, Job, JobStore, Kind
+from shared.delivery.sweep import SweepError
 from shared.delivery.unseen import PAGE, Unseen
 from shared.delivery.wake import WakeIndex
 from shared.events import keys
@@ -23,7 +24,7 @@ DUE_S = 45 + REPAIR_S
 PAGES = 3
 # For more of the sweep, not for overdue jobs.
 TOO_LITTLE_MS = 7_000
-LANES = 4
+LANES = 2
 
 
 @pytest.fixture(name="behind")
@@ -139,16 +140,72 @@ class TestAShardThatARunLeaves:
         assert line.job_id == jobs.sweep_id(keys.active_shard(behind.workspace_id))
         assert (line.begun, line.behind_ms > 0) == (PAGE, True)
 
-    def test_moves_on_though_something_in_it_breaks(
+    def test_moves_on_though_something_in_it_breaks_and_says_so(
         self, behind: World, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         run(behind)
+        caplog.clear()
         with monkeypatch.context() as breaking:
             breaking.setattr(WakeIndex, "begin", refuse)
             turn(behind)
 
-        assert logged(caplog, "record.failed")
+        (line,) = logged(caplog, "swept")
+        assert line.faults == PAGE
         assert turn(behind) == PAGE
+
+    def test_waits_a_minute_if_it_breaks_itself(
+        self, behind: World, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        run(behind)
+        with monkeypatch.context() as breaking:
+            breaking.setattr(Unseen, "place", refuse)
+            turn(behind)
+        at_once = turn(behind)
+        caplog.clear()
+
+        behind.clock.advance(OVERDUE_MS / 1000)
+        run(behind, pages=99)
+
+        assert at_once == 0
+        assert begun(behind) == PAGES * PAGE
+        assert turn(behind) == 0
+        assert passed_on(behind) == []
+
+    def test_is_swept_by_every_run_while_no_turn_comes(
+        self, behind: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        overdue = JobStore.overdue
+
+        def later(store: JobStore, now: int, limit: int) -> Any:
+            behind.clock.advance(15)  # what a run takes
+            return overdue(store, now + 15_000, limit)
+
+        monkeypatch.setattr(JobStore, "overdue", later)
+        began = []
+        for _ in range(PAGES):
+            began.append(run(behind))
+            behind.purge("RetryQueue")
+            behind.clock.advance(45)
+
+        assert began == [PAGE] * PAGES
+
+    def test_is_left_alone_by_a_copy_of_the_turn_that_is_under_way(
+        self, behind: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        run(behind)
+        records = received(behind)
+        batches, sweeps = Unseen.batches, []
+
+        def meanwhile(unseen: Unseen, shard: str) -> Any:
+            sweeps.append(shard)
+            if len(sweeps) == 1:
+                behind.work_on("RetryQueue", records)
+            return batches(unseen, shard)
+
+        monkeypatch.setattr(Unseen, "batches", meanwhile)
+        behind.work_on("RetryQueue", records)
+
+        assert len(sweeps) == 1
 
     def test_may_be_one_of_deliveries_that_are_due(self, world: World) -> None:
         world.make_config("http://127.0.0.1:9/in")
@@ -184,6 +241,44 @@ class TestTheLanes:
         first = [jobs.sweep_id(keys.active_shard(one)) for one in workspaces()[:LANES]]
         assert passed_on(world) == sorted(first)
 
+    def test_are_given_to_the_next_when_one_is_free(self, world: World) -> None:
+        world.sweep()
+        before = passed_on(world)
+        store, second = JobStore(aws.dynamodb(), "ConfigTable"), keys.active_shard(workspaces()[1])
+        store.end(next(job for job in store.of(Kind.SWEEP) if jobs.shard_of(job) == second))
+        world.clock.advance(OVERDUE_MS / 1000)  # the first is swept by runs too, and is behind
+
+        world.sweep()
+
+        assert passed_on(world) == before
+
+    def test_are_others_for_deliveries_that_are_due(self, world: World) -> None:
+        world.sweep()
+        before = passed_on(world)
+        entry = {"pk": "W#1#E#1", "sk": "D#1", "wake_shard": "WAKE#0", "wake_at": world.clock()}
+        aws.dynamodb().put_item(TableName="EventTable", Item=to_item(entry))
+
+        world.sweep()
+
+        assert passed_on(world) == [*before, jobs.sweep_id("WAKE#0")]
+
+    def test_that_cannot_be_taken_keep_no_other_from_it(
+        self, world: World, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        start, furthest = JobStore.start, keys.active_shard(workspaces()[0])
+
+        def fussy(store: JobStore, job: Job) -> bool:
+            if jobs.shard_of(job) == furthest:
+                raise RuntimeError
+            return start(store, job)
+
+        monkeypatch.setattr(JobStore, "start", fussy)
+        with pytest.raises(SweepError):
+            world.sweep()
+
+        assert passed_on(world) == [jobs.sweep_id(keys.active_shard(workspaces()[1]))]
+        assert logged(caplog, "swept")
+
     def test_are_no_more_while_they_are_taken(self, world: World) -> None:
         world.sweep()
         before = passed_on(world)
@@ -214,13 +309,13 @@ class TestTheLanes:
 
         def timed(unseen: Unseen, shard: str) -> Any:
             had.append(world.context.remaining_ms)
-            world.context.remaining_ms -= 5_500  # a quarter of what there is beside the margin
+            world.context.remaining_ms -= 11_000  # half of what there is beside the margin
             return batches(unseen, shard)
 
         monkeypatch.setattr(Unseen, "batches", timed)
         world.work("RetryQueue")
 
-        assert had == [30_000, 24_500, 19_000, 13_500]
+        assert had == [30_000, 19_000]
         assert len(passed_on(world)) == LANES  # none of them had more than its share
 
 
@@ -237,7 +332,7 @@ def test_a_sweep_goes_on_if_nobody_can_tell_what_was_passed_on(
 
 def test_a_shard_is_passed_on_once(world: World) -> None:
     store = JobStore(aws.dynamodb(), "ConfigTable")
-    first, second = (jobs.sweep(SHARDS[0], world.clock() + later) for later in (0, 1))
+    first, second = (jobs.sweep(keys.WAKE_SHARDS[0], world.clock() + later) for later in (0, 1))
 
     assert (store.start(first), store.start(second)) == (True, False)
     assert store.of(Kind.SWEEP) == [first]

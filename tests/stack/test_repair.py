@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from shared.clock import now_ms
 from shared.configs import jobs
 from shared.configs.jobs import OVERDUE_MS, JobStore, Kind
-from shared.delivery.sweep import SHARDS
+from shared.events.keys import ACTIVE_SHARDS, WAKE_SHARDS
 from tests.local.receiver import Receiver
 from tests.local.stack import Stack
 from tests.stack.client import Client, until
@@ -52,7 +52,7 @@ def test_deliveries_lost_while_they_wait_for_a_retry_come_back(
 
 def test_a_shard_of_the_sweep_that_was_passed_on_comes_to_its_end(stack: Stack) -> None:
     store = JobStore(stack.client("dynamodb"), stack.outputs["ConfigTableName"])
-    for shard in SHARDS:
+    for shard in WAKE_SHARDS + ACTIVE_SHARDS:
         store.start(jobs.sweep(shard, now_ms() - OVERDUE_MS))
 
     until(lambda: not store.of(Kind.SWEEP), "each had its turn", timeout_s=120)

@@ -226,8 +226,10 @@ class TestFunctions:
         assert name in alarms("Errors")
         assert name in alarms("Throttles")
 
-    @pytest.mark.parametrize("name", ["ConfigsFunction", "IngestFunction", "DeliveriesFunction"])
-    def test_behind_the_api_have_an_alarm_on_what_they_answer_with_500(self, name: str) -> None:
+    @pytest.mark.parametrize(
+        "name", ["ConfigsFunction", "IngestFunction", "DeliveriesFunction", "RetryFunction"]
+    )
+    def test_that_go_on_after_a_fault_have_an_alarm_on_it(self, name: str) -> None:
         alarm = template().of_type("AWS::CloudWatch::Alarm")[
             name.replace("Function", "FaultsAlarm")
         ]
