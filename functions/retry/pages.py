@@ -32,6 +32,8 @@ from shared.workspaces.store import WorkspaceStore
 
 # A page takes less.
 MARGIN_MS = 8 * MS_PER_S
+# What a turn of the sweep should have, or it would begin for nothing.
+LEAST_SWEEP_MS = 2 * MS_PER_S
 # Of overdue jobs in a run, and between two looks at the time.
 MAX_OVERDUE = 500
 AT_ONCE = 50
@@ -54,7 +56,7 @@ def do(records: list[Record], context: LambdaContext) -> list[str]:
     def do_page(record: Record) -> None:
         spare_ms = (context.get_remaining_time_in_millis() - MARGIN_MS) // next(shares)
         turn = Turn.model_validate_json(record["body"])
-        if spare_ms > 0:
+        if spare_ms > (LEAST_SWEEP_MS if turn.kind is Kind.SWEEP else 0):
             _worker(turn.kind, _until_spent(context, spare_ms)).turn(turn)
 
     return each(sorted(records, key=_is_sweep), message_id, do_page)

@@ -2,7 +2,8 @@
 
 A job is one item. Who has done a page saves how far it came and queues a message for the next turn;
 the sweep queues a turn whose message was lost. So a job survives any crash, and what a crash
-repeats, it repeats from the last page saved: the work of a page must bear that.
+repeats, it repeats from the last page saved: the work of a page must bear that. A job of the sweep
+itself moves on before its page, and keeps its place elsewhere (shared/delivery/relay.py).
 """
 
 from collections.abc import Sequence
@@ -53,7 +54,8 @@ class Turn(Model):
 class Job(Model):
     """`place` is how far it came, in its own words; `wake_at` when its next turn is overdue.
 
-    `config_id` is empty if it is about the whole workspace, and both are if it is about all.
+    `config_id` is empty if it is about the whole workspace, and both are if it is about all. Each
+    turn of the sweep is a pass.
     """
 
     id: str
@@ -190,7 +192,7 @@ class JobStore:
         next_at: int,
         also: Sequence[dict[str, Any]] = (),
     ) -> Turn | None:
-        """The next turn; None if somebody else has done this page, or begun the job anew.
+        """The next turn; None if somebody else has moved on, or begun the job anew.
 
         `also` are items of the same transaction, whose conditions count too.
         """

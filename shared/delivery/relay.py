@@ -8,7 +8,7 @@ come for a while: no queue is to keep repair waiting.
 from collections.abc import Mapping
 from functools import partial
 
-from shared.clock import Clock
+from shared.clock import MS_PER_MINUTE, Clock
 from shared.configs import jobs
 from shared.configs.jobs import OVERDUE_MS, Job, JobStore, Kind, Turn
 from shared.delivery.queues import Queue
@@ -18,6 +18,8 @@ from shared.metrics import BEHIND, FAULTS, measured
 from shared.observability import logger
 
 KINDS = (WAKE_SHARDS, ACTIVE_SHARDS)
+# Then a shard gives its lane up, to whichever is furthest behind by then.
+TURNS_MS = 5 * MS_PER_MINUTE
 
 
 class Relay:
@@ -38,35 +40,38 @@ class Relay:
         """
         now = self._clock()
         found = self._sweep.guarded("jobs", lambda: self._jobs.of(Kind.SWEEP))
-        busy = {jobs.shard_of(job) for job in found or () if job.pass_started_at > now - OVERDUE_MS}
+        busy = {jobs.shard_of(job) for job in found or () if _has_turns(job, now)}
         swept: dict[str, Swept] = {}
         for kind in KINDS:
             swept |= self._sweep.run([shard for shard in kind if shard not in busy])
         if found is not None:
             self._pass_on(swept, {jobs.shard_of(job) for job in found})
-        every = self._told(total(swept.values()))
+        every = total(swept.values())
+        self._told(every)
         self._sweep.check()
         return every
 
     def turn(self, turn: Turn) -> None:
         """Go on with a shard, and queue the next turn. A turn that was taken already is nothing to
-        do; if the shard breaks, the next one comes when it is overdue.
+        do; if that cannot be told, or nothing be queued, the next one comes when it is overdue.
         """
+        swept = self._sweep.guarded(turn.job_id, partial(self._take, turn))
+        if swept is not None or self._sweep.faults:
+            self._told(swept, job_id=turn.job_id)
+
+    def _take(self, turn: Turn) -> Swept | None:
+        """None if it was taken, or the shard broke, which leaves it to the runs."""
         now, job = self._clock(), self._jobs.find(turn)
         following = None if job is None else self._jobs.advance(job, "", now, now)
         if job is None or following is None:
-            return
+            return None
         shard = jobs.shard_of(job)
         swept = self._sweep.run([shard]).get(shard)
-        if swept is not None:
-            self._sweep.guarded(job.id, partial(self._go_on, job, following, swept))
-        self._told(swept or Swept(), job_id=job.id)
-
-    def _go_on(self, job: Job, following: Turn, swept: Swept) -> None:
-        if swept.behind_ms:
+        if swept is not None and swept.behind_ms and now < job.started_at + TURNS_MS:
             self._queue.send([following])
         else:
             self._jobs.end(job.model_copy(update={"turn": following.turn}))
+        return swept
 
     def _pass_on(self, swept: Mapping[str, Swept], taken: set[str]) -> None:
         """Those that are furthest behind."""
@@ -83,9 +88,15 @@ class Relay:
         if self._jobs.start(job):
             self._queue.send([job.next_turn])
 
-    def _told(self, swept: Swept, **about: str) -> Swept:
+    def _told(self, swept: Swept | None, **about: str) -> None:
         faults = self._sweep.faults
-        measures = {BEHIND: swept.behind_ms} | ({FAULTS: faults} if faults else {})
-        fields = about | swept.model_dump() | measured(measures)
-        logger.info("swept", **fields)
-        return swept
+        measures = {FAULTS: faults} if faults else {}
+        known = {}
+        if swept is not None:
+            measures[BEHIND], known = swept.behind_ms, swept.model_dump()
+        logger.info("swept", **about | known | measured(measures))
+
+
+def _has_turns(job: Job, now: int) -> bool:
+    """One has begun lately; the clock that says so may be ahead."""
+    return abs(now - job.pass_started_at) < OVERDUE_MS

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
+from functions.retry import pages
 from shared import aws
 from shared.aws import to_item
 from shared.configs import jobs
 from shared.configs.jobs import OVERDUE_MS, Job, JobStore, Kind
+from shared.delivery.relay import TURNS_MS
 from shared.delivery.sweep import SweepError
 from shared.delivery.unseen import PAGE, Unseen
 from shared.delivery.wake import WakeIndex
@@ -153,23 +155,62 @@ class TestAShardThatARunLeaves:
         assert line.faults == PAGE
         assert turn(behind) == PAGE
 
-    def test_waits_a_minute_if_it_breaks_itself(
+    def test_is_left_to_the_runs_if_it_breaks_itself(
         self, behind: World, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         run(behind)
+        caplog.clear()
         with monkeypatch.context() as breaking:
             breaking.setattr(Unseen, "place", refuse)
             turn(behind)
-        at_once = turn(behind)
-        caplog.clear()
 
-        behind.clock.advance(OVERDUE_MS / 1000)
-        run(behind, pages=99)
-
-        assert at_once == 0
-        assert begun(behind) == PAGES * PAGE
-        assert turn(behind) == 0
+        (line,) = logged(caplog, "swept")
+        assert (line.faults, hasattr(line, "behind_ms")) == (1, False)
         assert passed_on(behind) == []
+        assert run(behind, pages=99) == (PAGES - 1) * PAGE
+
+    def test_has_its_next_turn_a_minute_later_if_nobody_can_tell_of_this_one(
+        self, behind: World, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        run(behind)
+        caplog.clear()
+        with monkeypatch.context() as breaking:
+            breaking.setattr(JobStore, "advance", refuse)
+            first = turn(behind)
+        behind.clock.advance(OVERDUE_MS / 1000)
+        run(behind)
+
+        assert first == 0
+        assert logged(caplog, "swept")[0].faults == 1
+        assert turn(behind) == PAGE
+
+    def test_gives_its_lane_up_after_a_while(self, behind: World) -> None:
+        run(behind)
+        turn(behind)
+
+        behind.clock.advance(TURNS_MS / 1000)
+        last = turn(behind)
+
+        assert last == PAGE
+        assert passed_on(behind) == []
+
+    def test_is_swept_by_runs_if_a_clock_was_ahead(self, behind: World) -> None:
+        behind.clock.advance(300)
+        run(behind)
+        behind.purge("RetryQueue")
+        behind.clock.advance(-300)
+
+        assert run(behind) == PAGE
+
+    def test_begins_no_turn_without_time(self, behind: World) -> None:
+        run(behind)
+        records = received(behind)
+        behind.context.remaining_ms = pages.MARGIN_MS + pages.LEAST_SWEEP_MS
+
+        behind.work_on("RetryQueue", records)
+
+        (job,) = behind.jobs()
+        assert job["turn"] == 0
 
     def test_is_swept_by_every_run_while_no_turn_comes(
         self, behind: World, monkeypatch: pytest.MonkeyPatch
