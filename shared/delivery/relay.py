@@ -19,7 +19,7 @@ from shared.observability import logger
 
 KINDS = (WAKE_SHARDS, ACTIVE_SHARDS)
 # Then a shard gives its lane up, to whichever is furthest behind by then.
-TURNS_MS = 5 * MS_PER_MINUTE
+TURNS_MS = 15 * MS_PER_MINUTE
 
 
 class Relay:

@@ -10,7 +10,9 @@ from typing import NamedTuple
 
 from functions.retry.handler import JOBS_MS, MARGIN_MS
 from functions.retry.sweeping import SHARE
+from shared.clock import MS_PER_MINUTE
 from shared.delivery.ledger import PARK_LEAD_MS
+from shared.delivery.relay import TURNS_MS
 from shared.delivery.unseen import PAGE
 from shared.events.keys import SHARDS
 from tests.benchmarks.prices import Assumed, prices
@@ -152,11 +154,12 @@ def lanes() -> int:
 
 def _swept_per_s(shards: int, cpu_ms: float, wait_ms: float) -> float:
     """Pieces of work that wait for one another in each shard. Those that are passed on have a
-    processor each, without end; the others share that of a run, once a minute."""
+    processor each, until they give up their lane and wait for the next run, a minute at most; the
+    others share that of a run, once a minute."""
     cpu_s = cpu_ms / _share(prices().assumed) / 1000
     each_s, passed_on = cpu_s + wait_ms / 1000, min(shards, lanes())
     run = min((shards - passed_on) / each_s, 1 / cpu_s) * _sweep_s() / 60
-    return passed_on / each_s + run
+    return TURNS_MS / (TURNS_MS + MS_PER_MINUTE) * passed_on / each_s + run
 
 
 def _sweep_s() -> float:
