@@ -1,6 +1,5 @@
 """Later attempts and pages of jobs from the retry queue; on a schedule, whatever is due or lost."""
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -13,7 +12,7 @@ from shared.clock import MS_PER_S
 from shared.delivery.wiring import deliver
 from shared.garbage import collected_when_warm
 
-# A page of the index takes less, and so do some jobs; what is left is found a minute later.
+# A page of the index takes less, and so do some jobs; what is left is passed on or found later.
 MARGIN_MS = 5 * MS_PER_S
 # What the jobs have to themselves, after the index, whatever that leaves undone.
 JOBS_MS = 5 * MS_PER_S
@@ -35,10 +34,6 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
 def sweep(context: LambdaContext) -> dict[str, Any]:
     """The wake index first: jobs are begun by tenants, as many as they like."""
     try:
-        return relay(_has_time(context, MARGIN_MS + JOBS_MS)).run().model_dump()
+        return relay(pages.has_time(context, MARGIN_MS + JOBS_MS)).run().model_dump()
     finally:  # neither waits for the other to be mended
-        pages.requeue_overdue(_has_time(context, MARGIN_MS))
-
-
-def _has_time(context: LambdaContext, margin_ms: int) -> Callable[[], bool]:
-    return lambda: context.get_remaining_time_in_millis() > margin_ms
+        pages.requeue_overdue(pages.has_time(context, MARGIN_MS))

@@ -54,10 +54,11 @@ def do(records: list[Record], context: LambdaContext) -> list[str]:
     shares = iter(range(len(records), 0, -1))
 
     def do_page(record: Record) -> None:
-        spare_ms = (context.get_remaining_time_in_millis() - MARGIN_MS) // next(shares)
+        left_ms = context.get_remaining_time_in_millis()
+        spare_ms = (left_ms - MARGIN_MS) // next(shares)
         turn = Turn.model_validate_json(record["body"])
         if spare_ms > (LEAST_SWEEP_MS if turn.kind is Kind.SWEEP else 0):
-            _worker(turn.kind, _until_spent(context, spare_ms)).turn(turn)
+            _worker(turn.kind, has_time(context, left_ms - spare_ms)).turn(turn)
 
     return each(sorted(records, key=_is_sweep), message_id, do_page)
 
@@ -77,9 +78,8 @@ def requeue_overdue(has_time: Callable[[], bool]) -> None:
             list(pool.map(lambda job: _jobs().requeued(job, now), some))
 
 
-def _until_spent(context: LambdaContext, for_ms: int) -> Callable[[], bool]:
-    ends_at = context.get_remaining_time_in_millis() - for_ms
-    return lambda: context.get_remaining_time_in_millis() > ends_at
+def has_time(context: LambdaContext, margin_ms: int) -> Callable[[], bool]:
+    return lambda: context.get_remaining_time_in_millis() > margin_ms
 
 
 def _is_sweep(record: Record) -> bool:

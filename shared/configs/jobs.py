@@ -6,7 +6,7 @@ repeats, it repeats from the last page saved: the work of a page must bear that.
 itself moves on before its page, and keeps its place elsewhere (shared/delivery/relay.py).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from heapq import nsmallest
 from typing import TYPE_CHECKING, Any
@@ -148,12 +148,8 @@ class JobStore:
         return job if job is not None and job.turn == turn.turn else None
 
     def of(self, kind: Kind) -> list[Job]:
-        pages = self._dynamodb.get_paginator("query").paginate(
-            TableName=self._table,
-            KeyConditionExpression="pk = :pk AND begins_with(sk, :kind)",
-            ExpressionAttributeValues=to_item({":pk": keys.JOBS, ":kind": f"{kind}#"}),
-        )
-        return [_job(from_item(item)) for page in pages for item in page["Items"]]
+        condition = "pk = :pk AND begins_with(sk, :kind)"
+        return list(self._query({":kind": f"{kind}#"}, KeyConditionExpression=condition))
 
     def start(self, job: Job) -> bool:
         """False if there is one with the same id, which goes on."""
@@ -163,13 +159,8 @@ class JobStore:
 
     def overdue(self, now: int, limit: int) -> list[Job]:
         """Those that have been so for longest. It reads all jobs, to find them."""
-        pages = self._dynamodb.get_paginator("query").paginate(
-            TableName=self._table,
-            KeyConditionExpression="pk = :pk",
-            FilterExpression="wake_at <= :now",
-            ExpressionAttributeValues=to_item({":pk": keys.JOBS, ":now": now}),
-        )
-        jobs = (_job(from_item(item)) for page in pages for item in page["Items"])
+        due = {"KeyConditionExpression": "pk = :pk", "FilterExpression": "wake_at <= :now"}
+        jobs = self._query({":now": now}, **due)
         return nsmallest(limit, jobs, key=lambda job: job.wake_at)
 
     def requeued(self, job: Job, now: int) -> None:
@@ -222,6 +213,14 @@ class JobStore:
             ),
         }
         return self._try([{"Delete": item}, *also])
+
+    def _query(self, values: dict[str, Any], **conditions: Any) -> Iterator[Job]:
+        pages = self._dynamodb.get_paginator("query").paginate(
+            TableName=self._table,
+            ExpressionAttributeValues=to_item({":pk": keys.JOBS} | values),
+            **conditions,
+        )
+        return (_job(from_item(item)) for page in pages for item in page["Items"])
 
     def _try(self, items: Sequence[dict[str, Any]]) -> bool:
         try:

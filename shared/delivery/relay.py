@@ -75,9 +75,9 @@ class Relay:
 
     def _pass_on(self, swept: Mapping[str, Swept], taken: set[str]) -> None:
         """Those that are furthest behind."""
-        behind = {shard: it.behind_ms for shard, it in swept.items() if it.behind_ms}
+        behind = {shard: it.behind_ms for shard, it in swept.items() if shard not in taken}
         for kind in KINDS:
-            left = [shard for shard in kind if shard in behind.keys() - taken]
+            left = [shard for shard in kind if behind.get(shard)]
             left.sort(key=behind.__getitem__, reverse=True)
             free = max(0, self._lanes - len(taken.intersection(kind)))
             for shard in left[:free]:
