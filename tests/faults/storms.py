@@ -64,6 +64,11 @@ STORMS = (
 )
 
 
+def named(name: str) -> Storm:
+    (storm,) = (storm for storm in STORMS if storm.name == name)
+    return storm
+
+
 class Result(NamedTuple):
     storm: str
     seed: int

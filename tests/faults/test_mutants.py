@@ -7,7 +7,7 @@ from tests.faults.audit import Report, audit
 from tests.faults.engine.faults import SEND, Kind, ScriptedFaults
 from tests.faults.engine.receivers import Reply
 from tests.faults.mutants import Mutant
-from tests.faults.storms import STORMS, run
+from tests.faults.storms import named, run
 from tests.faults.world import Config, new_world
 
 EVENTS = 100
@@ -15,8 +15,7 @@ SEED = 7
 
 
 def report_of(storm: str, *broken: Mutant, events: int = EVENTS) -> Report:
-    (found,) = (one for one in STORMS if one.name == storm)
-    return run(found, events, SEED, broken).report
+    return run(named(storm), events, SEED, broken).report
 
 
 def test_claims_without_their_condition_send_twice() -> None:

@@ -10,7 +10,7 @@ import pytest
 from functions.retry import handler, pages
 from shared.configs.jobs import Turn
 from shared.delivery.relay import Relay
-from tests.faults.storms import STORMS, Result, run
+from tests.faults.storms import STORMS, Result, named, run
 from tests.template import template
 
 EVENTS = 250
@@ -23,8 +23,7 @@ NAMES = [storm.name for storm in STORMS]
 
 @cache
 def result_of(name: str) -> Result:
-    (storm,) = (storm for storm in STORMS if storm.name == name)
-    return run(storm, EVENTS, SEED)
+    return run(named(name), EVENTS, SEED)
 
 
 def run_elsewhere(name: str, hash_seed: str) -> str:
@@ -85,9 +84,8 @@ def test_sweeps_that_have_no_time_pass_on_what_they_leave(
     monkeypatch.setattr(handler, "MARGIN_MS", RETRY_MS - handler.JOBS_MS - SHORT_MS)
     monkeypatch.setattr(pages, "MARGIN_MS", RETRY_MS - SHORT_MS)
     monkeypatch.setattr(pages, "LEAST_SWEEP_MS", 0)
-    (storm,) = (storm for storm in STORMS if storm.name == name)
 
-    report = run(storm, EVENTS, SEED).report
+    report = run(named(name), EVENTS, SEED).report
 
     assert turns
     assert report.accepted == EVENTS
