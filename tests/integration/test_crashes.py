@@ -17,7 +17,7 @@ from shared.events.slots import Notes
 from shared.events.store import EventStore
 from tests import factories
 from tests.integration.account import Account
-from tests.integration.world import CrashError, World, new_world
+from tests.integration.world import CrashError, World, new_world, refuse
 from tests.local.receiver import Receiver
 
 Step = tuple[type, str]
@@ -221,10 +221,6 @@ def test_a_refusal_of_aws_is_a_fault_of_ours_and_comes_back(
 
     assert len(came_back) == 1
     assert_delivered(world, receiver, event_id)
-
-
-def refuse(*_: object) -> None:
-    raise RuntimeError
 
 
 DISASTERS: list[Disaster] = [

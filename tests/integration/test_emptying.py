@@ -14,7 +14,7 @@ from shared.delivery.sweep import SweepError
 from shared.events.log import LogReader
 from shared.events.store import EventStore
 from tests.fakes import NOW
-from tests.integration.world import CrashError, World
+from tests.integration.world import CrashError, World, refuse
 from tests.local.receiver import Receiver, Reply
 
 DAY_S = 86_400
@@ -51,10 +51,6 @@ def run(world: World) -> None:
             world.work("RetryQueue")
             world.clock.advance(1)
         world.clock.advance(61)
-
-
-def refuse(*_: object) -> None:
-    raise RuntimeError
 
 
 def jobs(world: World) -> list[str]:

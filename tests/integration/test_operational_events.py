@@ -8,7 +8,7 @@ import pytest
 from shared.events.bus import Bus
 from shared.events.operational import OPERATIONAL_TYPES
 from tests import factories
-from tests.integration.world import World
+from tests.integration.world import World, refuse
 from tests.local.receiver import Receiver
 from tests.template import template
 
@@ -150,10 +150,6 @@ def test_that_the_bus_does_not_take_is_a_dead_letter_and_holds_up_no_delivery(
     }
     assert world.state(event_id, "ops") == "delivered"
     assert len(receiver.requests("/ops")) == 3
-
-
-def refuse(*_: object) -> None:
-    raise RuntimeError
 
 
 def test_on_the_bus_does_not_come_back_in() -> None:

@@ -18,11 +18,9 @@ from shared.delivery.unseen import PAGE, Unseen
 from shared.delivery.wake import WakeIndex
 from shared.events import keys
 from shared.events.slots import Notes
-from tests.integration.world import World
+from tests.integration.test_sweep import DUE_S, REPAIR_S, send_many
+from tests.integration.world import World, refuse
 
-REPAIR_S = 600
-# The clocks of the tests begin a quarter of a minute after a full one, when a slot begins.
-DUE_S = 45 + REPAIR_S
 PAGES = 3
 # For more of the sweep, not for overdue jobs.
 TOO_LITTLE_MS = 7_000
@@ -33,10 +31,7 @@ LANES = 2
 def _behind(world: World) -> World:
     """A world whose sweep has more to do than it has time for."""
     world.make_config("http://127.0.0.1:9/in")
-    event = {"workspace_id": world.workspace_id, "event_type": "on_action"}
-    for number in range(PAGES * PAGE):
-        world.clock.advance(0.001)
-        world.invoke("ingest", event | {"event_id": str(number)})
+    send_many(world, PAGES * PAGE)
     world.clock.advance(DUE_S)
     return world
 
@@ -75,6 +70,13 @@ def turn(world: World, pages: int = 1, times: int = 1) -> int:
     return begun(world) - before
 
 
+def broken_turn(world: World, target: type, step: str) -> int:
+    """As `turn`, while a step breaks."""
+    with pytest.MonkeyPatch.context() as breaking:
+        breaking.setattr(target, step, refuse)
+        return turn(world)
+
+
 def received(world: World) -> list[Any]:
     """All messages of the retry queue; attempts are thrown away."""
     return [record for some in iter(lambda: world.receive("RetryQueue"), []) for record in some]
@@ -88,8 +90,8 @@ def passed_on(world: World) -> list[str]:
     return sorted(job["sk"] for job in world.jobs())
 
 
-def logged(caplog: pytest.LogCaptureFixture, message: str) -> list[Any]:
-    return [record for record in caplog.records if record.message == message]
+def told(caplog: pytest.LogCaptureFixture) -> list[Any]:
+    return [record for record in caplog.records if record.message == "swept"]
 
 
 class TestAShardThatARunLeaves:
@@ -138,50 +140,44 @@ class TestAShardThatARunLeaves:
         caplog.clear()
         turn(behind)
 
-        (line,) = logged(caplog, "swept")
+        (line,) = told(caplog)
         assert line.job_id == jobs.sweep_id(keys.active_shard(behind.workspace_id))
         assert (line.begun, line.behind_ms > 0) == (PAGE, True)
 
     def test_moves_on_though_something_in_it_breaks_and_says_so(
-        self, behind: World, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+        self, behind: World, caplog: pytest.LogCaptureFixture
     ) -> None:
         run(behind)
         caplog.clear()
-        with monkeypatch.context() as breaking:
-            breaking.setattr(WakeIndex, "begin", refuse)
-            turn(behind)
+        broken_turn(behind, WakeIndex, "begin")
 
-        (line,) = logged(caplog, "swept")
+        (line,) = told(caplog)
         assert line.faults == PAGE
         assert turn(behind) == PAGE
 
     def test_is_left_to_the_runs_if_it_breaks_itself(
-        self, behind: World, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+        self, behind: World, caplog: pytest.LogCaptureFixture
     ) -> None:
         run(behind)
         caplog.clear()
-        with monkeypatch.context() as breaking:
-            breaking.setattr(Unseen, "place", refuse)
-            turn(behind)
+        broken_turn(behind, Unseen, "place")
 
-        (line,) = logged(caplog, "swept")
+        (line,) = told(caplog)
         assert (line.faults, hasattr(line, "behind_ms")) == (1, False)
         assert passed_on(behind) == []
         assert run(behind, pages=99) == (PAGES - 1) * PAGE
 
     def test_has_its_next_turn_a_minute_later_if_nobody_can_tell_of_this_one(
-        self, behind: World, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+        self, behind: World, caplog: pytest.LogCaptureFixture
     ) -> None:
         run(behind)
         caplog.clear()
-        with monkeypatch.context() as breaking:
-            breaking.setattr(JobStore, "advance", refuse)
-            first = turn(behind)
+        first = broken_turn(behind, JobStore, "advance")
         behind.clock.advance(OVERDUE_MS / 1000)
         run(behind)
 
         assert first == 0
-        assert logged(caplog, "swept")[0].faults == 1
+        assert told(caplog)[0].faults == 1
         assert turn(behind) == PAGE
 
     def test_gives_its_lane_up_after_a_while(self, behind: World) -> None:
@@ -318,7 +314,7 @@ class TestTheLanes:
             world.sweep()
 
         assert passed_on(world) == [jobs.sweep_id(keys.active_shard(workspaces()[1]))]
-        assert logged(caplog, "swept")
+        assert told(caplog)
 
     def test_are_no_more_while_they_are_taken(self, world: World) -> None:
         world.sweep()
@@ -394,7 +390,3 @@ def workspaces() -> list[str]:
     """One of each shard."""
     by_shard = {keys.active_shard(str(number)): str(number) for number in range(100)}
     return [by_shard[shard] for shard in keys.ACTIVE_SHARDS]
-
-
-def refuse(*_: object) -> None:
-    raise RuntimeError

@@ -9,14 +9,10 @@ from shared.delivery.queues import Queue
 from shared.dialects import Rendered
 from shared.dialects.funnelflux import FunnelFlux
 from tests.fakes import NOW
-from tests.integration.world import World
+from tests.integration.world import World, refuse
 from tests.local.receiver import Receiver, Reply
 
 MINUTE = 60
-
-
-def refuse(*_: object) -> None:
-    raise RuntimeError
 
 
 DAY = 24 * 60 * MINUTE

@@ -17,7 +17,7 @@ from shared.events import keys
 from shared.events.models import Event
 from shared.events.slots import Notes, slot_of
 from tests.fakes import NOW
-from tests.integration.world import CrashError, World
+from tests.integration.world import CrashError, World, refuse
 from tests.local.receiver import Receiver
 
 NOTHING = {"requeued": 0, "begun": 0, "behind_ms": 0}
@@ -553,10 +553,6 @@ def in_another_shard(world: World) -> str:
         workspace_id: str = made["workspace_id"]
         if keys.active_shard(workspace_id) != keys.active_shard(world.workspace_id):
             return workspace_id
-
-
-def refuse(*_: object) -> None:
-    raise RuntimeError
 
 
 def test_a_sweep_reads_of_a_delivery_only_whether_it_is_there(

@@ -329,6 +329,11 @@ class CrashError(BaseException):
     """The process is gone: nothing that catches errors catches this."""
 
 
+def refuse(*_: object) -> None:
+    """In place of a step that breaks."""
+    raise RuntimeError
+
+
 @contextmanager
 def new_world(account: Account) -> Iterator[World]:
     """An empty platform. Its clock is that of the handlers and of moto's queues alike."""
