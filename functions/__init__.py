@@ -1,5 +1,5 @@
 """One folder for each Lambda function."""
 
-from shared import garbage
+from shared.aws import garbage
 
 garbage.leave()

@@ -8,12 +8,12 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from functions.configs import eventtypes, webhook_configs
 from functions.configs.parts import api, categories, configs, env, event_types, workspaces
-from shared import aws
 from shared.api.body import parse_json
 from shared.api.operations import RawBody
 from shared.api.paging import Cursor
 from shared.api.resolver import Answer
 from shared.api.validation import from_problems
+from shared.aws import clients
 from shared.clock import now_ms
 from shared.configs.categories import Category
 from shared.configs.eventtypes import OwnType
@@ -219,4 +219,4 @@ def _add(caller: Caller, new: WebhookConfig) -> None:
 
 @cache
 def _exporter() -> Exporter:
-    return Exporter(aws.dynamodb(), env().config_table)
+    return Exporter(clients.dynamodb(), env().config_table)

@@ -2,9 +2,10 @@
 
 from functools import cache
 
-from shared import aws, settings
+from shared import settings
 from shared.api.auth import Keyring
 from shared.api.operations import Api
+from shared.aws import clients
 from shared.clock import now_ms
 from shared.configs.categories import CategoryStore
 from shared.configs.eventtypes import EventTypeStore
@@ -26,32 +27,32 @@ def env() -> settings.Settings:
 
 @cache
 def configs() -> ConfigStore:
-    return ConfigStore(aws.dynamodb(), env().config_table)
+    return ConfigStore(clients.dynamodb(), env().config_table)
 
 
 @cache
 def listings() -> ListingStore:
-    return ListingStore(aws.dynamodb(), env().config_table)
+    return ListingStore(clients.dynamodb(), env().config_table)
 
 
 @cache
 def categories() -> CategoryStore:
-    return CategoryStore(aws.dynamodb(), env().config_table)
+    return CategoryStore(clients.dynamodb(), env().config_table)
 
 
 @cache
 def event_types() -> EventTypeStore:
-    return EventTypeStore(aws.dynamodb(), env().config_table)
+    return EventTypeStore(clients.dynamodb(), env().config_table)
 
 
 @cache
 def workspaces() -> WorkspaceStore:
-    return WorkspaceStore(aws.dynamodb(), env().config_table)
+    return WorkspaceStore(clients.dynamodb(), env().config_table)
 
 
 @cache
 def link_secrets() -> LinkSecretStore:
-    return LinkSecretStore(aws.dynamodb(), env().config_table)
+    return LinkSecretStore(clients.dynamodb(), env().config_table)
 
 
 @cache

@@ -6,10 +6,11 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
-from shared import aws, settings
+from shared import settings
 from shared.api.auth import Keyring
 from shared.api.operations import Api
 from shared.api.paging import Window, foreign_cursor, read_cursor, write_cursor
+from shared.aws import clients
 from shared.clock import now_ms
 from shared.delivery import content, evidence, parts, views
 from shared.delivery.archive import DeliveryStore
@@ -47,7 +48,7 @@ class IncludeQuery(Model):
 
 @cache
 def keyring() -> Keyring:
-    return Keyring(WorkspaceStore(aws.dynamodb(), settings.load().config_table), now_ms)
+    return Keyring(WorkspaceStore(clients.dynamodb(), settings.load().config_table), now_ms)
 
 
 api = Api(bearer=keyring)
@@ -130,15 +131,15 @@ def shows_content_since(caller: Caller) -> int:
 
 @cache
 def logs() -> LogReader:
-    return LogReader(aws.dynamodb(), settings.load().event_table)
+    return LogReader(clients.dynamodb(), settings.load().event_table)
 
 
 @cache
 def deliveries() -> DeliveryStore:
-    return DeliveryStore(aws.dynamodb(), settings.load().event_table)
+    return DeliveryStore(clients.dynamodb(), settings.load().event_table)
 
 
 @cache
 def events() -> EventStore:
     env = settings.load()
-    return EventStore(aws.dynamodb(), env.event_table, env.retention_days, env.repair_after_s)
+    return EventStore(clients.dynamodb(), env.event_table, env.retention_days, env.repair_after_s)

@@ -7,9 +7,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import Field
 
 from functions.deliveries.api import api
-from shared import aws, settings
+from shared import settings
 from shared.api.operations import Answered
 from shared.api.paging import PageOf
+from shared.aws import clients
 from shared.clock import Moment, Timestamp, now_ms
 from shared.configs.models import Status
 from shared.configs.store import ConfigStore
@@ -219,20 +220,20 @@ def _state(replay: Replay) -> str:
 
 @cache
 def _configs() -> ConfigStore:
-    return ConfigStore(aws.dynamodb(), settings.load().config_table)
+    return ConfigStore(clients.dynamodb(), settings.load().config_table)
 
 
 @cache
 def _replays() -> ReplayStore:
     env = settings.load()
-    return ReplayStore(aws.dynamodb(), env.config_table, env.retention_days)
+    return ReplayStore(clients.dynamodb(), env.config_table, env.retention_days)
 
 
 @cache
 def _source() -> Source:
-    return Source(aws.dynamodb(), settings.load().event_table)
+    return Source(clients.dynamodb(), settings.load().event_table)
 
 
 @cache
 def _progress() -> ProgressReader:
-    return ProgressReader(aws.dynamodb(), settings.load().event_table)
+    return ProgressReader(clients.dynamodb(), settings.load().event_table)

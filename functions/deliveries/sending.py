@@ -3,7 +3,8 @@
 from functools import cache
 
 from functions.deliveries.api import api, deliveries, shows_content_since
-from shared import aws, settings
+from shared import settings
+from shared.aws import clients
 from shared.clock import now_ms
 from shared.configs.funnelflux import ConfigQuery
 from shared.configs.store import ConfigStore
@@ -59,7 +60,7 @@ def send_test_event(caller: Caller, query: ConfigQuery, body: SampleRequest) -> 
 
 @cache
 def _configs() -> ConfigStore:
-    return ConfigStore(aws.dynamodb(), settings.load().config_table)
+    return ConfigStore(clients.dynamodb(), settings.load().config_table)
 
 
 @cache

@@ -4,8 +4,9 @@ from functools import cache
 from typing import Any
 
 from functions.deliveries.api import api
-from shared import aws, settings
+from shared import settings
 from shared.api.paging import PageOf
+from shared.aws import clients
 from shared.clock import Timestamp, now_ms
 from shared.delivery.erasure import DeliveryErasure
 from shared.errors import NotFoundError
@@ -83,17 +84,17 @@ def _profile(visitor: Visitor | None, seen: list[int]) -> dict[str, Any]:
 @cache
 def _visitors() -> VisitorStore:
     env = settings.load()
-    return VisitorStore(aws.dynamodb(), env.event_table, env.retention_days)
+    return VisitorStore(clients.dynamodb(), env.event_table, env.retention_days)
 
 
 @cache
 def _history() -> History:
-    return History(aws.dynamodb(), settings.load().event_table)
+    return History(clients.dynamodb(), settings.load().event_table)
 
 
 @cache
 def _erasure() -> Erasure:
-    env, dynamodb = settings.load(), aws.dynamodb()
+    env, dynamodb = settings.load(), clients.dynamodb()
     return Erasure(
         visitors=_visitors(),
         forgetting=Forgetting(dynamodb, env.event_table, _visitors()),

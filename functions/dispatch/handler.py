@@ -4,9 +4,9 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from shared.batch import failures
+from shared.aws.batch import failures
+from shared.aws.garbage import collected_when_warm
 from shared.delivery.wiring import deliver
-from shared.garbage import collected_when_warm
 
 
 @collected_when_warm

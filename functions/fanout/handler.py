@@ -8,18 +8,20 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from shared import aws, settings
-from shared.batch import Record, each, failures
+from shared import settings
+from shared.aws import clients
+from shared.aws.batch import Record, each, failures
+from shared.aws.dead_letters import DeadLetters
+from shared.aws.garbage import collected_when_warm
+from shared.aws.items import from_item
 from shared.clock import MS_PER_S, now_ms
 from shared.configs.store import ConfigStore
-from shared.deadletters import DeadLetters
 from shared.delivery.fanout import first_pointers, remembering, send_all
 from shared.delivery.queues import Pointer, Queue
 from shared.events import operational
 from shared.events.bus import Bus, untold
 from shared.events.models import Event
 from shared.events.store import event_from
-from shared.garbage import collected_when_warm
 from shared.metrics import FANNED_OUT, measured
 from shared.observability import logger
 
@@ -31,10 +33,10 @@ MARGIN_MS = 10 * MS_PER_S
 def _parts() -> tuple[ConfigStore, Queue, Bus, DeadLetters]:
     env = settings.load()
     return (
-        ConfigStore(aws.dynamodb(), env.config_table),
-        Queue(aws.sqs(), env.dispatch_queue_url),
-        Bus(aws.events, env.event_bus),
-        DeadLetters(aws.sqs(), env.dead_letters_url, now_ms),
+        ConfigStore(clients.dynamodb(), env.config_table),
+        Queue(clients.sqs(), env.dispatch_queue_url),
+        Bus(clients.events, env.event_bus),
+        DeadLetters(clients.sqs(), env.dead_letters_url, now_ms),
     )
 
 
@@ -48,7 +50,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
 
     def collect(record: Record) -> None:
         number = _sequence_number(record)
-        events[number] = event_from(aws.from_item(record["dynamodb"]["NewImage"]))
+        events[number] = event_from(from_item(record["dynamodb"]["NewImage"]))
         pointers[number] = first_pointers(events[number], ask)
 
     def tell(record: Record) -> None:

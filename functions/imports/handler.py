@@ -5,16 +5,17 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from shared import aws, settings
-from shared.batch import Record, each, failures, message_id
+from shared import settings
+from shared.aws import clients
+from shared.aws.batch import Record, each, failures, message_id
+from shared.aws.dead_letters import DeadLetters, letter
+from shared.aws.garbage import collected_when_warm
 from shared.clock import MS_PER_S, now_ms
 from shared.configs.eventtypes import EventTypeStore
-from shared.deadletters import DeadLetters, letter
 from shared.errors import InvalidError
 from shared.events.checker import Checker
 from shared.events.door import Door
 from shared.events.store import EventStore
-from shared.garbage import collected_when_warm
 from shared.imports.bucket import ImportBucket
 from shared.imports.importer import Importer
 from shared.imports.models import Job, State, Tally
@@ -51,7 +52,7 @@ def _run(job: Job, context: LambdaContext) -> None:
     logger.info("import.run", **about, **measured(_counts(job.tally, run.job.tally)))
     if run.state is State.RUNNING:
         queue_url = settings.load().import_queue_url
-        aws.sqs().send_message(QueueUrl=queue_url, MessageBody=message_of(run.job))
+        clients.sqs().send_message(QueueUrl=queue_url, MessageBody=message_of(run.job))
 
 
 def _counts(before: Tally, after: Tally) -> dict[Metric, int]:
@@ -77,18 +78,18 @@ def _importer(context: LambdaContext) -> Importer:
 @cache
 def _parts() -> tuple[ImportBucket, Door]:
     env = settings.load()
-    store = EventStore(aws.dynamodb(), env.event_table, env.retention_days, env.repair_after_s)
-    types = EventTypeStore(aws.dynamodb(), env.config_table)
+    store = EventStore(clients.dynamodb(), env.event_table, env.retention_days, env.repair_after_s)
+    types = EventTypeStore(clients.dynamodb(), env.config_table)
     door = Door(store, Checker(types.find_schema, now_ms), now_ms)
-    return ImportBucket(aws.s3()), door
+    return ImportBucket(clients.s3()), door
 
 
 def _retention_of(workspace_id: str) -> Retention:
     env = settings.load()
-    workspace = WorkspaceStore(aws.dynamodb(), env.config_table).get(workspace_id)
+    workspace = WorkspaceStore(clients.dynamodb(), env.config_table).get(workspace_id)
     return workspace.retention(env.retention_days)
 
 
 @cache
 def _dead_letters() -> DeadLetters:
-    return DeadLetters(aws.sqs(), settings.load().dead_letters_url, now_ms)
+    return DeadLetters(clients.sqs(), settings.load().dead_letters_url, now_ms)

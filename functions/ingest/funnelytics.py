@@ -5,9 +5,10 @@ from typing import Any
 
 from functions.ingest import parts
 from functions.ingest.api import api
-from shared import aws, journal
+from shared import journal
 from shared.api.body import parse_json
 from shared.api.operations import RawBody, require_json
+from shared.aws import clients
 from shared.clock import now_ms
 from shared.events import intake
 from shared.funnelytics import rules
@@ -54,5 +55,5 @@ def accept_action(caller: Caller, action: str, body: RawBody) -> ActionAccepted:
 @cache
 def _acceptance() -> Acceptance:
     env = parts.env()
-    visitors = VisitorStore(aws.dynamodb(), env.event_table, env.retention_days)
-    return Acceptance(aws.dynamodb(), env.event_table, parts.store(), visitors, now_ms)
+    visitors = VisitorStore(clients.dynamodb(), env.event_table, env.retention_days)
+    return Acceptance(clients.dynamodb(), env.event_table, parts.store(), visitors, now_ms)

@@ -8,8 +8,8 @@ from functions.ingest import actions, funnelytics
 from functions.ingest.api import api
 from functions.ingest.intake import accept_invocation, accept_message
 from shared.api.resolver import is_http
-from shared.batch import each, failures, message_id
-from shared.garbage import collected_when_warm
+from shared.aws.batch import each, failures, message_id
+from shared.aws.garbage import collected_when_warm
 from shared.observability import logger
 
 # Imported for the operations that they declare.

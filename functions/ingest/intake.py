@@ -8,8 +8,8 @@ from functions.ingest import parts
 from shared import journal
 from shared.api.body import check, parse_json
 from shared.api.problems import Problem
-from shared.batch import Record, message_id
-from shared.deadletters import Letter, letter
+from shared.aws.batch import Record, message_id
+from shared.aws.dead_letters import Letter, letter
 from shared.errors import FunnelhooksError, InvalidError, NotFoundError
 from shared.events import intake
 from shared.workspaces.models import Workspace

@@ -4,14 +4,15 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from typing import Any
 
-from shared import aws, journal, settings
+from shared import journal, settings
 from shared.actions.gate import ActionGate
 from shared.api.auth import Keyring
 from shared.api.limits import EventRate, IngestGate
 from shared.api.problems import EVENT_FAULT, Problem, fault, problem
+from shared.aws import clients
+from shared.aws.dead_letters import DeadLetters
 from shared.clock import now_ms
 from shared.configs.eventtypes import EventTypeStore
-from shared.deadletters import DeadLetters
 from shared.errors import FunnelhooksError, InvalidError
 from shared.events.checker import Checker
 from shared.events.door import Door
@@ -40,7 +41,9 @@ def env() -> settings.Settings:
 
 @cache
 def store() -> EventStore:
-    return EventStore(aws.dynamodb(), env().event_table, env().retention_days, env().repair_after_s)
+    return EventStore(
+        clients.dynamodb(), env().event_table, env().retention_days, env().repair_after_s
+    )
 
 
 @cache
@@ -50,12 +53,12 @@ def door() -> Door:
 
 @cache
 def dead_letters() -> DeadLetters:
-    return DeadLetters(aws.sqs(), env().dead_letters_url, now_ms)
+    return DeadLetters(clients.sqs(), env().dead_letters_url, now_ms)
 
 
 @cache
 def workspaces() -> WorkspaceStore:
-    return WorkspaceStore(aws.dynamodb(), env().config_table)
+    return WorkspaceStore(clients.dynamodb(), env().config_table)
 
 
 @cache
@@ -65,7 +68,7 @@ def directory() -> Directory:
 
 @cache
 def checker() -> Checker:
-    types = EventTypeStore(aws.dynamodb(), env().config_table)
+    types = EventTypeStore(clients.dynamodb(), env().config_table)
     return Checker(types.find_schema, now_ms)
 
 

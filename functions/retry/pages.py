@@ -8,8 +8,9 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import ValidationError
 
 from functions.retry.sweeping import relay
-from shared import aws, settings
-from shared.batch import Record, each, message_id
+from shared import settings
+from shared.aws import clients
+from shared.aws.batch import Record, each, message_id
 from shared.clock import MS_PER_S, now_ms
 from shared.configs import jobs
 from shared.configs.jobs import JobStore, Kind, Turn
@@ -101,7 +102,7 @@ def _worker(kind: Kind, has_time: Callable[[], bool]) -> Releaser | Replayer | E
 
 @cache
 def _jobs() -> JobStore:
-    return JobStore(aws.dynamodb(), settings.load().config_table)
+    return JobStore(clients.dynamodb(), settings.load().config_table)
 
 
 @cache
@@ -109,9 +110,9 @@ def _releaser() -> Releaser:
     env = settings.load()
     return Releaser(
         jobs=_jobs(),
-        configs=ConfigStore(aws.dynamodb(), env.config_table),
+        configs=ConfigStore(clients.dynamodb(), env.config_table),
         health=health(),
-        deliveries=DeliveryStore(aws.dynamodb(), env.event_table),
+        deliveries=DeliveryStore(clients.dynamodb(), env.event_table),
         ledger=ledger(),
         queue=retry_queue(),
         clock=now_ms,
@@ -120,7 +121,7 @@ def _releaser() -> Releaser:
 
 @cache
 def _replayer() -> Replayer:
-    env, dynamodb = settings.load(), aws.dynamodb()
+    env, dynamodb = settings.load(), clients.dynamodb()
     workspaces = WorkspaceStore(dynamodb, env.config_table)
     return Replayer(
         steps=Steps(dynamodb, env.config_table, env.retention_days),
@@ -136,7 +137,7 @@ def _replayer() -> Replayer:
 
 @cache
 def _emptier() -> Emptier:
-    env, dynamodb = settings.load(), aws.dynamodb()
+    env, dynamodb = settings.load(), clients.dynamodb()
     days, repair_after_s = env.retention_days, env.repair_after_s
     return Emptier(
         jobs=_jobs(),

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from shared import aws, settings
+from shared import settings
+from shared.aws import clients
 from shared.clock import now_ms
 from shared.configs.jobs import JobStore
 from shared.configs.store import ConfigStore
@@ -19,7 +20,7 @@ SHARE = 10
 
 
 def relay(has_time: Callable[[], bool]) -> Relay:
-    env, dynamodb = settings.load(), aws.dynamodb()
+    env, dynamodb = settings.load(), clients.dynamodb()
     sweep = Sweep(
         wake=WakeIndex(dynamodb, env.event_table, env.retention_days, env.repair_after_s),
         unseen=Unseen(dynamodb, env.event_table, env.config_table, env.repair_after_s, now_ms),

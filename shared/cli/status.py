@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import click
 
-from shared.aws import batch_get
+from shared.aws.table import batch_get
 from shared.cli import show
 from shared.cli.options import as_json, on_stack
 from shared.cli.queues import attributes

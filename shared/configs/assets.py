@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from shared.aws import to_item
+from shared.aws.items import to_item
+from shared.aws.transaction import CancelledError, transact
+from shared.aws.update import Update
 from shared.clock import MS_PER_DAY
 from shared.configs.models import Status
 from shared.errors import NotFoundError
-from shared.transaction import CancelledError, transact
-from shared.update import Update
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from shared.aws import batch_get, from_item, is_condition, to_item
+from shared.aws.items import from_item, to_item
+from shared.aws.table import batch_get, is_condition
 from shared.clock import MS_PER_S
 from shared.configs import keys
 from shared.configs.assets import KEEP_DELETED_MS, change_all

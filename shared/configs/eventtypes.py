@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 from botocore.exceptions import ClientError
 from pydantic import Field, StringConstraints
 
-from shared.aws import from_item, is_condition, to_item
+from shared.aws.items import from_item, to_item
+from shared.aws.table import is_condition
+from shared.aws.transaction import CancelledError, transact
+from shared.aws.update import Update
 from shared.configs import keys
 from shared.errors import ConflictError, ForbiddenError, NotFoundError
 from shared.events.models import EventType
 from shared.events.schema_bounds import Schema
 from shared.model import Model
-from shared.transaction import CancelledError, transact
-from shared.update import Update
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

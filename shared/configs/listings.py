@@ -6,7 +6,7 @@ An entry is written and removed in the same transaction as its config.
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from shared.aws import from_item, to_item
+from shared.aws.items import from_item, to_item
 from shared.configs import keys
 from shared.configs.models import WebhookConfig
 

@@ -9,15 +9,16 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from shared.aws import batch_get, from_item, to_item
+from shared.aws.items import from_item, to_item
+from shared.aws.table import batch_get
+from shared.aws.transaction import CancelledError, transact
+from shared.aws.update import Update
 from shared.clock import MS_PER_S
 from shared.configs import jobs, keys, listings
 from shared.configs.assets import KEEP_DELETED_MS, change_all
 from shared.configs.models import ALL_TYPES, ConfigName, Status, Trigger, WebhookConfig
 from shared.configs.triggers import Wanted
 from shared.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
-from shared.transaction import CancelledError, transact
-from shared.update import Update
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

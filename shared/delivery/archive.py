@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from shared.aws import from_item, to_item
+from shared.aws.items import from_item, to_item
 from shared.clock import MS_PER_S, Clock, now_ms
 from shared.delivery.item import delivery_from, delivery_key
 from shared.delivery.models import Delivery, State

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from shared.aws import from_item, is_condition, to_item
+from shared.aws.items import from_item, to_item
+from shared.aws.table import is_condition
+from shared.aws.update import Update
 from shared.clock import MS_PER_DAY, MS_PER_S
 from shared.configs import keys
 from shared.configs.models import WebhookConfig
 from shared.model import Model
-from shared.update import Update
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

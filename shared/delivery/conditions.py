@@ -4,7 +4,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from shared.aws import from_item, is_condition
+from shared.aws.items import from_item
+from shared.aws.table import is_condition
 from shared.clock import MS_PER_S
 from shared.delivery.item import delivery_from
 from shared.delivery.models import Attempt, Delivery, State

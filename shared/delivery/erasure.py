@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from shared import ids
-from shared.aws import is_condition, to_item
+from shared.aws.items import to_item
+from shared.aws.table import is_condition
+from shared.aws.update import Update
 from shared.delivery.archive import DeliveryStore
 from shared.delivery.item import delivery_key
 from shared.delivery.models import ENDED, Delivery, Reason, State
 from shared.events import keys
 from shared.events.models import Event
 from shared.model import Model
-from shared.update import Update
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from shared import ids
-from shared.aws import from_item, is_condition, to_item
+from shared.aws.items import from_item, to_item
+from shared.aws.table import is_condition
+from shared.aws.transaction import CancelledError, transact
+from shared.aws.update import Update
 from shared.clock import MS_PER_DAY, MS_PER_S
 from shared.configs import jobs
 from shared.configs.models import DisabledReason, WebhookConfig
@@ -19,8 +22,6 @@ from shared.delivery import breaker
 from shared.delivery.breaker import Health, Outcome
 from shared.events.models import Event
 from shared.events.store import EventStore
-from shared.transaction import CancelledError, transact
-from shared.update import Update
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

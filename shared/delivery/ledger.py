@@ -11,7 +11,9 @@ from uuid import UUID
 from botocore.exceptions import ClientError
 
 from shared import ids, retention
-from shared.aws import from_item, to_item
+from shared.aws.items import from_item, to_item
+from shared.aws.transaction import CancelledError, transact
+from shared.aws.update import Update
 from shared.clock import MS_PER_S
 from shared.delivery.conditions import (
     HOLDER,
@@ -39,8 +41,6 @@ from shared.dialects import Rendered
 from shared.events import keys
 from shared.events.models import Event
 from shared.events.packing import pack
-from shared.transaction import CancelledError, transact
-from shared.update import Update
 from shared.workspaces.models import Workspace
 
 if TYPE_CHECKING:

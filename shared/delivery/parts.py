@@ -2,7 +2,8 @@
 
 from functools import cache
 
-from shared import aws, settings
+from shared import settings
+from shared.aws import clients
 from shared.delivery.health import HealthStore
 from shared.delivery.ledger import Ledger
 from shared.delivery.queues import Queue
@@ -17,22 +18,22 @@ def env() -> settings.Settings:
 
 @cache
 def retry_queue() -> Queue:
-    return Queue(aws.sqs(), env().retry_queue_url)
+    return Queue(clients.sqs(), env().retry_queue_url)
 
 
 @cache
 def ledger() -> Ledger:
-    return Ledger(aws.dynamodb(), env().event_table, env().retention_days, env().repair_after_s)
+    return Ledger(clients.dynamodb(), env().event_table, env().retention_days, env().repair_after_s)
 
 
 @cache
 def reader() -> Reader:
-    return Reader(aws.dynamodb(), env().config_table, env().event_table)
+    return Reader(clients.dynamodb(), env().config_table, env().event_table)
 
 
 @cache
 def health() -> HealthStore:
     events = EventStore(
-        aws.dynamodb(), env().event_table, env().retention_days, env().repair_after_s
+        clients.dynamodb(), env().event_table, env().retention_days, env().repair_after_s
     )
-    return HealthStore(aws.dynamodb(), env().config_table, events)
+    return HealthStore(clients.dynamodb(), env().config_table, events)

@@ -4,7 +4,7 @@ import base64
 from typing import NamedTuple
 from uuid import UUID
 
-from shared import aws
+from shared.aws import clients
 from shared.clock import MS_PER_S
 from shared.configs import targets
 from shared.configs.models import BasicAuth, WebhookConfig
@@ -65,4 +65,4 @@ def _with_iam(prepared: Prepared, body: bytes) -> Prepared:
     if region is None:
         return prepared
     url = iam.as_sent(prepared.url)
-    return Prepared(url, iam.signed(url, prepared.headers, body, region, aws.credentials()))
+    return Prepared(url, iam.signed(url, prepared.headers, body, region, clients.credentials()))

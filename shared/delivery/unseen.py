@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from shared.api.paging import Window, read_cursor
-from shared.aws import batch_get, from_item, to_item
+from shared.aws.items import from_item, to_item
+from shared.aws.table import batch_get
 from shared.clock import MS_PER_S, Clock
 from shared.configs import keys as config_keys
 from shared.events import keys

@@ -10,7 +10,9 @@ from uuid import UUID
 
 from botocore.exceptions import ClientError
 
-from shared.aws import batch_get, from_item, is_condition, to_item
+from shared.aws.items import from_item, to_item
+from shared.aws.table import batch_get, is_condition
+from shared.aws.update import Update
 from shared.clock import MS_PER_DAY, MS_PER_S
 from shared.delivery.item import delivery_from, delivery_key, logged, wake
 from shared.delivery.models import Delivery, Reason, State
@@ -18,7 +20,6 @@ from shared.delivery.queues import Pointer
 from shared.events import keys
 from shared.events.models import Event
 from shared.model import Model
-from shared.update import Update
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -5,8 +5,8 @@ from random import random
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from shared import aws
-from shared.batch import Record, each, message_id
+from shared.aws import clients
+from shared.aws.batch import Record, each, message_id
 from shared.clock import now_ms
 from shared.delivery.bucket import Bucket
 from shared.delivery.courier import PARALLEL, Courier
@@ -51,7 +51,7 @@ def deliver(records: list[Record], context: LambdaContext) -> list[str]:
 def _courier(context: LambdaContext) -> Courier:
     return Courier(
         reader=reader(),
-        gate=Gate(health(), Bucket(aws.dynamodb(), env().config_table), random),
+        gate=Gate(health(), Bucket(clients.dynamodb(), env().config_table), random),
         ledger=ledger(),
         sender=sender(),
         monitor=_monitor(),

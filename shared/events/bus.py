@@ -5,8 +5,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from shared.aws.dead_letters import Letter
 from shared.clock import MS_PER_S, rfc3339
-from shared.deadletters import Letter
 from shared.events import operational
 from shared.events.models import Event
 

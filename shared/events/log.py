@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from shared import ids
 from shared.api.paging import Page, Window, foreign_cursor, read_cursor, write_cursor
-from shared.aws import from_item, to_item
+from shared.aws.items import from_item, to_item
 from shared.clock import MS_PER_S, Clock, now_ms
 from shared.events import keys
 from shared.model import Model

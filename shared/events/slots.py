@@ -6,7 +6,7 @@ The sweep goes by these notes to the events of the log, so an event needs no ind
 
 from typing import TYPE_CHECKING
 
-from shared.aws import to_item
+from shared.aws.items import to_item
 from shared.clock import MS_PER_DAY, MS_PER_MINUTE, MS_PER_S
 from shared.events import keys
 from shared.model import Model

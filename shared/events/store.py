@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from shared import retention
-from shared.aws import batch_get, from_item, is_condition, to_item
+from shared.aws.items import from_item, to_item
+from shared.aws.table import batch_get, is_condition
+from shared.aws.update import Update
 from shared.clock import MS_PER_S, Clock, now_ms
 from shared.errors import NotFoundError
 from shared.events import keys, personal
@@ -16,7 +18,6 @@ from shared.events.models import Event
 from shared.events.packing import pack, unpack
 from shared.events.slots import Notes
 from shared.ids import event_key, visitor_key
-from shared.update import Update
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

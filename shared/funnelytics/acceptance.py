@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from shared import ids
-from shared.aws import to_item
+from shared.aws.items import to_item
+from shared.aws.transaction import CancelledError, transact
 from shared.clock import MS_PER_DAY, MS_PER_S, Clock
 from shared.errors import ConflictError, TooLargeError
 from shared.events import intake, keys
@@ -15,7 +16,6 @@ from shared.events.store import EventStore
 from shared.funnelytics import rules
 from shared.funnelytics.events import Arrival, events
 from shared.retention import Retention
-from shared.transaction import CancelledError, transact
 from shared.visitors.models import Identity, Kind
 from shared.visitors.rules import resolve
 from shared.visitors.store import VisitorStore

@@ -10,8 +10,8 @@ from functools import partial
 from typing import NamedTuple
 
 from shared.api.body import parse_json
+from shared.aws.dead_letters import sendable
 from shared.clock import Clock
-from shared.deadletters import sendable
 from shared.errors import FunnelhooksError, NotFoundError
 from shared.events.door import Door
 from shared.events.intake import MAX_EVENT_BYTES

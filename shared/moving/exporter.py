@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shared.api.paging import foreign_cursor, read_cursor, write_cursor
-from shared.aws import from_item, to_item
+from shared.aws.items import from_item, to_item
 from shared.configs import keys
 from shared.configs.categories import Category, category_from
 from shared.configs.eventtypes import OwnType, own_type_from

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from shared.aws import from_item, is_condition, to_item
+from shared.aws.items import from_item, to_item
+from shared.aws.table import is_condition
+from shared.aws.update import Update
 from shared.clock import MS_PER_DAY, MS_PER_S
 from shared.delivery.item import delivery_from, delivery_key, logged, wake
 from shared.delivery.models import Delivery, Reason, State
@@ -16,7 +18,6 @@ from shared.events import keys
 from shared.ids import replay_request_id
 from shared.model import Model
 from shared.replays.models import Replay
-from shared.update import Update
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

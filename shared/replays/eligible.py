@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from shared.aws import batch_get
+from shared.aws.table import batch_get
 from shared.clock import Clock
 from shared.configs.models import WebhookConfig
 from shared.dialects import DIALECTS

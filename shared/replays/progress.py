@@ -6,7 +6,7 @@ What is delivered leaves the index, so that counting costs by what is left, not 
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from shared.aws import to_item
+from shared.aws.items import to_item
 from shared.delivery.models import State
 from shared.events import keys
 from shared.model import Model

@@ -5,7 +5,7 @@ A source has parts: the log of the workspace, or of what a config was sent, or o
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from shared.aws import from_item, to_item
+from shared.aws.items import from_item, to_item
 from shared.delivery.models import State
 from shared.events import keys
 from shared.model import Model

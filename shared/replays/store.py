@@ -7,14 +7,14 @@ not ended.
 import re
 from typing import TYPE_CHECKING, Any
 
-from shared.aws import from_item, to_item
+from shared.aws.items import from_item, to_item
+from shared.aws.transaction import CancelledError, transact
+from shared.aws.update import Update
 from shared.clock import MS_PER_DAY, MS_PER_S
 from shared.configs import jobs, keys
 from shared.configs.jobs import Job, Turn
 from shared.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from shared.replays.models import ACTIVE, Replay, ReplayState, replay_from, stored
-from shared.transaction import CancelledError, transact
-from shared.update import Update
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

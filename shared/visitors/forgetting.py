@@ -7,8 +7,8 @@ hold nothing but that they were erased.
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from shared.aws import to_item
-from shared.transaction import CancelledError, transact
+from shared.aws.items import to_item
+from shared.aws.transaction import CancelledError, transact
 from shared.visitors.models import Entry, Identity, Kind, Visitor
 from shared.visitors.store import Change, VisitorStore, is_version, key_of, visitor_key
 

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from shared import ids
-from shared.aws import batch_get, to_item
+from shared.aws.items import to_item
+from shared.aws.table import batch_get
 from shared.clock import MS_PER_DAY, MS_PER_S
 from shared.events import keys
 from shared.visitors.models import Entry, Identity, Kind, Known, Trace, Visitor

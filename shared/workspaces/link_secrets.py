@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from shared import ids
-from shared.aws import from_item, is_condition, to_item
+from shared.aws.items import from_item, to_item
+from shared.aws.table import is_condition
+from shared.aws.update import Update
 from shared.configs import keys
 from shared.errors import NotFoundError
-from shared.update import Update
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from shared import ids
-from shared.aws import batch_get, from_item, is_condition, to_item
+from shared.aws.items import from_item, to_item
+from shared.aws.table import batch_get, is_condition
+from shared.aws.transaction import CancelledError, transact
+from shared.aws.update import Update
 from shared.clock import MS_PER_MINUTE, MS_PER_S, Clock, now_ms
 from shared.configs import jobs, keys
 from shared.errors import ConflictError, NotFoundError
-from shared.transaction import CancelledError, transact
-from shared.update import Update
 from shared.workspaces.models import ApiKey, Workspace
 
 if TYPE_CHECKING:

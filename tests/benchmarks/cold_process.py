@@ -30,7 +30,7 @@ def function(name: str) -> dict[str, Any]:
     from importlib import import_module
 
     handler = import_module(f"functions.{name}.handler").lambda_handler
-    aws = import_module("shared.aws")
+    aws = import_module("shared.aws.clients")
     clients = [getattr(aws, service)() for service in SERVICES]
     return first_event(handler, import_module("shared.clock"), clients) if TAPE else {}
 

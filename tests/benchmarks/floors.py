@@ -8,7 +8,7 @@ from typing import Any
 import boto3
 import requests
 
-from shared.aws import from_item
+from shared.aws.items import from_item
 from shared.events import keys
 from shared.events.models import TrackingEvent
 from shared.events.store import event_from

@@ -8,7 +8,7 @@ from typing import Any
 
 import boto3
 
-from shared import aws
+from shared.aws import clients
 from shared.events import keys
 from tests.benchmarks.units import READ_UNIT, Index, read_units, size, write_units
 from tests.template import Json, template
@@ -63,7 +63,7 @@ class Meter:
 
     @contextmanager
     def attached(self) -> Iterator["Meter"]:
-        events = [client.meta.events for client in (aws.dynamodb(), aws.sqs())]
+        events = [client.meta.events for client in (clients.dynamodb(), clients.sqs())]
         for one in events:
             one.register("provide-client-params", self._before)
             one.register("after-call", self._after)

@@ -9,7 +9,7 @@ from typing import Any
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from moto.core.models import botocore_stubber
 
-from shared import aws
+from shared.aws import clients as aws
 from tests.template import Json
 
 # Both writes of an attempt are updates; the one that settles it appends to a list.

@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from moto import mock_aws
 
-from shared.aws import to_item
+from shared.aws.items import to_item
 from tests.faults.engine.conditions import compiled
 from tests.faults.engine.database import Database
 from tests.faults.engine.transactions import Transactions

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from moto.backends import get_backend
 
-from shared.aws import from_item, to_item
+from shared.aws.items import from_item, to_item
 from shared.events.packing import unpack
 from tests.template import Json, resolved, template
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from functions.configs import apikeys
-from shared import aws
+from shared.aws import clients
 from shared.clock import rfc3339
 from shared.errors import ConflictError, NotFoundError
 from shared.ids import sha256_hex
@@ -57,7 +57,7 @@ def call(world: World, key: str) -> Reply:
 
 
 def store() -> WorkspaceStore:
-    return WorkspaceStore(aws.dynamodb(), "ConfigTable")
+    return WorkspaceStore(clients.dynamodb(), "ConfigTable")
 
 
 class TestANewKey:

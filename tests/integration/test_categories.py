@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from shared import aws
+from shared.aws import clients
+from shared.aws.items import to_item
 from shared.configs.categories import CategoryStore
 from shared.configs.store import ConfigStore, config_key
 from tests import factories
@@ -60,7 +61,7 @@ def fill(world: World, count: int, category_id: str = "sales") -> None:
             id=f"config-{number:03d}", workspace_id=world.workspace_id, category_id=category_id
         )
         item = config.model_dump(mode="json") | config_key(world.workspace_id, config.id)
-        aws.dynamodb().put_item(TableName="ConfigTable", Item=aws.to_item(item))
+        clients.dynamodb().put_item(TableName="ConfigTable", Item=to_item(item))
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from functions.configs import parts
-from shared import aws
+from shared.aws import clients
 from shared.configs.store import ConfigStore
 from shared.delivery.guard import Policy
 from shared.version import VERSION
@@ -239,7 +239,7 @@ class TestSaving:
 
         save(world, "PUT", basicAuth={"username": "jo"})
 
-        config = ConfigStore(aws.dynamodb(), "ConfigTable").find(world.workspace_id, "crm")
+        config = ConfigStore(clients.dynamodb(), "ConfigTable").find(world.workspace_id, "crm")
         assert config.basic_auth is not None
         assert config.basic_auth.password == "hunter2"
 
@@ -279,7 +279,7 @@ class TestSaving:
             triggers=[{"eventType": "on_action", "idFunnel": "f1"}, {"eventType": "on_action"}],
         )
 
-        store = ConfigStore(aws.dynamodb(), "ConfigTable")
+        store = ConfigStore(clients.dynamodb(), "ConfigTable")
         (wanted,) = store.wanting(world.workspace_id, "on_action")
         assert store.wanting(world.workspace_id, "node_execution") == []
         assert len(wanted.filters) == 2
@@ -291,7 +291,7 @@ class TestSaving:
 
         save(world, "PUT")
 
-        store = ConfigStore(aws.dynamodb(), "ConfigTable")
+        store = ConfigStore(clients.dynamodb(), "ConfigTable")
         (old,) = store.wanting(world.workspace_id, "on_action")
         (new,) = store.wanting(world.workspace_id, "node_execution")
         assert (old.since, new.since) == (began, began + 60_000)

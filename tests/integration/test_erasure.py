@@ -8,7 +8,8 @@ from uuid import UUID
 
 import pytest
 
-from shared import aws, ids
+from shared import ids
+from shared.aws import clients
 from shared.delivery.erasure import DeliveryErasure
 from shared.delivery.ledger import Ledger
 from shared.delivery.models import Attempt, Delivery, Reason
@@ -449,7 +450,7 @@ def fail(world: World, delivery: Delivery) -> None:
 
 
 def ledger() -> Ledger:
-    return Ledger(aws.dynamodb(), "EventTable", retention_days=30, repair_after_s=600)
+    return Ledger(clients.dynamodb(), "EventTable", retention_days=30, repair_after_s=600)
 
 
 def after_the_first_pass(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:

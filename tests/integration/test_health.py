@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared import aws
+from shared.aws import clients
+from shared.aws.items import to_item
 from shared.configs.store import ConfigStore, health_key
 from shared.delivery import breaker, courier
 from shared.delivery.breaker import PROBE_MS, Health, Outcome
@@ -682,7 +683,9 @@ def test_the_table_counts_as_the_breaker_does(
     account: Account, row: list[tuple[Outcome, bool, bool, int]]
 ) -> None:
     with new_world(account) as world:
-        store = HealthStore(aws.dynamodb(), "ConfigTable", EventStore(aws.dynamodb(), "E", 30, 600))
+        store = HealthStore(
+            clients.dynamodb(), "ConfigTable", EventStore(clients.dynamodb(), "E", 30, 600)
+        )
         config, expected = factories.config(), Health()
 
         for outcome, exhausted, anew, later in row:
@@ -765,4 +768,4 @@ class TestAnAttempt:
 
 def set_health(world: World, config_id: str = "crm", **changes: Any) -> None:
     item = health_key(world.workspace_id, config_id) | health(world, config_id) | changes
-    aws.dynamodb().put_item(TableName="ConfigTable", Item=aws.to_item(item))
+    clients.dynamodb().put_item(TableName="ConfigTable", Item=to_item(item))

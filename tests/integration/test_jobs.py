@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from functions.retry import pages
-from shared import aws
+from shared.aws import clients
+from shared.aws.transaction import transact
 from shared.configs import jobs, keys
 from shared.configs.jobs import OVERDUE_MS, JobStore
 from shared.delivery.queues import Queue
-from shared.transaction import transact
 from tests.integration.world import World
 from tests.local.receiver import Receiver
 
@@ -26,7 +26,7 @@ def overdue(world: World, *configs: str) -> None:
     now = world.clock()
     for age, config_id in enumerate(configs):
         job = jobs.release(world.workspace_id, config_id, now - age)
-        transact(aws.dynamodb(), [jobs.starting("ConfigTable", job)])
+        transact(clients.dynamodb(), [jobs.starting("ConfigTable", job)])
     world.calls.clear()
 
 
@@ -129,7 +129,7 @@ class TestOverdueJobs:
 
 def test_a_job_that_has_moved_on_is_left_as_it_is(world: World) -> None:
     overdue(world, "a")
-    store = JobStore(aws.dynamodb(), "ConfigTable")
+    store = JobStore(clients.dynamodb(), "ConfigTable")
     (job,) = store.overdue(world.clock(), 10)
     store.advance(job, "there", world.clock(), world.clock())
 

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from shared import aws, ids
+from shared import ids
+from shared.aws import clients
 from shared.errors import InvalidError
 from shared.workspaces.models import Scope
 from shared.workspaces.store import WorkspaceStore
@@ -29,7 +30,7 @@ NAMED = [pytest.param(*call, id=f"{call[0]}-{call[1]}") for call in CALLS]
 def make_key(world: World, *scopes: Scope, **changes: Any) -> str:
     secret = ids.new_api_key()
     key = factories.api_key(*scopes, workspace_id=world.workspace_id, **changes)
-    WorkspaceStore(aws.dynamodb(), "ConfigTable").add_key(key, secret)
+    WorkspaceStore(clients.dynamodb(), "ConfigTable").add_key(key, secret)
     return secret
 
 
@@ -78,7 +79,7 @@ class TestAKey:
     def test_that_is_switched_off_stops_within_a_minute(self, world: World) -> None:
         key = make_key(world)
         assert world.call("GET", "/v1/events", key=key).status == 200
-        store = WorkspaceStore(aws.dynamodb(), "ConfigTable")
+        store = WorkspaceStore(clients.dynamodb(), "ConfigTable")
         active = store.find_key(key)
         assert active is not None
         store.replace_key(active, active.model_copy(update={"active": False}))

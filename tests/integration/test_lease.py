@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from shared import aws
+from shared.aws import clients
 from shared.delivery.conditions import NotDue
 from shared.delivery.ledger import LEASE_MS, Ledger
 from shared.delivery.models import Attempt, Delivery, Reason, State
@@ -19,7 +19,7 @@ from tests.local.receiver import Receiver
 
 @pytest.fixture
 def ledger(world: World) -> Ledger:
-    return Ledger(aws.dynamodb(), "EventTable", retention_days=30, repair_after_s=600)
+    return Ledger(clients.dynamodb(), "EventTable", retention_days=30, repair_after_s=600)
 
 
 def first_pointer(world: World, event_id: str) -> Pointer:
@@ -32,7 +32,7 @@ def first_pointer(world: World, event_id: str) -> Pointer:
 
 
 def claim(world: World, ledger: Ledger, event_id: str, attempt: int = 1) -> Any:
-    event = EventStore(aws.dynamodb(), "EventTable", 30, 600).get(world.workspace_id, event_id)
+    event = EventStore(clients.dynamodb(), "EventTable", 30, 600).get(world.workspace_id, event_id)
     pointer = first_pointer(world, event_id).model_copy(update={"attempt": attempt})
     return ledger.claim(pointer, event, world.clock())
 

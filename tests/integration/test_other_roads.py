@@ -8,8 +8,8 @@ from unittest.mock import patch
 
 import pytest
 
+from shared.aws.dead_letters import DeadLetters
 from shared.clock import rfc3339
-from shared.deadletters import DeadLetters
 from shared.errors import FunnelhooksError, InvalidError
 from shared.events.store import EventStore
 from tests import factories

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from functions.retry import pages
-from shared import aws
-from shared.aws import to_item
+from shared.aws import clients
+from shared.aws.items import to_item
 from shared.configs import jobs
 from shared.configs.jobs import OVERDUE_MS, Job, JobStore, Kind
 from shared.delivery.relay import TURNS_MS
@@ -266,7 +266,7 @@ class TestTheLanes:
     @pytest.fixture(autouse=True)
     def _many(self, world: World) -> None:
         """Workspaces that were active, one a minute, in as many shards."""
-        notes = Notes(aws.dynamodb(), "EventTable", REPAIR_S)
+        notes = Notes(clients.dynamodb(), "EventTable", REPAIR_S)
         for number, workspace_id in enumerate(workspaces()):
             notes.note(workspace_id, world.clock() + 60_000 * number)
         world.clock.advance(DUE_S + 3_600)
@@ -281,7 +281,10 @@ class TestTheLanes:
     def test_are_given_to_the_next_when_one_is_free(self, world: World) -> None:
         world.sweep()
         before = passed_on(world)
-        store, second = JobStore(aws.dynamodb(), "ConfigTable"), keys.active_shard(workspaces()[1])
+        store, second = (
+            JobStore(clients.dynamodb(), "ConfigTable"),
+            keys.active_shard(workspaces()[1]),
+        )
         store.end(next(job for job in store.of(Kind.SWEEP) if jobs.shard_of(job) == second))
         world.clock.advance(OVERDUE_MS / 1000)  # the first is swept by runs too, and is behind
 
@@ -293,7 +296,7 @@ class TestTheLanes:
         world.sweep()
         before = passed_on(world)
         entry = {"pk": "W#1#E#1", "sk": "D#1", "wake_shard": "WAKE#0", "wake_at": world.clock()}
-        aws.dynamodb().put_item(TableName="EventTable", Item=to_item(entry))
+        clients.dynamodb().put_item(TableName="EventTable", Item=to_item(entry))
 
         world.sweep()
 
@@ -368,7 +371,7 @@ def test_a_sweep_goes_on_if_nobody_can_tell_what_was_passed_on(
 
 
 def test_a_shard_is_passed_on_once(world: World) -> None:
-    store = JobStore(aws.dynamodb(), "ConfigTable")
+    store = JobStore(clients.dynamodb(), "ConfigTable")
     first, second = (jobs.sweep(keys.WAKE_SHARDS[0], world.clock() + later) for later in (0, 1))
 
     assert (store.start(first), store.start(second)) == (True, False)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from shared import aws
+from shared.aws import clients
 from shared.configs.jobs import JobStore
 from shared.configs.models import WebhookConfig
 from shared.configs.store import ConfigStore
@@ -530,7 +530,7 @@ def test_an_operational_event_is_not_replayed_to_the_config_it_is_about(
     world: World, receiver: Receiver
 ) -> None:
     receiver.script("/gone", [410])
-    store = ConfigStore(aws.dynamodb(), "ConfigTable")
+    store = ConfigStore(clients.dynamodb(), "ConfigTable")
     for name in ("gone", "late"):
         store.add(_speaking_of_everything(world, name, receiver.url(f"/{name}")), limit=10)
     world.deliver(webhook_config_ids=["gone"])

@@ -142,7 +142,7 @@ class TestSignatures:
 class TestIam:
     @pytest.fixture(autouse=True)
     def _role(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("shared.aws.credentials", lambda: ROLE)
+        monkeypatch.setattr("shared.aws.clients.credentials", lambda: ROLE)
 
     @pytest.mark.parametrize(
         "path",

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from shared import aws
+from shared.aws import clients
+from shared.aws.items import to_item
 from shared.configs import funnelflux as wire
 from shared.configs import keys
 from shared.configs.funnelflux import MASK
@@ -109,7 +110,7 @@ def find(world: World, config_id: str) -> dict[str, Any]:
 
 
 def stored(world: World, config_id: str) -> WebhookConfig:
-    return ConfigStore(aws.dynamodb(), "ConfigTable").find(world.workspace_id, config_id)
+    return ConfigStore(clients.dynamodb(), "ConfigTable").find(world.workspace_id, config_id)
 
 
 def expected(saved: dict[str, Any]) -> dict[str, Any]:
@@ -139,8 +140,8 @@ def new(world: World, fields: dict[str, Any]) -> dict[str, Any]:
     """The last example's configs go: moto's transactions copy the whole table."""
     for item in world.items("ConfigTable"):
         if "#T#" in item["pk"] or item["sk"].startswith(keys.CONFIG_PREFIX):
-            key = aws.to_item({"pk": item["pk"], "sk": item["sk"]})
-            aws.dynamodb().delete_item(TableName="ConfigTable", Key=key)
+            key = to_item({"pk": item["pk"], "sk": item["sk"]})
+            clients.dynamodb().delete_item(TableName="ConfigTable", Key=key)
     return {"url": URL} | fields | {"idWebhookConfig": next(IDS)}
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from shared import aws
+from shared.aws import clients
 from shared.configs.jobs import JobStore
 from shared.delivery import sweep
 from shared.delivery.queues import Pointer
@@ -360,7 +360,7 @@ class TestASweepOfMoreThanAPage:
     def test_goes_on_past_slots_that_hold_nothing_any_more(
         self, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        notes = Notes(aws.dynamodb(), "EventTable", REPAIR_S)
+        notes = Notes(clients.dynamodb(), "EventTable", REPAIR_S)
         for minute in range(PAGE + 1):
             notes.note(world.workspace_id, NOW + 60_000 * minute)
         world.clock.advance(DUE_S + 60 * PAGE)

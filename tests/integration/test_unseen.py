@@ -8,7 +8,7 @@ from typing import NamedTuple
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from shared import aws
+from shared.aws import clients
 from shared.delivery.unseen import PAGE, Unseen
 from shared.events import keys
 from shared.events.store import EventStore
@@ -66,8 +66,8 @@ class Round:
         self.seen = Counter[str]()
         self.stored = list[str]()
         self._late_s = 0
-        self.unseen = Unseen(aws.dynamodb(), "EventTable", "ConfigTable", REPAIR_S, self.clock)
-        self._worker = EventStore(aws.dynamodb(), "EventTable", 30, REPAIR_S)
+        self.unseen = Unseen(clients.dynamodb(), "EventTable", "ConfigTable", REPAIR_S, self.clock)
+        self._worker = EventStore(clients.dynamodb(), "EventTable", 30, REPAIR_S)
 
     def take(self, step: Step) -> None:
         match step:

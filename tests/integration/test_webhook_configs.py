@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from functions.configs import parts
-from shared import aws
+from shared.aws import clients
+from shared.aws.items import to_item
 from shared.configs.models import WebhookConfig
 from shared.configs.rules import MAX_OLD_SECRETS
 from shared.configs.store import ConfigStore, config_key
@@ -60,7 +61,7 @@ def rotate(world: World, **fields: Any) -> Reply:
 
 
 def stored(world: World, config_id: str = "crm") -> WebhookConfig:
-    return ConfigStore(aws.dynamodb(), "ConfigTable").find(world.workspace_id, config_id)
+    return ConfigStore(clients.dynamodb(), "ConfigTable").find(world.workspace_id, config_id)
 
 
 def count(world: World) -> int:
@@ -77,7 +78,7 @@ def write(world: World, config_id: str, **changes: Any) -> None:
     """Into the table, past the API and the triggers: moto's transactions are slow."""
     config = factories.config(id=config_id, workspace_id=world.workspace_id, **changes)
     item = config.model_dump(mode="json") | config_key(world.workspace_id, config_id)
-    aws.dynamodb().put_item(TableName="ConfigTable", Item=aws.to_item(item))
+    clients.dynamodb().put_item(TableName="ConfigTable", Item=to_item(item))
 
 
 def make_category(world: World, category_id: str = "sales") -> None:
@@ -256,7 +257,7 @@ class TestManyAtOnce:
         archived = stored(world)
         put(world, "unarchive", ["crm"])
 
-        (wanted,) = ConfigStore(aws.dynamodb(), "ConfigTable").wanting(
+        (wanted,) = ConfigStore(clients.dynamodb(), "ConfigTable").wanting(
             world.workspace_id, "on_action"
         )
         assert not archived.is_receiving
@@ -457,8 +458,8 @@ class TestAnId:
         taken = world.call("POST", f"{PATH}/save", factories.config_json(URL))
 
         # As the table's TTL does it.
-        key = aws.to_item(config_key(world.workspace_id, "crm"))
-        aws.dynamodb().delete_item(TableName="ConfigTable", Key=key)
+        key = to_item(config_key(world.workspace_id, "crm"))
+        clients.dynamodb().delete_item(TableName="ConfigTable", Key=key)
         free = world.call("POST", f"{PATH}/save", factories.config_json(URL))
 
         assert (taken.status, free.status) == (409, 201)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from shared import aws
+from shared.aws import clients
 from shared.errors import ConflictError, InvalidError, NotFoundError
 from shared.workspaces.models import Limits, Workspace
 from shared.workspaces.store import WorkspaceStore
@@ -12,7 +12,7 @@ from tests.integration.world import World
 
 
 def store() -> WorkspaceStore:
-    return WorkspaceStore(aws.dynamodb(), "ConfigTable")
+    return WorkspaceStore(clients.dynamodb(), "ConfigTable")
 
 
 def configure(world: World, **settings: Any) -> dict[str, Any]:

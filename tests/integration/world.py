@@ -13,8 +13,8 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
-from shared import aws
 from shared import clock as shared_clock
+from shared.aws import clients
 from shared.configs import keys as config_keys
 from shared.delivery.item import delivery_key
 from shared.delivery.queues import Pointer
@@ -322,7 +322,7 @@ class World:
 
 
 def _clients() -> tuple[Any, ...]:
-    return aws.dynamodb(), aws.sqs(), aws.s3(), aws.events()
+    return clients.dynamodb(), clients.sqs(), clients.s3(), clients.events()
 
 
 class CrashError(BaseException):

@@ -18,7 +18,7 @@ import pytest
 
 from shared import ids
 from shared.api.paging import Window
-from shared.aws import to_item
+from shared.aws.items import to_item
 from shared.delivery.item import delivery_key
 from shared.events import keys, log
 from shared.events.log import LogReader

@@ -13,7 +13,7 @@ from requests.structures import CaseInsensitiveDict
 from standardwebhooks import Webhook
 
 from shared import ids
-from shared.aws import from_item
+from shared.aws.items import from_item
 from shared.delivery.fanout import first_pointers
 from shared.delivery.queues import Pointer
 from shared.events import intake

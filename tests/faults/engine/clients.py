@@ -110,7 +110,7 @@ class Events(Client):
 
 
 def client_of(clients: Mapping[str, Any], service: str) -> Any:
-    """Stands for `shared.aws._client`."""
+    """Stands for `shared.aws.clients._client`."""
     if service not in clients:
         raise UnsupportedError(f"a client of {service}")
     return clients[service]

@@ -15,8 +15,9 @@ from typing import Any
 from unittest.mock import patch
 from uuid import UUID
 
-from shared import aws, settings
 from shared import clock as shared_clock
+from shared import settings
+from shared.aws import clients
 from shared.delivery.sender import Sender
 from tests.fakes import NOW
 from tests.faults.engine import pools, simulation
@@ -142,7 +143,7 @@ def new_cloud(seed: int = 0, latency_ms: tuple[int, int] = LATENCY_MS) -> Iterat
     chance = Random(seed)
     with ExitStack() as stack:
         for seam in (
-            patch.object(aws, "_client", partial(client_of, cloud.clients)),
+            patch.object(clients, "_client", partial(client_of, cloud.clients)),
             patch.object(
                 shared_clock, "time", SimpleNamespace(time_ns=lambda: cloud.wall_ms() * 1_000_000)
             ),

@@ -98,7 +98,7 @@ class TestIam:
     @pytest.fixture(autouse=True)
     def _role(self, monkeypatch: pytest.MonkeyPatch) -> None:
         role = Credentials("role-key", "role-secret", "role-token")
-        monkeypatch.setattr("shared.aws.credentials", lambda: role)
+        monkeypatch.setattr("shared.aws.clients.credentials", lambda: role)
 
     def config(self, **changes: object) -> WebhookConfig:
         values = {"url": FUNCTION_URL, "target_type": TargetType.AWS_LAMBDA, "aws_iam_auth": True}

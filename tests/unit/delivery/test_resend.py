@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from shared.aws import to_item
+from shared.aws.items import to_item
 from shared.delivery.answer import Timings
 from shared.delivery.excerpt import KEPT_BYTES
 from shared.delivery.exchange import Cause

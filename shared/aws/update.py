@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from shared.aws import to_item
+from shared.aws.items import to_item
 
 _RESERVED = ("state", "status")
 

@@ -10,8 +10,8 @@ import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.session import Session, get_session
 
-from shared import aws, sdk
-from shared.aws import from_item, to_item
+from shared.aws import botocore_parts, clients
+from shared.aws.items import from_item, to_item
 
 # One of each partition that has the services.
 REGIONS = ("us-east-1", "eu-central-1", "cn-north-1", "us-gov-west-1", "us-iso-east-1")
@@ -42,13 +42,13 @@ class Answers:
 
 @pytest.fixture(scope="module")
 def ours() -> Iterator[Session]:
-    aws._session.cache_clear()
-    yield aws._session()
-    aws._session.cache_clear()
+    clients._session.cache_clear()
+    yield clients._session()
+    clients._session.cache_clear()
 
 
 def client(session: Session, service: str, region: str, answers: Answers) -> Any:
-    made: Any = session.create_client(service, region_name=region, config=aws._config)
+    made: Any = session.create_client(service, region_name=region, config=clients._config)
     made.meta.events.register_first("before-send", answers)
     return made
 
@@ -72,23 +72,25 @@ class TestACall:
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("AWS_USE_FIPS_ENDPOINT", "true")
-        aws._session.cache_clear()
+        clients._session.cache_clear()
 
-        address = asked(aws._session(), "dynamodb", "us-east-1")[0]
+        address = asked(clients._session(), "dynamodb", "us-east-1")[0]
 
-        aws._session.cache_clear()
+        clients._session.cache_clear()
         assert address == "https://dynamodb-fips.us-east-1.amazonaws.com/"
 
 
 class TestABotocoreThatDoesNotTakeOurParts:
     def test_is_used_as_it_is(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(sdk.Loader, "load_data_with_path", Mock(side_effect=TypeError))
+        monkeypatch.setattr(
+            botocore_parts.Loader, "load_data_with_path", Mock(side_effect=TypeError)
+        )
         monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
-        aws._session.cache_clear()
+        clients._session.cache_clear()
 
-        made = aws._client("dynamodb")
+        made = clients._client("dynamodb")
 
-        aws._session.cache_clear()
+        clients._session.cache_clear()
         assert made.meta.endpoint_url == "https://dynamodb.eu-central-1.amazonaws.com"
 
 

@@ -6,7 +6,7 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.transaction import FIRST_PAUSE_S, ROUNDS, CancelledError, transact
+from shared.aws.transaction import FIRST_PAUSE_S, ROUNDS, CancelledError, transact
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -49,8 +49,8 @@ def refused(code: str) -> ClientError:
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """How long it would have slept, at the longest."""
     paused: list[float] = []
-    monkeypatch.setattr("shared.transaction.time", SimpleNamespace(sleep=paused.append))
-    monkeypatch.setattr("shared.transaction.random", SimpleNamespace(random=lambda: 1.0))
+    monkeypatch.setattr("shared.aws.transaction.time", SimpleNamespace(sleep=paused.append))
+    monkeypatch.setattr("shared.aws.transaction.random", SimpleNamespace(random=lambda: 1.0))
     return paused
 
 

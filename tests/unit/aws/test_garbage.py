@@ -4,7 +4,7 @@ from importlib import import_module
 
 import pytest
 
-from shared import garbage
+from shared.aws import garbage
 from tests.template import template
 
 HANDLERS = sorted(one["Handler"] for one in template().functions().values())

@@ -1,4 +1,4 @@
-from shared.batch import Record, each, failures, message_id
+from shared.aws.batch import Record, each, failures, message_id
 
 RECORDS = [{"messageId": "m1", "body": "1"}, {"messageId": "m2", "body": "x"}, {"messageId": "m3"}]
 

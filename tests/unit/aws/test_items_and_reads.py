@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared import aws
-from shared.aws import NotReadError, batch_get, from_item, to_item
+from shared.aws import clients
+from shared.aws.items import from_item, to_item
+from shared.aws.table import NotReadError, batch_get
 from tests.fakes import FakeDynamoDb
 
 KEYS = [{"pk": "W#1", "sk": f"CONFIG#{number}"} for number in range(250)]
@@ -24,7 +25,7 @@ VALUES = st.recursive(
 @pytest.fixture
 def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     taken: list[float] = []
-    monkeypatch.setattr("shared.aws.time.sleep", taken.append)
+    monkeypatch.setattr("shared.aws.table.time.sleep", taken.append)
     return taken
 
 
@@ -91,5 +92,5 @@ class TestABatchRead:
 
 
 def test_a_worker_makes_each_client_once() -> None:
-    assert aws.dynamodb() is aws.dynamodb()
-    assert aws.sqs() is aws.sqs()
+    assert clients.dynamodb() is clients.dynamodb()
+    assert clients.sqs() is clients.sqs()

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.deadletters import (
+from shared.aws.dead_letters import (
     MAX_MESSAGE,
     MAX_PATH,
     MAX_PATHS,
