@@ -112,7 +112,7 @@ format: .venv/.stamp ## Format the code and mend what the linter can
 # What needs no stack runs on every core, a file at a time; the stack tests share one stack.
 QUICK = $(filter-out tests/__pycache__/ tests/local/ tests/receivers/ tests/stack/,$(wildcard tests/*/))
 
-openapi: .venv/.stamp ## Write shared/api/openapi.json from the declared operations
+openapi: .venv/.stamp ## Write shared/web/openapi.json from the declared operations
 	@$(RUN) tests.local.openapi
 
 schema: .venv/.stamp ## Write the JSON Schema of the payload contract from its models

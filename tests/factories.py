@@ -5,11 +5,11 @@ from typing import Any
 from uuid import UUID
 
 from shared import ids
-from shared.api.admission import Request
 from shared.configs.models import Trigger, WebhookConfig
 from shared.delivery.queues import Pointer
 from shared.events.models import Event, TriggerType
 from shared.replays.models import Replay
+from shared.web.authentication import Request
 from shared.workspaces.models import ApiKey, Caller, Client, Scope, Workspace
 from tests.fakes import NOW
 

@@ -8,11 +8,11 @@ from functions.configs.parts import api, link_secrets, workspaces
 from shared.actions import fields, links, redirects
 from shared.actions.models import Action, Link
 from shared.actions.routing import check_not_reserved
-from shared.api.admission import Request
 from shared.clock import MS_PER_S, Moment, Timestamp, now_ms
 from shared.errors import InvalidError
 from shared.events.context import Scalars
 from shared.model import Model
+from shared.web.authentication import Request
 from shared.workspaces.models import Caller, Scope
 
 PATH = "/v1/actions/links"

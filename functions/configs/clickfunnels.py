@@ -11,8 +11,6 @@ from functions.configs.parts import (
     listings,
 )
 from shared import ids
-from shared.api.admission import Request
-from shared.api.operations import Answered, Api
 from shared.clickfunnels import endpoints as wire
 from shared.clickfunnels.numbers import check_workspace, missing
 from shared.clickfunnels.paging import PageQuery, next_page, turned
@@ -20,6 +18,8 @@ from shared.clickfunnels.problems import ENVELOPE, ClickFunnelsProblems
 from shared.clock import now_ms
 from shared.configs.models import Status, WebhookConfig
 from shared.errors import ConflictError, InvalidError
+from shared.web.authentication import Request
+from shared.web.operations import Answered, Api
 from shared.workspaces.models import Caller, Scope
 
 PREFIX = "/api/v2"

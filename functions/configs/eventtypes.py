@@ -3,7 +3,6 @@
 from typing import Any, Literal
 
 from functions.configs.parts import api, event_types
-from shared.api.operations import Answered
 from shared.clock import Timestamp, now_ms
 from shared.configs.eventtypes import Definition, EventTypeNew, Group, OwnType
 from shared.errors import ConflictError
@@ -12,6 +11,7 @@ from shared.events.catalogue import Entry, System
 from shared.events.models import EventType
 from shared.events.schemas import DataSchema
 from shared.model import Model
+from shared.web.operations import Answered
 from shared.workspaces.models import Caller, Scope
 
 PATH = "/v1/eventtypes"

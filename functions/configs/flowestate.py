@@ -10,7 +10,6 @@ from functions.configs.parts import (
     keyring,
     listings,
 )
-from shared.api.operations import Answered, Api
 from shared.clock import now_ms
 from shared.configs.eventtypes import OwnType
 from shared.configs.listings import ClaimedError
@@ -20,6 +19,7 @@ from shared.events import catalogue
 from shared.events.catalogue import System
 from shared.flowestate import subscriptions as wire
 from shared.flowestate.problems import FlowEstateProblems
+from shared.web.operations import Answered, Api
 from shared.workspaces.models import Caller, Client, Scope
 
 PREFIX = "/api/v1/webhooks"

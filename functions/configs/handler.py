@@ -19,9 +19,9 @@ from functions.configs import (
     webhook_configs,
 )
 from functions.configs.parts import api, env, workspaces
-from shared.api.resolver import api_for, is_http
 from shared.aws.garbage import collected_when_warm
 from shared.clock import now_ms
+from shared.web.resolver import api_for, is_http
 from shared.workspaces.bootstrap import read, run
 
 # Imported for the operations that they declare.

@@ -8,11 +8,6 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from functions.configs import eventtypes, webhook_configs
 from functions.configs.parts import api, categories, configs, env, event_types, workspaces
-from shared.api.body import parse_json
-from shared.api.operations import RawBody
-from shared.api.paging import Cursor
-from shared.api.resolver import Answer
-from shared.api.validation import from_problems
 from shared.aws import clients
 from shared.clock import now_ms
 from shared.configs.categories import Category
@@ -27,6 +22,9 @@ from shared.errors import (
     TooLargeError,
     UnsupportedMediaTypeError,
 )
+from shared.input.json_body import parse_json
+from shared.input.paging import Cursor
+from shared.input.validation import from_problems
 from shared.model import Model
 from shared.moving import configs as moving
 from shared.moving.exporter import MAX_PAGE_BYTES, Exporter
@@ -39,6 +37,8 @@ from shared.moving.lines import (
     WorkspaceLine,
 )
 from shared.moving.report import ImportReport, LineReport, Outcome, report
+from shared.web.operations import RawBody
+from shared.web.resolver import Answer
 from shared.workspaces.models import Caller, Scope
 
 NDJSON = "application/x-ndjson"

@@ -3,8 +3,6 @@
 from functools import cache
 
 from shared import settings
-from shared.api.auth import Keyring
-from shared.api.operations import Api
 from shared.aws import clients
 from shared.clock import now_ms
 from shared.configs.categories import CategoryStore
@@ -16,6 +14,8 @@ from shared.delivery.guard import Policy, check_url
 from shared.errors import InvalidError
 from shared.events import catalogue
 from shared.events.operational import OPERATIONAL_TYPES
+from shared.web.keyring import Keyring
+from shared.web.operations import Api
 from shared.workspaces.link_secrets import LinkSecretStore
 from shared.workspaces.store import WorkspaceStore
 

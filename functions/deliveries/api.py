@@ -7,9 +7,6 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 
 from shared import settings
-from shared.api.auth import Keyring
-from shared.api.operations import Api
-from shared.api.paging import Window, foreign_cursor, read_cursor, write_cursor
 from shared.aws import clients
 from shared.clock import now_ms
 from shared.delivery import content, evidence, parts, views
@@ -20,7 +17,10 @@ from shared.events import log
 from shared.events import views as event_views
 from shared.events.log import LogReader
 from shared.events.store import EventStore
+from shared.input.paging import Window, foreign_cursor, read_cursor, write_cursor
 from shared.model import Model
+from shared.web.keyring import Keyring
+from shared.web.operations import Api
 from shared.workspaces.models import Caller, Scope
 from shared.workspaces.store import WorkspaceStore
 

@@ -3,9 +3,6 @@
 from functions.deliveries.api import deliveries, events, keyring, logs, shows_content_since
 from functions.deliveries.sending import resender
 from shared import ids
-from shared.api.admission import Request
-from shared.api.operations import Answered, Api
-from shared.api.paging import Window
 from shared.clickfunnels import events as wire
 from shared.clickfunnels.numbers import accepted_at, check_workspace, event_number, missing
 from shared.clickfunnels.paging import PAGE, PageQuery, next_page
@@ -16,6 +13,9 @@ from shared.delivery.resend import MAX_AT_ONCE
 from shared.errors import ConflictError
 from shared.events import log
 from shared.events.models import Event
+from shared.input.paging import Window
+from shared.web.authentication import Request
+from shared.web.operations import Answered, Api
 from shared.workspaces.models import Caller, Scope
 
 PREFIX = "/api/v2"

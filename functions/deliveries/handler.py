@@ -6,8 +6,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.deliveries import clickfunnels, replays, sending, visitors
 from functions.deliveries.api import api
-from shared.api.resolver import api_for
 from shared.aws.garbage import collected_when_warm
+from shared.web.resolver import api_for
 
 # Imported for the operations that they declare.
 __all__ = ["APIS", "lambda_handler", "replays", "sending", "visitors"]

@@ -8,8 +8,6 @@ from pydantic import Field
 
 from functions.deliveries.api import api
 from shared import settings
-from shared.api.operations import Answered
-from shared.api.paging import PageOf
 from shared.aws import clients
 from shared.clock import Moment, Timestamp, now_ms
 from shared.configs.models import Status
@@ -20,12 +18,14 @@ from shared.delivery.queues import NotQueuedError
 from shared.errors import InvalidError, NotFoundError
 from shared.events.models import ConfigId, EventType
 from shared.ids import new_replay_id
+from shared.input.paging import PageOf
 from shared.model import Model
 from shared.observability import fault, logger
 from shared.replays.models import Lasting, Place, Replay, ReplayState, Selection
 from shared.replays.progress import ProgressReader
 from shared.replays.source import Source
 from shared.replays.store import FIRST_TURN_MS, ReplayStore, first_turn
+from shared.web.operations import Answered
 from shared.workspaces.models import Caller, Scope
 
 # Some 20,000 entries of a log; what is more the job goes on counting.

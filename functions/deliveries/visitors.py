@@ -5,13 +5,13 @@ from typing import Any
 
 from functions.deliveries.api import api
 from shared import settings
-from shared.api.paging import PageOf
 from shared.aws import clients
 from shared.clock import Timestamp, now_ms
 from shared.delivery.erasure import DeliveryErasure
 from shared.errors import NotFoundError
 from shared.events.store import EventStore
 from shared.events.views import EventPage, summary
+from shared.input.paging import PageOf
 from shared.model import Model
 from shared.visitors.erasure import Erasure, Report
 from shared.visitors.forgetting import Forgetting

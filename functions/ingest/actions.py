@@ -8,10 +8,10 @@ from shared.actions import forms, redirects
 from shared.actions.event import Submission, on_action
 from shared.actions.models import Action, Follower
 from shared.actions.routing import REDIRECT, text_of
-from shared.api.admission import Request
-from shared.api.operations import RawBody, Redirect
-from shared.api.validation import invalid
 from shared.events.context import Scalars
+from shared.input.validation import invalid
+from shared.web.authentication import Request
+from shared.web.operations import RawBody, Redirect
 from shared.workspaces.models import Scope
 
 PATH = "/v1/actions/<funnel_id>/<node_id>/<action_number>"

@@ -5,12 +5,12 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from functions.ingest import parts
-from shared.api.body import parse_json
-from shared.api.operations import Api, RawBody, require_json
 from shared.errors import InvalidError, TooLargeError
 from shared.events import intake
 from shared.events.models import EventId, ResourceEvent, TrackingEvent
+from shared.input.json_body import parse_json
 from shared.model import Model
+from shared.web.operations import Api, RawBody, require_json
 from shared.workspaces.models import Caller, Scope
 
 MAX_BATCH_BYTES = 4 * 1024 * 1024

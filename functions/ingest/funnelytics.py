@@ -6,15 +6,15 @@ from typing import Any
 from functions.ingest import parts
 from functions.ingest.api import api
 from shared import journal
-from shared.api.body import parse_json
-from shared.api.operations import RawBody, require_json
 from shared.aws import clients
 from shared.clock import now_ms
 from shared.events import intake
 from shared.funnelytics import rules
 from shared.funnelytics.acceptance import Acceptance
+from shared.input.json_body import parse_json
 from shared.model import Model
 from shared.visitors.store import VisitorStore
+from shared.web.operations import RawBody, require_json
 from shared.workspaces.models import Caller, Scope
 
 

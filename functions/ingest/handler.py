@@ -7,10 +7,10 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from functions.ingest import actions, funnelytics
 from functions.ingest.api import api
 from functions.ingest.intake import accept_invocation, accept_message
-from shared.api.resolver import is_http
 from shared.aws.batch import each, failures, message_id
 from shared.aws.garbage import collected_when_warm
 from shared.observability import logger
+from shared.web.resolver import is_http
 
 # Imported for the operations that they declare.
 __all__ = ["actions", "api", "funnelytics", "lambda_handler"]

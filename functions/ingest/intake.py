@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 
 from functions.ingest import parts
 from shared import journal
-from shared.api.body import check, parse_json
-from shared.api.problems import Problem
 from shared.aws.batch import Record, message_id
 from shared.aws.dead_letters import Letter, letter
 from shared.errors import FunnelhooksError, InvalidError, NotFoundError
 from shared.events import intake
+from shared.input.json_body import check, parse_json
+from shared.web.problems import Problem
 from shared.workspaces.models import Workspace
 
 # Room for the number of an event in a batch.

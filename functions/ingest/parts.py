@@ -6,9 +6,6 @@ from typing import Any
 
 from shared import journal, settings
 from shared.actions.gate import ActionGate
-from shared.api.auth import Keyring
-from shared.api.limits import EventRate, IngestGate
-from shared.api.problems import EVENT_FAULT, Problem, fault, problem
 from shared.aws import clients
 from shared.aws.dead_letters import DeadLetters
 from shared.clock import now_ms
@@ -19,6 +16,9 @@ from shared.events.door import Door
 from shared.events.models import EventId
 from shared.events.store import EventStore
 from shared.model import Model
+from shared.web.keyring import Keyring
+from shared.web.problems import EVENT_FAULT, Problem, fault, problem
+from shared.web.rate_limits import EventRate, IngestGate
 from shared.workspaces.directory import Directory
 from shared.workspaces.models import Workspace
 from shared.workspaces.store import WorkspaceStore

@@ -8,12 +8,10 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import ValidationError
 
 from functions.retry.sweeping import relay
-from shared import settings
+from shared import jobs, settings
 from shared.aws import clients
 from shared.aws.batch import Record, each, message_id
 from shared.clock import MS_PER_S, now_ms
-from shared.configs import jobs
-from shared.configs.jobs import JobStore, Kind, Turn
 from shared.configs.store import ConfigStore
 from shared.delivery.archive import DeliveryStore
 from shared.delivery.emptying import Emptier
@@ -24,6 +22,7 @@ from shared.delivery.release import Releaser
 from shared.delivery.unseen import Unseen
 from shared.events.log import LogReader
 from shared.events.store import EventStore
+from shared.jobs import JobStore, Kind, Turn
 from shared.replays.deliveries import Deliveries
 from shared.replays.eligible import Eligibility
 from shared.replays.replayer import Replayer

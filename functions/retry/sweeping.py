@@ -5,7 +5,6 @@ from collections.abc import Callable
 from shared import settings
 from shared.aws import clients
 from shared.clock import now_ms
-from shared.configs.jobs import JobStore
 from shared.configs.store import ConfigStore
 from shared.delivery.fanout import remembering
 from shared.delivery.parts import retry_queue
@@ -13,6 +12,7 @@ from shared.delivery.relay import Relay
 from shared.delivery.sweep import Sweep
 from shared.delivery.unseen import Unseen
 from shared.delivery.wake import WakeIndex
+from shared.jobs import JobStore
 
 # Of the batches of retries that run at a time, a tenth may have shards of what is due, and a tenth
 # shards of events.

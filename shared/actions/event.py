@@ -6,9 +6,9 @@ from typing import Any
 from shared.actions.fields import data
 from shared.actions.models import Action, Follower
 from shared.actions.routing import EVENT_ID, check_not_reserved, context, spelled, text_of
-from shared.api.admission import Request
 from shared.events.context import Scalars
 from shared.model import Model
+from shared.web.authentication import Request
 
 MAX_HEADER = 2048
 # They stand beside action_data in the payload, and never in it.

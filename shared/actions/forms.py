@@ -10,9 +10,9 @@ from python_multipart.multipart import parse_options_header
 from shared.actions import multipart
 from shared.actions.charsets import UTF_8, codec_of, decode
 from shared.actions.fields import MAX_FIELDS, MAX_NAME, collect, too_many
-from shared.api.body import parse_json
 from shared.errors import InvalidError, TooLargeError, UnsupportedMediaTypeError
 from shared.events.context import Scalar, Scalars
+from shared.input.json_body import parse_json
 
 MAX_BODY_BYTES = 1024 * 1024
 

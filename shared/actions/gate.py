@@ -5,12 +5,12 @@ from urllib.parse import unquote
 
 from shared.actions import links
 from shared.actions.models import Follower
-from shared.api import loops
-from shared.api.admission import Admission, Request
-from shared.api.limits import Authenticate, EventRate
 from shared.clock import MS_PER_S, Clock
 from shared.errors import ForbiddenError, NotFoundError
 from shared.ids import new_link_secret
+from shared.web import loops
+from shared.web.authentication import Admission, Request
+from shared.web.rate_limits import Authenticate, EventRate
 from shared.workspaces.models import Scope, Workspace
 
 # As long as a key is remembered: a revoked link stops within 60 s.

@@ -6,9 +6,9 @@ well and cannot be done.
 
 from http import HTTPStatus
 
-from shared.api.problems import FAULT, STATUS
 from shared.errors import FunnelhooksError
 from shared.model import Model
+from shared.web.problems import FAULT, STATUS
 
 ENVELOPE = "webhooks_outgoing_endpoint."
 

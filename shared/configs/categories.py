@@ -8,11 +8,11 @@ from botocore.exceptions import ClientError
 from shared.aws.items import from_item, to_item
 from shared.aws.table import batch_get, is_condition
 from shared.clock import MS_PER_S
-from shared.configs import keys
 from shared.configs.assets import KEEP_DELETED_MS, change_all
 from shared.configs.models import Status
 from shared.errors import ConflictError, NotFoundError
 from shared.model import Model
+from shared.tables import config_table
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -69,7 +69,10 @@ class CategoryStore:
             TableName=self._table,
             KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
             ExpressionAttributeValues=to_item(
-                {":pk": keys.workspace(workspace_id), ":prefix": keys.CATEGORY_PREFIX}
+                {
+                    ":pk": config_table.workspace(workspace_id),
+                    ":prefix": config_table.CATEGORY_PREFIX,
+                }
             ),
         )
         for page in pages:
@@ -90,7 +93,7 @@ class CategoryStore:
 
 
 def _key(workspace_id: str, category_id: str) -> dict[str, str]:
-    return {"pk": keys.workspace(workspace_id), "sk": keys.category_sk(category_id)}
+    return {"pk": config_table.workspace(workspace_id), "sk": config_table.category_sk(category_id)}
 
 
 def category_from(values: dict[str, Any]) -> Category:

@@ -11,11 +11,11 @@ from shared.aws.items import from_item, to_item
 from shared.aws.table import is_condition
 from shared.aws.transaction import CancelledError, transact
 from shared.aws.update import Update
-from shared.configs import keys
 from shared.errors import ConflictError, ForbiddenError, NotFoundError
 from shared.events.models import EventType
 from shared.events.schema_bounds import Schema
 from shared.model import Model
+from shared.tables import config_table
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -98,7 +98,10 @@ class EventTypeStore:
             TableName=self._table,
             KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
             ExpressionAttributeValues=to_item(
-                {":pk": keys.workspace(workspace_id), ":prefix": keys.EVENT_TYPE_PREFIX}
+                {
+                    ":pk": config_table.workspace(workspace_id),
+                    ":prefix": config_table.EVENT_TYPE_PREFIX,
+                }
             ),
             ConsistentRead=True,
         )
@@ -135,12 +138,12 @@ class EventTypeStore:
         if limit is not None:
             room = "attribute_not_exists(event_type_count) OR event_type_count < :when_limit"
             update.when(room, {"limit": limit})
-        key = to_item({"pk": keys.workspace(workspace_id), "sk": keys.WORKSPACE_SK})
+        key = to_item({"pk": config_table.workspace(workspace_id), "sk": config_table.WORKSPACE_SK})
         return {"Update": {"TableName": self._table, "Key": key, **update.request()}}
 
 
 def _key(workspace_id: str, name: str) -> dict[str, str]:
-    return {"pk": keys.workspace(workspace_id), "sk": keys.event_type_sk(name)}
+    return {"pk": config_table.workspace(workspace_id), "sk": config_table.event_type_sk(name)}
 
 
 def _values(own: OwnType, names: set[str] | None = None) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from shared.aws.items import from_item, to_item
-from shared.configs import keys
 from shared.configs.models import WebhookConfig
+from shared.tables import config_table
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -32,7 +32,7 @@ class ListingStore:
         pages = self._dynamodb.get_paginator("query").paginate(
             TableName=self._table,
             KeyConditionExpression="pk = :pk",
-            ExpressionAttributeValues=to_item({":pk": keys.listing(workspace_id, name)}),
+            ExpressionAttributeValues=to_item({":pk": config_table.listing(workspace_id, name)}),
             ConsistentRead=True,
         )
         return [from_item(item)["id"] for page in pages for item in page["Items"]]
@@ -44,8 +44,8 @@ class ListingStore:
             KeyConditionExpression="pk = :pk AND begins_with(sk, :position)",
             ExpressionAttributeValues=to_item(
                 {
-                    ":pk": keys.listing(workspace_id, name),
-                    ":position": keys.listing_sk(position),
+                    ":pk": config_table.listing(workspace_id, name),
+                    ":position": config_table.listing_sk(position),
                 }
             ),
             ConsistentRead=True,
@@ -56,7 +56,7 @@ class ListingStore:
         """The id of the config that has the claim."""
         answer = self._dynamodb.get_item(
             TableName=self._table,
-            Key=to_item({"pk": keys.claims(workspace_id, name), "sk": claim}),
+            Key=to_item({"pk": config_table.claims(workspace_id, name), "sk": claim}),
             ConsistentRead=True,
         )
         return str(from_item(answer["Item"])["id"]) if "Item" in answer else None
@@ -84,9 +84,12 @@ def _places(config: WebhookConfig) -> list[dict[str, str]]:
     if (listing := config.listing) is None:
         return []
     entry = {
-        "pk": keys.listing(config.workspace_id, listing.name),
-        "sk": keys.listing_sk(listing.position, config.id),
+        "pk": config_table.listing(config.workspace_id, listing.name),
+        "sk": config_table.listing_sk(listing.position, config.id),
     }
     if listing.claim is None:
         return [entry]
-    return [{"pk": keys.claims(config.workspace_id, listing.name), "sk": listing.claim}, entry]
+    return [
+        {"pk": config_table.claims(config.workspace_id, listing.name), "sk": listing.claim},
+        entry,
+    ]

@@ -6,7 +6,6 @@ from typing import Any
 from pydantic import ValidationError
 
 from shared import ids
-from shared.api.validation import invalid
 from shared.clock import MS_PER_S
 from shared.configs import funnelflux as wire
 from shared.configs.credentials import is_secret
@@ -23,6 +22,7 @@ from shared.configs.models import (
 from shared.dialects import DIALECTS, Dialect
 from shared.errors import InvalidError
 from shared.events import catalogue
+from shared.input.validation import invalid
 
 # Secrets that still sign beside the new one; an older one falls out early.
 MAX_OLD_SECRETS = 5

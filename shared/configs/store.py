@@ -9,16 +9,18 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from shared import jobs
 from shared.aws.items import from_item, to_item
 from shared.aws.table import batch_get
 from shared.aws.transaction import CancelledError, transact
 from shared.aws.update import Update
 from shared.clock import MS_PER_S
-from shared.configs import jobs, keys, listings
+from shared.configs import listings
 from shared.configs.assets import KEEP_DELETED_MS, change_all
 from shared.configs.models import ALL_TYPES, ConfigName, Status, Trigger, WebhookConfig
 from shared.configs.triggers import Wanted
 from shared.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
+from shared.tables import config_table
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -124,7 +126,7 @@ class ConfigStore:
             TableName=self._table,
             KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
             ExpressionAttributeValues=to_item(
-                {":pk": keys.workspace(workspace_id), ":prefix": keys.CONFIG_PREFIX}
+                {":pk": config_table.workspace(workspace_id), ":prefix": config_table.CONFIG_PREFIX}
             ),
             ProjectionExpression=", ".join(columns),
             ExpressionAttributeNames=columns,
@@ -139,7 +141,9 @@ class ConfigStore:
         pages = self._dynamodb.get_paginator("query").paginate(
             TableName=self._table,
             KeyConditionExpression="pk = :pk",
-            ExpressionAttributeValues=to_item({":pk": keys.triggers(workspace_id, event_type)}),
+            ExpressionAttributeValues=to_item(
+                {":pk": config_table.triggers(workspace_id, event_type)}
+            ),
             ConsistentRead=True,
         )
         return [_wanted(from_item(item)) for page in pages for item in page["Items"]]
@@ -161,7 +165,9 @@ class ConfigStore:
         if limit is not None:
             full = f"attribute_not_exists({name}) OR {name} < :when_limit"
             update.when(full, {"limit": limit})
-        key = to_item({"pk": keys.workspace(config.workspace_id), "sk": keys.WORKSPACE_SK})
+        key = to_item(
+            {"pk": config_table.workspace(config.workspace_id), "sk": config_table.WORKSPACE_SK}
+        )
         return {"Update": {"TableName": self._table, "Key": key, **update.request()}}
 
     def _fresh_start(self, config: WebhookConfig) -> Iterator[Any]:
@@ -197,11 +203,11 @@ def _saved_meanwhile(config_id: str) -> ConflictError:
 
 
 def config_key(workspace_id: str, config_id: str) -> dict[str, str]:
-    return {"pk": keys.workspace(workspace_id), "sk": keys.config_sk(config_id)}
+    return {"pk": config_table.workspace(workspace_id), "sk": config_table.config_sk(config_id)}
 
 
 def health_key(workspace_id: str, config_id: str) -> dict[str, str]:
-    return {"pk": keys.endpoint(workspace_id, config_id), "sk": keys.HEALTH_SK}
+    return {"pk": config_table.endpoint(workspace_id, config_id), "sk": config_table.HEALTH_SK}
 
 
 def config_from(values: dict[str, Any]) -> WebhookConfig:
@@ -222,7 +228,7 @@ def _item(config: WebhookConfig) -> dict[str, Any]:
 
 
 def _trigger_key(config: WebhookConfig, event_type: str) -> dict[str, str]:
-    return {"pk": keys.triggers(config.workspace_id, event_type), "sk": config.id}
+    return {"pk": config_table.triggers(config.workspace_id, event_type), "sk": config.id}
 
 
 def _since(new: WebhookConfig, old: WebhookConfig | None) -> int:

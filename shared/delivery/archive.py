@@ -9,9 +9,9 @@ from shared.clock import MS_PER_S, Clock, now_ms
 from shared.delivery.item import delivery_from, delivery_key
 from shared.delivery.models import Delivery, State
 from shared.errors import NotFoundError
-from shared.events import keys
 from shared.events.models import Event
 from shared.model import Model
+from shared.tables import event_table
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -67,22 +67,27 @@ class DeliveryStore:
             IndexName="state",
             KeyConditionExpression="state_pk = :pk AND log_sk > :after",
             ExpressionAttributeValues=to_item(
-                {":pk": keys.state_log(workspace_id, config_id, state), ":after": after or "0"}
+                {
+                    ":pk": event_table.state_log(workspace_id, config_id, state),
+                    ":after": after or "0",
+                }
             ),
             Limit=limit,
         )
         return [_listed(from_item(item)) for item in answer["Items"]]
 
     def _pages_of(self, event: Event, after: UUID | None, **more: Any) -> Iterator[list[Delivery]]:
-        first = keys.DELIVERY_PREFIX if after is None else f"{keys.delivery_sk(after)}!"
+        first = (
+            event_table.DELIVERY_PREFIX if after is None else f"{event_table.delivery_sk(after)}!"
+        )
         pages = self._dynamodb.get_paginator("query").paginate(
             TableName=self._table,
             KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
             ExpressionAttributeValues=to_item(
                 {
-                    ":pk": keys.partition(event.workspace_id, event.key),
+                    ":pk": event_table.partition(event.workspace_id, event.key),
                     ":first": first,
-                    ":last": f"{keys.DELIVERY_PREFIX}~",
+                    ":last": f"{event_table.DELIVERY_PREFIX}~",
                 }
             ),
             **more,

@@ -18,9 +18,9 @@ from shared.aws.items import from_item, to_item
 from shared.aws.table import is_condition
 from shared.aws.update import Update
 from shared.clock import MS_PER_DAY, MS_PER_S
-from shared.configs import keys
 from shared.configs.models import WebhookConfig
 from shared.model import Model
+from shared.tables import config_table
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -113,7 +113,10 @@ class Bucket:
     ) -> tuple[Level, bool]:
         """The level that is there then, and whether the move was made."""
         update = _update(level, made, rate, now, in_turn)
-        key = {"pk": keys.endpoint(config.workspace_id, config.id), "sk": keys.BUCKET_SK}
+        key = {
+            "pk": config_table.endpoint(config.workspace_id, config.id),
+            "sk": config_table.BUCKET_SK,
+        }
         try:
             answer = self._dynamodb.update_item(
                 TableName=self._table,

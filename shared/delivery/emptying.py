@@ -8,19 +8,20 @@ begins with those. A page that is done twice does no harm, so a crash repeats th
 
 from concurrent.futures import ThreadPoolExecutor
 
-from shared.api.paging import Page, Window, read_cursor
 from shared.clock import MS_PER_MINUTE, MS_PER_S, Clock
-from shared.configs.jobs import Job, JobStore, Turn
 from shared.delivery.erasure import DeliveryErasure
 from shared.delivery.queues import Queue
 from shared.delivery.unseen import Unseen
 from shared.errors import NotFoundError
-from shared.events import keys, log
+from shared.events import log
 from shared.events.log import Log, LogReader
 from shared.events.models import Event
 from shared.events.store import EventStore
+from shared.input.paging import Page, Window, read_cursor
+from shared.jobs import Job, JobStore, Turn
 from shared.model import Model
 from shared.observability import logger
+from shared.tables import event_table
 from shared.workspaces.models import Workspace
 from shared.workspaces.store import WorkspaceStore
 
@@ -107,7 +108,9 @@ class Emptier:
         self._go_on(job, place.beyond(_read_to(entries, page, place.after), page.cursor is None))
 
     def _page(self, entries: Log, after: str, kept_since: int) -> Page:
-        if after >= keys.log_sk(kept_since, ""):  # contents are kept for longer than they were
+        if after >= event_table.log_sk(
+            kept_since, ""
+        ):  # contents are kept for longer than they were
             return Page(items=(), cursor=None)
         cursor = entries.cursor_after(after) if after else None
         window = Window(until=kept_since - 1, limit=PAGE, cursor=cursor)

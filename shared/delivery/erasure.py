@@ -15,9 +15,9 @@ from shared.aws.update import Update
 from shared.delivery.archive import DeliveryStore
 from shared.delivery.item import delivery_key
 from shared.delivery.models import ENDED, Delivery, Reason, State
-from shared.events import keys
 from shared.events.models import Event
 from shared.model import Model
+from shared.tables import event_table
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -78,8 +78,8 @@ class DeliveryErasure:
         return self._change(delivery, update)
 
     def _delete_body(self, delivery: Delivery) -> None:
-        pk = keys.partition(delivery.workspace_id, ids.event_key_of(delivery.request_id))
-        key = {"pk": pk, "sk": keys.body_sk(delivery.request_id)}
+        pk = event_table.partition(delivery.workspace_id, ids.event_key_of(delivery.request_id))
+        key = {"pk": pk, "sk": event_table.body_sk(delivery.request_id)}
         self._dynamodb.delete_item(TableName=self._table, Key=to_item(key))
 
     def _change(self, delivery: Delivery, update: Update) -> bool:
@@ -101,7 +101,7 @@ def _has_excerpts(delivery: Delivery) -> bool:
 
 
 def _cancel(update: Update, delivery: Delivery, now: int) -> None:
-    state_pk = keys.state_log(delivery.workspace_id, delivery.config_id, State.CANCELLED)
+    state_pk = event_table.state_log(delivery.workspace_id, delivery.config_id, State.CANCELLED)
     update.set(
         {
             "state": State.CANCELLED,
@@ -116,8 +116,8 @@ def _cancel(update: Update, delivery: Delivery, now: int) -> None:
         }
     ).once(
         {
-            "log_pk": keys.delivery_log(delivery.workspace_id, delivery.config_id),
-            "log_sk": keys.log_sk(delivery.created_at, str(delivery.request_id)),
+            "log_pk": event_table.delivery_log(delivery.workspace_id, delivery.config_id),
+            "log_sk": event_table.log_sk(delivery.created_at, str(delivery.request_id)),
         }
     )
 

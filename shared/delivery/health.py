@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from shared import ids
+from shared import ids, jobs
 from shared.aws.items import from_item, to_item
 from shared.aws.table import is_condition
 from shared.aws.transaction import CancelledError, transact
 from shared.aws.update import Update
 from shared.clock import MS_PER_DAY, MS_PER_S
-from shared.configs import jobs
 from shared.configs.models import DisabledReason, WebhookConfig
 from shared.configs.store import config_key, health_key
 from shared.delivery import breaker

@@ -6,7 +6,7 @@ from uuid import UUID
 from shared import ids
 from shared.delivery.models import Attempt, Delivery, State
 from shared.delivery.queues import Pointer
-from shared.events import keys
+from shared.tables import event_table
 
 _COLUMNS = frozenset(Delivery.model_fields)
 # Of one that waits for nothing.
@@ -15,15 +15,15 @@ ASLEEP = {"next_attempt_at": None, "wake_shard": None, "wake_at": None}
 
 def delivery_key(workspace_id: str, request_id: UUID) -> dict[str, str]:
     return {
-        "pk": keys.partition(workspace_id, ids.event_key_of(request_id)),
-        "sk": keys.delivery_sk(request_id),
+        "pk": event_table.partition(workspace_id, ids.event_key_of(request_id)),
+        "sk": event_table.delivery_sk(request_id),
     }
 
 
 def logged(delivery: Pointer | Delivery, created_at: int) -> dict[str, str]:
     return {
-        "log_pk": keys.delivery_log(delivery.workspace_id, delivery.config_id),
-        "log_sk": keys.log_sk(created_at, str(delivery.request_id)),
+        "log_pk": event_table.delivery_log(delivery.workspace_id, delivery.config_id),
+        "log_sk": event_table.log_sk(created_at, str(delivery.request_id)),
     }
 
 
@@ -32,13 +32,13 @@ def delivery_from(values: dict[str, Any]) -> Delivery:
 
 
 def wake(request_id: UUID, at_ms: int) -> dict[str, Any]:
-    return {"wake_shard": keys.wake_shard(str(request_id)), "wake_at": at_ms}
+    return {"wake_shard": event_table.wake_shard(str(request_id)), "wake_at": at_ms}
 
 
 def listed_as(workspace_id: str, config_id: str, state: State) -> dict[str, str | None]:
     """Most deliveries are delivered; only the others pay for an entry by state."""
     listed = state is not State.DELIVERED
-    return {"state_pk": keys.state_log(workspace_id, config_id, state) if listed else None}
+    return {"state_pk": event_table.state_log(workspace_id, config_id, state) if listed else None}
 
 
 def compact(attempt: Attempt) -> dict[str, Any]:

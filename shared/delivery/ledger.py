@@ -38,9 +38,9 @@ from shared.delivery.item import (
 from shared.delivery.models import Attempt, Delivery, Reason, Resend, State
 from shared.delivery.queues import MAX_DELAY_MS, Pointer
 from shared.dialects import Rendered
-from shared.events import keys
 from shared.events.models import Event
 from shared.events.packing import pack
+from shared.tables import event_table
 from shared.workspaces.models import Workspace
 
 if TYPE_CHECKING:
@@ -200,8 +200,10 @@ class Ledger:
     def keep(self, delivery: Delivery, rendered: Rendered, now: int, last_at: int = 0) -> None:
         """What every later attempt sends, up to `last_at`; the first that is kept stays."""
         item = {
-            "pk": keys.partition(delivery.workspace_id, ids.event_key_of(delivery.request_id)),
-            "sk": keys.body_sk(delivery.request_id),
+            "pk": event_table.partition(
+                delivery.workspace_id, ids.event_key_of(delivery.request_id)
+            ),
+            "sk": event_table.body_sk(delivery.request_id),
             "body": pack(rendered.body),
             "headers": dict(rendered.headers),
             "expires_at": self._retention.content_until_s(now, last_at),

@@ -12,10 +12,10 @@ from shared.delivery.breaker import Health
 from shared.delivery.health import health_from
 from shared.delivery.queues import Pointer
 from shared.dialects import Rendered
-from shared.events import keys
 from shared.events.models import Event
 from shared.events.packing import unpack
 from shared.events.store import event_from
+from shared.tables import event_table as keys
 from shared.workspaces.models import Workspace
 from shared.workspaces.store import workspace_from, workspace_key
 

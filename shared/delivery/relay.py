@@ -8,14 +8,14 @@ come for a while: no queue is to keep repair waiting.
 from collections.abc import Mapping
 from functools import partial
 
+from shared import jobs
 from shared.clock import MS_PER_MINUTE, Clock
-from shared.configs import jobs
-from shared.configs.jobs import OVERDUE_MS, Job, JobStore, Kind, Turn
 from shared.delivery.queues import Queue
 from shared.delivery.sweep import Sweep, Swept, total
-from shared.events.keys import ACTIVE_SHARDS, WAKE_SHARDS
+from shared.jobs import OVERDUE_MS, Job, JobStore, Kind, Turn
 from shared.metrics import BEHIND, FAULTS, measured
 from shared.observability import logger
+from shared.tables.event_table import ACTIVE_SHARDS, WAKE_SHARDS
 
 KINDS = (WAKE_SHARDS, ACTIVE_SHARDS)
 # Then a shard gives its lane up, to whichever is furthest behind by then.

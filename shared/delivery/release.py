@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from shared.clock import MS_PER_S, Clock
-from shared.configs.jobs import Job, JobStore, Turn
 from shared.configs.models import WebhookConfig
 from shared.configs.store import ConfigStore
 from shared.delivery.archive import DeliveryStore, Listed
@@ -23,6 +22,7 @@ from shared.delivery.ledger import Ledger
 from shared.delivery.models import Reason, State
 from shared.delivery.queues import Pointer, Queue
 from shared.errors import NotFoundError
+from shared.jobs import Job, JobStore, Turn
 from shared.metrics import RELEASED, measured
 from shared.model import Model
 from shared.observability import logger

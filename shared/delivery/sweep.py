@@ -12,10 +12,10 @@ from shared.delivery.models import Delivery, State
 from shared.delivery.queues import Pointer, Queue
 from shared.delivery.unseen import Unseen
 from shared.delivery.wake import Entry, WakeIndex
-from shared.events import keys
 from shared.events.models import Event
 from shared.model import Model
 from shared.observability import fault, logger
+from shared.tables import event_table
 
 PARALLEL = 10
 # Deliveries of which one read tells whether they have begun.
@@ -80,7 +80,7 @@ class Sweep:
             raise SweepError(f"{self.faults} of the entries or shards")
 
     def _in(self, shard: str) -> Swept | None:
-        work = self._due if shard in keys.WAKE_SHARDS else self._look
+        work = self._due if shard in event_table.WAKE_SHARDS else self._look
         return self.guarded(shard, partial(work, shard))
 
     def guarded(self, name: str, work: Callable[[], T]) -> T | None:
@@ -146,7 +146,7 @@ class Sweep:
             begun += self._or_again(theirs, partial(self._begin_lost, some)) or 0
             if len(some) == AT_ONCE and not self._has_time():
                 last, _ = some[-1]
-                return Looked(_begun(begun), keys.partition(last.workspace_id, last.key))
+                return Looked(_begun(begun), event_table.partition(last.workspace_id, last.key))
         return Looked(_begun(begun))
 
     def _expected(self, events: Sequence[Event]) -> Iterator[Expected]:

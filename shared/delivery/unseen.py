@@ -9,18 +9,18 @@ events takes so long for one.
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from shared.api.paging import Window, read_cursor
 from shared.aws.items import from_item, to_item
 from shared.aws.table import batch_get
 from shared.clock import MS_PER_S, Clock
-from shared.configs import keys as config_keys
-from shared.events import keys
 from shared.events.log import LogReader, events_of
 from shared.events.models import Event
 from shared.events.slots import Slot, slot_from, slot_of
 from shared.events.store import event_from
+from shared.input.paging import Window, read_cursor
 from shared.model import Model
 from shared.observability import fault, logger
+from shared.tables import config_table as config_keys
+from shared.tables import event_table as keys
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -17,9 +17,9 @@ from shared.clock import MS_PER_DAY, MS_PER_S
 from shared.delivery.item import delivery_from, delivery_key, logged, wake
 from shared.delivery.models import Delivery, Reason, State
 from shared.delivery.queues import Pointer
-from shared.events import keys
 from shared.events.models import Event
 from shared.model import Model
+from shared.tables import event_table
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -35,7 +35,7 @@ class Entry(Model):
 
     @property
     def is_event(self) -> bool:
-        return self.sk == keys.EVENT_SK
+        return self.sk == event_table.EVENT_SK
 
 
 class Begun(Model):
@@ -87,9 +87,12 @@ class WakeIndex:
     def look_again(self, event: Event, now: int) -> None:
         """Put an event into the index, to be looked at once more."""
         wake_at = now + self._repair_after_ms
-        update = Update().set({"wake_shard": keys.wake_shard(event.key), "wake_at": wake_at})
+        update = Update().set({"wake_shard": event_table.wake_shard(event.key), "wake_at": wake_at})
         update.when("attribute_exists(pk)", {})
-        key = {"pk": keys.partition(event.workspace_id, event.key), "sk": keys.EVENT_SK}
+        key = {
+            "pk": event_table.partition(event.workspace_id, event.key),
+            "sk": event_table.EVENT_SK,
+        }
         self._try(key, update)
 
     def forget(self, entry: Entry) -> None:

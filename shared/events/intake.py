@@ -6,11 +6,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from shared import ids
-from shared.api.validation import invalid
 from shared.errors import InvalidError
 from shared.events import legacy, personal
 from shared.events.identity import natural_id
 from shared.events.models import TRACKING_TYPES, Event, NewEvent, ResourceEvent, TrackingEvent
+from shared.input.validation import invalid
 
 MAX_EVENT_BYTES = 256 * 1024
 

@@ -7,11 +7,11 @@ from uuid import UUID
 from botocore.exceptions import ClientError
 
 from shared import ids
-from shared.api.paging import Page, Window, foreign_cursor, read_cursor, write_cursor
 from shared.aws.items import from_item, to_item
 from shared.clock import MS_PER_S, Clock, now_ms
-from shared.events import keys
+from shared.input.paging import Page, Window, foreign_cursor, read_cursor, write_cursor
 from shared.model import Model
+from shared.tables import event_table
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -40,7 +40,7 @@ def events_of(workspace_id: str, event_type: str | None) -> Log:
     return Log(
         workspace_id=workspace_id,
         index="log",
-        partition=keys.event_log(workspace_id),
+        partition=event_table.event_log(workspace_id),
         equal={"event_type": event_type} if event_type else {},
     )
 
@@ -51,17 +51,17 @@ def deliveries_of(
     """Those in any state but `delivered` have an index of their own."""
     equal = {"event_type": event_type} if event_type else {}
     if state is None or state == "delivered":
-        partition = keys.delivery_log(workspace_id, config_id)
+        partition = event_table.delivery_log(workspace_id, config_id)
         by_state = {"state": state} if state else {}
         return Log(
             workspace_id=workspace_id, index="log", partition=partition, equal=equal | by_state
         )
-    partition = keys.state_log(workspace_id, config_id, state)
+    partition = event_table.state_log(workspace_id, config_id, state)
     return Log(workspace_id=workspace_id, index="state", partition=partition, equal=equal)
 
 
 def late_events_of(workspace_id: str) -> Log:
-    partition = keys.late_log(workspace_id)
+    partition = event_table.late_log(workspace_id)
     return Log(workspace_id=workspace_id, index="state", partition=partition, equal={})
 
 
@@ -95,8 +95,8 @@ class LogReader:
         pk = f"{log.index}_pk"
         values = {
             ":pk": log.partition,
-            ":from": keys.log_sk(window.since, ""),
-            ":until": keys.log_sk(window.until + 1, ""),
+            ":from": event_table.log_sk(window.since, ""),
+            ":until": event_table.log_sk(window.until + 1, ""),
             ":now": self._clock() // MS_PER_S,
         }
         request: dict[str, Any] = {
@@ -126,9 +126,9 @@ def _start(log: Log, cursor: str) -> dict[str, str]:
     log_sk = read_cursor(log.name, cursor)
     unique = log_sk.partition("#")[2]
     try:
-        sk = keys.delivery_sk(UUID(unique)) if "-" in unique else keys.EVENT_SK
+        sk = event_table.delivery_sk(UUID(unique)) if "-" in unique else event_table.EVENT_SK
         event_key = ids.event_key_of(UUID(unique)) if "-" in unique else unique
     except ValueError:
         raise foreign_cursor() from None
-    pk = keys.partition(log.workspace_id, event_key)
+    pk = event_table.partition(log.workspace_id, event_key)
     return {f"{log.index}_pk": log.partition, "log_sk": log_sk, "pk": pk, "sk": sk}

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from shared.aws.items import to_item
 from shared.clock import MS_PER_DAY, MS_PER_MINUTE, MS_PER_S
-from shared.events import keys
 from shared.model import Model
+from shared.tables import event_table
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -27,12 +27,12 @@ class Slot(Model):
 
     @property
     def sk(self) -> str:
-        return keys.slot_sk(self.since, self.until, self.workspace_id)
+        return event_table.slot_sk(self.since, self.until, self.workspace_id)
 
     @property
     def end(self) -> str:
         """Sorts in the log after every event of the slot."""
-        return keys.log_sk(self.until, "")
+        return event_table.log_sk(self.until, "")
 
 
 def slot_of(workspace_id: str, at_ms: int, repair_after_s: int) -> Slot:
@@ -74,7 +74,7 @@ class Notes:
 def _item(slot: Slot) -> dict[str, dict[str, str]]:
     return to_item(
         {
-            "pk": keys.active_shard(slot.workspace_id),
+            "pk": event_table.active_shard(slot.workspace_id),
             "sk": slot.sk,
             "expires_at": (slot.until + KEPT_MS) // MS_PER_S,
         }

@@ -12,12 +12,13 @@ from shared.aws.table import batch_get, is_condition
 from shared.aws.update import Update
 from shared.clock import MS_PER_S, Clock, now_ms
 from shared.errors import NotFoundError
-from shared.events import keys, personal
+from shared.events import personal
 from shared.events.intake import compact
 from shared.events.models import Event
 from shared.events.packing import pack, unpack
 from shared.events.slots import Notes
 from shared.ids import event_key, visitor_key
+from shared.tables import event_table
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -64,7 +65,7 @@ class EventStore:
         return [{"Put": self._put(event)} for event in events]
 
     def get(self, workspace_id: str, event_id: str) -> Event:
-        pk = keys.partition(workspace_id, event_key(workspace_id, event_id))
+        pk = event_table.partition(workspace_id, event_key(workspace_id, event_id))
         answer = self._dynamodb.get_item(TableName=self._table, Key=_event_key(pk))
         event = event_from(from_item(answer["Item"])) if "Item" in answer else None
         if event is None or (event.expires_at or 0) * MS_PER_S <= self._clock():
@@ -80,7 +81,7 @@ class EventStore:
 
     def at_all(self, pks: Sequence[str]) -> list[Event]:
         """The events of up to 100 partitions, in their order; those that are gone are left out."""
-        wanted = [{"pk": pk, "sk": keys.EVENT_SK} for pk in pks]
+        wanted = [{"pk": pk, "sk": event_table.EVENT_SK} for pk in pks]
         found = batch_get(self._dynamodb, {self._table: wanted})[self._table]
         by_pk = {values["pk"]: event_from(values) for values in found}
         return [by_pk[pk] for pk in pks if pk in by_pk]
@@ -102,12 +103,12 @@ class EventStore:
 
     def list_late(self, event: Event) -> None:
         """Have it found again: it is to be emptied, and cannot be yet."""
-        late = Update().set({"state_pk": keys.late_log(event.workspace_id)})
+        late = Update().set({"state_pk": event_table.late_log(event.workspace_id)})
         self._change(event, late.when("attribute_exists(pk)", {}))
 
     def _change(self, event: Event, update: Update) -> None:
         """Nothing is done to an event that is gone meanwhile."""
-        key = _event_key(keys.partition(event.workspace_id, event.key))
+        key = _event_key(event_table.partition(event.workspace_id, event.key))
         try:
             self._dynamodb.update_item(TableName=self._table, Key=key, **update.request())
         except ClientError as error:
@@ -136,11 +137,11 @@ class EventStore:
             | {
                 "payload": _packed(event.payload),
                 "config_ids": list(event.config_ids) or None,
-                "pk": keys.partition(event.workspace_id, event.key),
-                "sk": keys.EVENT_SK,
+                "pk": event_table.partition(event.workspace_id, event.key),
+                "sk": event_table.EVENT_SK,
                 "created_at": event.accepted_at,
-                "log_pk": keys.event_log(event.workspace_id),
-                "log_sk": keys.log_sk(event.accepted_at, event.key),
+                "log_pk": event_table.event_log(event.workspace_id),
+                "log_sk": event_table.log_sk(event.accepted_at, event.key),
                 "visitor_pk": _visitor_pk(event),
                 "expires_at": event.expires_at or self._expires_at(event),
             }
@@ -159,21 +160,21 @@ def _of_its_visitor(event: Event, update: Update) -> Update:
 
 
 def _event_key(pk: str) -> dict[str, Any]:
-    return to_item({"pk": pk, "sk": keys.EVENT_SK})
+    return to_item({"pk": pk, "sk": event_table.EVENT_SK})
 
 
 def _visitor_pk(event: Event) -> str | None:
     """Only events that tell whose they are have an entry in the index."""
     if event.visitor_id is None:
         return None
-    return keys.visitor_partition(
+    return event_table.visitor_partition(
         event.workspace_id, visitor_key(event.workspace_id, event.visitor_id)
     )
 
 
 def event_from(values: dict[str, Any]) -> Event:
     known = {name: values[name] for name in _COLUMNS if name in values}
-    payload, key = unpack(values["payload"]).decode(), keys.event_key_of(values["pk"])
+    payload, key = unpack(values["payload"]).decode(), event_table.event_key_of(values["pk"])
     return Event.model_validate(known | {"payload": payload, "key": key})
 
 

@@ -5,9 +5,9 @@ Source: FlowEstate developer documentation, "Errors".
 
 from http import HTTPStatus
 
-from shared.api.problems import FAULT, STATUS
 from shared.errors import FunnelhooksError
 from shared.model import Model
+from shared.web.problems import FAULT, STATUS
 
 _CODES = {
     HTTPStatus.UNAUTHORIZED: "UNAUTHORIZED",

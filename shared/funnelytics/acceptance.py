@@ -10,12 +10,13 @@ from shared.aws.items import to_item
 from shared.aws.transaction import CancelledError, transact
 from shared.clock import MS_PER_DAY, MS_PER_S, Clock
 from shared.errors import ConflictError, TooLargeError
-from shared.events import intake, keys
+from shared.events import intake
 from shared.events.models import Event
 from shared.events.store import EventStore
 from shared.funnelytics import rules
 from shared.funnelytics.events import Arrival, events
 from shared.retention import Retention
+from shared.tables import event_table
 from shared.visitors.models import Identity, Kind
 from shared.visitors.rules import resolve
 from shared.visitors.store import VisitorStore
@@ -91,7 +92,7 @@ class Acceptance:
     def _marker(self, workspace_id: str, digest: str, now: int) -> dict[str, Any]:
         """DynamoDB deletes what has expired within days, not at once."""
         expires_at = (now + DUPLICATE_MS) // MS_PER_S
-        item = keys.action(workspace_id, digest) | {"expires_at": expires_at}
+        item = event_table.action(workspace_id, digest) | {"expires_at": expires_at}
         return {
             "Put": {
                 "TableName": self._table,

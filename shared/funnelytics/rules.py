@@ -11,11 +11,11 @@ from pydantic import AfterValidator, BeforeValidator, StringConstraints, Validat
 from pydantic import Field as Described
 
 from shared import ids
-from shared.api.validation import invalid
 from shared.clock import Moment
 from shared.errors import Field, InvalidError
 from shared.events.context import Scalar
 from shared.events.currencies import CURRENCIES
+from shared.input.validation import invalid
 from shared.model import Model
 
 COMMERCE_ACTION = "__commerce_action__"

@@ -9,7 +9,6 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
 from typing import NamedTuple
 
-from shared.api.body import parse_json
 from shared.aws.dead_letters import sendable
 from shared.clock import Clock
 from shared.errors import FunnelhooksError, NotFoundError
@@ -19,6 +18,7 @@ from shared.imports.bucket import GoneError, ImportBucket
 from shared.imports.lines import Line, lines
 from shared.imports.models import MAX_REFUSED, Job, Refused, Report, Source, State, Tally
 from shared.imports.streams import UnreadableError
+from shared.input.json_body import parse_json
 from shared.retention import Retention
 
 # Lines between two looks at the time.

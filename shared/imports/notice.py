@@ -7,9 +7,9 @@ import json
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from shared.api.body import parse_json
-from shared.api.validation import invalid
 from shared.imports.models import Job, Source
+from shared.input.json_body import parse_json
+from shared.input.validation import invalid
 
 MAX_BYTES = 256 * 1024
 

@@ -4,14 +4,14 @@ import json
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from shared.api.paging import foreign_cursor, read_cursor, write_cursor
 from shared.aws.items import from_item, to_item
-from shared.configs import keys
 from shared.configs.categories import Category, category_from
 from shared.configs.eventtypes import OwnType, own_type_from
 from shared.configs.models import Status
 from shared.configs.store import config_from
+from shared.input.paging import foreign_cursor, read_cursor, write_cursor
 from shared.moving import configs
+from shared.tables import config_table
 from shared.workspaces.models import Workspace
 from shared.workspaces.store import workspace_from
 
@@ -61,14 +61,14 @@ class Exporter:
             "TableName": self._table,
             "KeyConditionExpression": "pk = :pk AND begins_with(sk, :prefix)",
             "ExpressionAttributeValues": to_item(
-                {":pk": keys.workspace(workspace_id), ":prefix": prefix}
+                {":pk": config_table.workspace(workspace_id), ":prefix": prefix}
             ),
             "ConsistentRead": True,
             "Limit": limit + 1,
         }
         if after:
             request["ExclusiveStartKey"] = to_item(
-                {"pk": keys.workspace(workspace_id), "sk": after}
+                {"pk": config_table.workspace(workspace_id), "sk": after}
             )
         while True:
             answer = self._dynamodb.query(**request)
@@ -89,7 +89,7 @@ def _place(workspace_id: str, cursor: str | None) -> str:
 
 def _list(workspace_id: str) -> str:
     """What a cursor belongs to."""
-    return f"{keys.workspace(workspace_id)}#EXPORT"
+    return f"{config_table.workspace(workspace_id)}#EXPORT"
 
 
 def _text(values: Values) -> str:
@@ -127,8 +127,8 @@ def _config(values: Values) -> Values:
 
 
 _KINDS: dict[str, Callable[[Values], Values]] = {
-    keys.WORKSPACE_SK: _workspace,
-    keys.CATEGORY_PREFIX: _category,
-    keys.EVENT_TYPE_PREFIX: _event_type,
-    keys.CONFIG_PREFIX: _config,
+    config_table.WORKSPACE_SK: _workspace,
+    config_table.CATEGORY_PREFIX: _category,
+    config_table.EVENT_TYPE_PREFIX: _event_type,
+    config_table.CONFIG_PREFIX: _config,
 }

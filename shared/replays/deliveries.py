@@ -14,10 +14,10 @@ from shared.aws.update import Update
 from shared.clock import MS_PER_DAY, MS_PER_S
 from shared.delivery.item import delivery_from, delivery_key, logged, wake
 from shared.delivery.models import Delivery, Reason, State
-from shared.events import keys
 from shared.ids import replay_request_id
 from shared.model import Model
 from shared.replays.models import Replay
+from shared.tables import event_table
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -64,8 +64,8 @@ class Deliveries:
             delivery.model_dump(mode="json", exclude={"attempts"}, exclude_none=True)
             | logged(delivery, delivery.created_at)
             | {
-                "state_pk": keys.state_log(workspace_id, config_id, delivery.state),
-                "replay_pk": keys.replay_log(workspace_id, str(delivery.replay_id)),
+                "state_pk": event_table.state_log(workspace_id, config_id, delivery.state),
+                "replay_pk": event_table.replay_log(workspace_id, str(delivery.replay_id)),
                 "replay_spot": found.spot,
                 "expires_at": (now + self._retention_ms) // MS_PER_S,
             }

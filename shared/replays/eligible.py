@@ -7,11 +7,12 @@ from shared.aws.table import batch_get
 from shared.clock import Clock
 from shared.configs.models import WebhookConfig
 from shared.dialects import DIALECTS
-from shared.events import keys, operational
+from shared.events import operational
 from shared.events.store import event_from
 from shared.model import Model
 from shared.replays.deliveries import Found
 from shared.replays.source import Entry
+from shared.tables import event_table
 from shared.workspaces.store import WorkspaceStore
 
 if TYPE_CHECKING:
@@ -78,13 +79,13 @@ class Eligibility:
 
 
 def _key(pk: str) -> dict[str, str]:
-    return {"pk": pk, "sk": keys.EVENT_SK}
+    return {"pk": pk, "sk": event_table.EVENT_SK}
 
 
 def _found(entry: Entry, facts: _Facts) -> Found:
     return Found(
         spot=entry.spot,
-        key=keys.event_key_of(entry.pk),
+        key=event_table.event_key_of(entry.pk),
         event_id=entry.event_id,
         event_type=entry.event_type,
         accepted_at=facts.accepted_at,

@@ -3,8 +3,8 @@
 from enum import StrEnum
 from typing import Any, Literal
 
-from shared.configs.jobs import Job
 from shared.delivery.models import State
+from shared.jobs import Job
 from shared.model import Model
 
 # Those in which a delivery may stay; the others it only passes through.

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from shared.aws.items import to_item
 from shared.delivery.models import State
-from shared.events import keys
 from shared.model import Model
 from shared.replays.models import Replay
+from shared.tables import event_table
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -36,7 +36,7 @@ class ProgressReader:
 
     def read(self, replay: Replay) -> Progress | None:
         """None if too many are not delivered to be counted. The index is a moment behind."""
-        states = self._states(keys.replay_log(replay.workspace_id, replay.replay_id))
+        states = self._states(event_table.replay_log(replay.workspace_id, replay.replay_id))
         return None if states is None else progress(replay.queued, states)
 
     def _states(self, partition: str) -> Counter[str] | None:

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from shared.clock import MS_PER_S, Clock
-from shared.configs.jobs import Job, Turn
 from shared.configs.models import Status, WebhookConfig
 from shared.configs.store import ConfigStore
 from shared.delivery.health import HealthStore
 from shared.delivery.models import Delivery, Reason, State
 from shared.delivery.queues import Queue
 from shared.errors import NotFoundError
+from shared.jobs import Job, Turn
 from shared.observability import logger
 from shared.replays.deliveries import Deliveries, Found
 from shared.replays.eligible import Eligibility

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shared.aws.items import from_item, to_item
 from shared.delivery.models import State
-from shared.events import keys
 from shared.model import Model
 from shared.replays.models import Place, Selection
+from shared.tables import event_table
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -36,14 +36,14 @@ class Entry(Model):
 def parts_of(selection: Selection) -> tuple[Part, ...]:
     workspace_id, config_id = selection.workspace_id, selection.source_id
     if config_id is None:
-        return (Part("log", keys.event_log(workspace_id)),)
-    sent = keys.delivery_log(workspace_id, config_id)
+        return (Part("log", event_table.event_log(workspace_id)),)
+    sent = event_table.delivery_log(workspace_id, config_id)
     if not selection.states:
         return (Part("log", sent),)
     return tuple(
         Part("log", sent, state)
         if state is State.DELIVERED  # most are, and have no index by state
-        else Part("state", keys.state_log(workspace_id, config_id, state))
+        else Part("state", event_table.state_log(workspace_id, config_id, state))
         for state in selection.states
     )
 
@@ -78,8 +78,8 @@ class Source:
         part = parts_of(selection)[place.part]
         values: dict[str, Any] = {
             ":pk": part.partition,
-            ":from": keys.log_sk(selection.since, ""),
-            ":until": keys.log_sk(selection.until + 1, ""),
+            ":from": event_table.log_sk(selection.since, ""),
+            ":until": event_table.log_sk(selection.until + 1, ""),
         }
         request: dict[str, Any] = {
             "TableName": self._table,

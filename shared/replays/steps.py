@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 from shared.aws.update import Update
 from shared.clock import MS_PER_DAY
-from shared.configs.jobs import Job, JobStore, Turn
 from shared.errors import NotFoundError
+from shared.jobs import Job, JobStore, Turn
 from shared.model import Model
 from shared.replays.models import Place, Replay, ReplayState, place_of, replay_id_of
 from shared.replays.store import ReplayStore, active, ended, is_in, item

@@ -7,14 +7,15 @@ not ended.
 import re
 from typing import TYPE_CHECKING, Any
 
+from shared import jobs
 from shared.aws.items import from_item, to_item
 from shared.aws.transaction import CancelledError, transact
 from shared.aws.update import Update
 from shared.clock import MS_PER_DAY, MS_PER_S
-from shared.configs import jobs, keys
-from shared.configs.jobs import Job, Turn
 from shared.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
+from shared.jobs import Job, Turn
 from shared.replays.models import ACTIVE, Replay, ReplayState, replay_from, stored
+from shared.tables import config_table
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -49,7 +50,7 @@ class ReplayStore:
         """Newest first, and the cursor of the next page."""
         if cursor is not None and not _ID.fullmatch(cursor):
             raise InvalidError.at("cursor", "is not one that a page of this list gave out")
-        values = {":pk": keys.replays(workspace_id), ":first": _FIRST, ":last": _LAST}
+        values = {":pk": config_table.replays(workspace_id), ":first": _FIRST, ":last": _LAST}
         start: Any = {"ExclusiveStartKey": _key(workspace_id, cursor)} if cursor else {}
         answer = self._dynamodb.query(
             TableName=self._table,
@@ -145,7 +146,7 @@ def _job(replay: Replay, now: int) -> Job:
 
 
 def _key(workspace_id: str, sk: str) -> Any:
-    return to_item({"pk": keys.replays(workspace_id), "sk": sk})
+    return to_item({"pk": config_table.replays(workspace_id), "sk": sk})
 
 
 def _unknown(replay_id: str) -> NotFoundError:

@@ -7,10 +7,10 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from shared import ids
-from shared.api.paging import Page, foreign_cursor, read_cursor, write_cursor
 from shared.aws.items import from_item, to_item
 from shared.clock import MS_PER_S, Clock, now_ms
-from shared.events import keys
+from shared.input.paging import Page, foreign_cursor, read_cursor, write_cursor
+from shared.tables import event_table
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -57,7 +57,7 @@ class History:
 
     def _request(self, workspace_id: str, visitor_id: str, before: str) -> dict[str, Any]:
         key = ids.visitor_key(workspace_id, visitor_id)
-        values = {":pk": keys.visitor_partition(workspace_id, key), ":before": before}
+        values = {":pk": event_table.visitor_partition(workspace_id, key), ":before": before}
         return {
             "TableName": self._table,
             "IndexName": "visitor",

@@ -11,7 +11,7 @@ from shared import ids
 from shared.aws.items import to_item
 from shared.aws.table import batch_get
 from shared.clock import MS_PER_DAY, MS_PER_S
-from shared.events import keys
+from shared.tables import event_table
 from shared.visitors.models import Entry, Identity, Kind, Known, Trace, Visitor
 from shared.visitors.rules import FRESH_MS, MAX_IDENTITIES, Resolution, known
 
@@ -123,13 +123,15 @@ class VisitorStore:
 
 
 def visitor_key(workspace_id: str, visitor_id: str) -> dict[str, str]:
-    return keys.visitor(workspace_id, ids.visitor_key(workspace_id, visitor_id))
+    return event_table.visitor(workspace_id, ids.visitor_key(workspace_id, visitor_id))
 
 
 def key_of(workspace_id: str, identity: Identity) -> dict[str, str]:
     key = identity.key(workspace_id)
     is_email = identity.kind is Kind.EMAIL
-    return keys.email(workspace_id, key) if is_email else keys.visitor(workspace_id, key)
+    return (
+        event_table.email(workspace_id, key) if is_email else event_table.visitor(workspace_id, key)
+    )
 
 
 def is_version(version: int) -> Change:

@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from shared import ids
-from shared.api.validation import from_problems
 from shared.clock import Clock
 from shared.errors import InvalidError
+from shared.input.validation import from_problems
 from shared.model import Model
 from shared.workspaces import apikeys
 from shared.workspaces.models import (

@@ -11,8 +11,8 @@ from shared import ids
 from shared.aws.items import from_item, to_item
 from shared.aws.table import is_condition
 from shared.aws.update import Update
-from shared.configs import keys
 from shared.errors import NotFoundError
+from shared.tables import config_table
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -34,7 +34,9 @@ class LinkSecretStore:
         try:
             answer = self._dynamodb.update_item(
                 TableName=self._table,
-                Key=to_item({"pk": keys.workspace(workspace_id), "sk": keys.WORKSPACE_SK}),
+                Key=to_item(
+                    {"pk": config_table.workspace(workspace_id), "sk": config_table.WORKSPACE_SK}
+                ),
                 ReturnValues="ALL_NEW",
                 **update.when("attribute_exists(pk)", {}).request(),
             )

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from shared import ids
+from shared import ids, jobs
 from shared.aws.items import from_item, to_item
 from shared.aws.table import batch_get, is_condition
 from shared.aws.transaction import CancelledError, transact
 from shared.aws.update import Update
 from shared.clock import MS_PER_MINUTE, MS_PER_S, Clock, now_ms
-from shared.configs import jobs, keys
 from shared.errors import ConflictError, NotFoundError
+from shared.tables import config_table
 from shared.workspaces.models import ApiKey, Workspace
 
 if TYPE_CHECKING:
@@ -85,7 +85,10 @@ class WorkspaceStore:
             KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
             ProjectionExpression="key_sha256",
             ExpressionAttributeValues=to_item(
-                {":pk": keys.workspace(workspace_id), ":prefix": keys.API_KEY_PREFIX}
+                {
+                    ":pk": config_table.workspace(workspace_id),
+                    ":prefix": config_table.API_KEY_PREFIX,
+                }
             ),
             ConsistentRead=True,
         )
@@ -134,7 +137,7 @@ class WorkspaceStore:
         expires_at = (minute + _KEEP_MINUTES) * MS_PER_MINUTE // MS_PER_S
         answer = self._dynamodb.update_item(
             TableName=self._table,
-            Key=to_item({"pk": keys.rate(key_id), "sk": str(minute)}),
+            Key=to_item({"pk": config_table.rate(key_id), "sk": str(minute)}),
             UpdateExpression="SET expires_at = :expires_at ADD calls :one",
             ExpressionAttributeValues=to_item({":expires_at": expires_at, ":one": 1}),
             ReturnValues="UPDATED_NEW",
@@ -190,11 +193,11 @@ def workspace_from(values: Mapping[str, Any]) -> Workspace:
 
 
 def workspace_key(workspace_id: str) -> dict[str, str]:
-    return {"pk": keys.workspace(workspace_id), "sk": keys.WORKSPACE_SK}
+    return {"pk": config_table.workspace(workspace_id), "sk": config_table.WORKSPACE_SK}
 
 
 def _pointer_key(workspace_id: str, key_id: str) -> dict[str, str]:
-    return {"pk": keys.workspace(workspace_id), "sk": keys.api_key_sk(key_id)}
+    return {"pk": config_table.workspace(workspace_id), "sk": config_table.api_key_sk(key_id)}
 
 
 def _key_of(secret: str) -> dict[str, str]:
@@ -202,7 +205,7 @@ def _key_of(secret: str) -> dict[str, str]:
 
 
 def _hashed(secret_sha256: str) -> dict[str, str]:
-    return {"pk": keys.api_key(secret_sha256), "sk": keys.API_KEY_SK}
+    return {"pk": config_table.api_key(secret_sha256), "sk": config_table.API_KEY_SK}
 
 
 def _key_values(key: ApiKey, names: set[str] | None = None) -> dict[str, Any]:

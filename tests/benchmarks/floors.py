@@ -9,16 +9,16 @@ import boto3
 import requests
 
 from shared.aws.items import from_item
-from shared.events import keys
 from shared.events.models import TrackingEvent
 from shared.events.store import event_from
+from shared.tables import event_table
 from tests.benchmarks.scenes import Scene
 from tests.template import Json
 
 
 def ingest(scene: Scene) -> None:
     puts = scene.tape.requests["PutItem"]
-    writes = [put for put in puts if put["Item"]["sk"]["S"] == keys.EVENT_SK]
+    writes = [put for put in puts if put["Item"]["sk"]["S"] == event_table.EVENT_SK]
     for event, write in zip(scene.invocations, writes, strict=True):
         TrackingEvent.model_validate(json.loads(event["body"]))
         _client("dynamodb").put_item(**write)

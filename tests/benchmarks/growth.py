@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from shared.clock import MS_PER_DAY
-from shared.events import keys
 from shared.events.slots import slot_of
+from shared.tables import event_table
 from tests.benchmarks import journey, samples
 from tests.benchmarks.figures import Figure, Table
 from tests.benchmarks.journey import Course
@@ -147,7 +147,7 @@ def _slots(course: Course) -> Iterator[Case]:
 
 def _active(course: Course, event: Json, each: int, count: int) -> Model:
     long_ago = course.world.clock() - MS_PER_DAY
-    shard = {"S": keys.ACTIVE_SHARDS[0]}
+    shard = {"S": event_table.ACTIVE_SHARDS[0]}
     entry = {name: value for name, value in event.items() if name != "payload"}
 
     def how_many(asked: Json) -> int:
@@ -158,14 +158,14 @@ def _active(course: Course, event: Json, each: int, count: int) -> Model:
     return Model(
         count,
         lambda at: entry | {"sk": {"S": slot_of(f"workspace-{at}", long_ago, 600).sk}},
-        lambda key: event if key["sk"]["S"] == keys.EVENT_SK else _begun(key),
+        lambda key: event if key["sk"]["S"] == event_table.EVENT_SK else _begun(key),
         how_many,
     )
 
 
 def _begun(key: Json) -> Json:
     """As much as the sweep reads of a delivery."""
-    request_id = {"S": key["sk"]["S"].removeprefix(keys.DELIVERY_PREFIX)}
+    request_id = {"S": key["sk"]["S"].removeprefix(event_table.DELIVERY_PREFIX)}
     return {
         "workspace_id": {"S": "workspace-0"},
         "request_id": request_id,

@@ -9,7 +9,7 @@ from typing import Any
 import boto3
 
 from shared.aws import clients
-from shared.events import keys
+from shared.tables import event_table
 from tests.benchmarks.units import READ_UNIT, Index, read_units, size, write_units
 from tests.template import Json, template
 
@@ -76,7 +76,9 @@ class Meter:
 
     def _before(self, params: Json, model: Any, context: Json, **_: Any) -> None:
         self.used.calls[model.name] += 1
-        self.used.notes += params.get("Item", {}).get("pk", {}).get("S") in keys.ACTIVE_SHARDS
+        self.used.notes += (
+            params.get("Item", {}).get("pk", {}).get("S") in event_table.ACTIVE_SHARDS
+        )
         context["written"] = [
             (table, key, self._read(table, key)) for table, key in _targets(model.name, params)
         ]

@@ -14,7 +14,7 @@ from shared.clock import MS_PER_MINUTE
 from shared.delivery.ledger import PARK_LEAD_MS
 from shared.delivery.relay import TURNS_MS
 from shared.delivery.unseen import PAGE
-from shared.events.keys import SHARDS
+from shared.tables.event_table import SHARDS
 from tests.benchmarks.prices import Assumed, prices
 from tests.template import template
 

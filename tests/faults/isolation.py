@@ -9,8 +9,8 @@ from random import Random
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from shared.events import keys
 from shared.ids import event_key_of
+from shared.tables import event_table
 from tests.faults.clients import event_json
 from tests.faults.engine.receivers import Reply
 from tests.faults.engine.simulation import Group
@@ -109,7 +109,7 @@ def _accept(world: World, number: int, funnel: str) -> Any:
 def _waits(world: World) -> list[int]:
     stored_at = world.cloud.watch.stored_at
     return [
-        one.at - stored_at[keys.partition(world.workspace_id, event_key_of(one.request_id))]
+        one.at - stored_at[event_table.partition(world.workspace_id, event_key_of(one.request_id))]
         for one in world.cloud.receivers.sent
         if one.attempt == 1 and one.config_id != DEAD
     ]

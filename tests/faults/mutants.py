@@ -5,8 +5,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from shared.events import keys
 from shared.events.packing import pack, unpack
+from shared.tables import event_table
 from tests.faults.engine.cloud import Cloud
 from tests.faults.engine.groups import Message
 from tests.faults.engine.queues import SqsQueue
@@ -63,7 +63,7 @@ def events_are_stored_without_their_note(cloud: Cloud) -> None:
     put = cloud.clients["dynamodb"].put_item
 
     def careless(**request: Any) -> Json:
-        is_note = request["Item"]["pk"]["S"] in keys.ACTIVE_SHARDS
+        is_note = request["Item"]["pk"]["S"] in event_table.ACTIVE_SHARDS
         answer: Json = {} if is_note else put(**request)
         return answer
 

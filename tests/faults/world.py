@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from shared.events import keys
 from shared.ids import event_key, request_id
+from shared.tables import event_table
 from tests import factories
 from tests.faults.clients import Clients
 from tests.faults.engine.cloud import LATENCY_MS, Cloud, new_cloud
@@ -96,8 +96,8 @@ class World:
         ]
 
     def _item_key(self, event_id: str) -> Key:
-        pk = keys.partition(self.workspace_id, event_key(self.workspace_id, event_id))
-        return pk.encode(), keys.EVENT_SK.encode()
+        pk = event_table.partition(self.workspace_id, event_key(self.workspace_id, event_id))
+        return pk.encode(), event_table.EVENT_SK.encode()
 
     # ── Coming to rest ────────────────────────────────────────────────────────────────────────────
 

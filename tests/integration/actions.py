@@ -6,8 +6,8 @@ from typing import Any
 
 from functions.ingest import parts
 from functions.ingest.funnelytics import accept_action
-from shared.api.operations import RawBody
 from shared.errors import ConflictError
+from shared.web.operations import RawBody
 from shared.workspaces.models import Caller
 from tests import factories
 from tests.integration.world import Reply, World

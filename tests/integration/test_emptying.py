@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-from shared.configs import keys
-from shared.configs.jobs import JobStore
 from shared.delivery.emptying import PAGE, PASS_EVERY_MS
 from shared.delivery.erasure import DeliveryErasure
 from shared.delivery.queues import Queue
 from shared.delivery.sweep import SweepError
 from shared.events.log import LogReader
 from shared.events.store import EventStore
+from shared.jobs import JobStore
+from shared.tables import config_table
 from tests.fakes import NOW
 from tests.integration.world import CrashError, World, refuse
 from tests.local.receiver import Receiver, Reply
@@ -54,7 +54,7 @@ def run(world: World) -> None:
 
 
 def jobs(world: World) -> list[str]:
-    return [item["sk"] for item in world.items("ConfigTable") if item["pk"] == keys.JOBS]
+    return [item["sk"] for item in world.items("ConfigTable") if item["pk"] == config_table.JOBS]
 
 
 def traces(world: World) -> int:

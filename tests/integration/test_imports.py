@@ -10,10 +10,10 @@ from unittest.mock import patch
 import pytest
 
 from shared.clock import rfc3339
-from shared.events import keys
 from shared.events.store import EventStore
 from shared.imports import importer, streams
 from shared.imports.bucket import ImportBucket
+from shared.tables import event_table
 from tests import factories
 from tests.fakes import NOW
 from tests.integration.account import IMPORT_BUCKET
@@ -38,7 +38,7 @@ def upload(world: World, content: bytes | str, name: str = "orders.jsonl") -> st
 def handed_in(world: World) -> int:
     """Events that were to be stored, new or not."""
     items = [call["Item"] for call in world.calls.of("PutItem")]
-    return sum(item["sk"] == {"S": keys.EVENT_SK} for item in items)
+    return sum(item["sk"] == {"S": event_table.EVENT_SK} for item in items)
 
 
 def announce(world: World, key: str, etag: str) -> None:

@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 
 from functions.retry import pages
+from shared import jobs
 from shared.aws import clients
 from shared.aws.transaction import transact
-from shared.configs import jobs, keys
-from shared.configs.jobs import OVERDUE_MS, JobStore
 from shared.delivery.queues import Queue
+from shared.jobs import OVERDUE_MS, JobStore
+from shared.tables import config_table
 from tests.integration.world import World
 from tests.local.receiver import Receiver
 
@@ -135,5 +136,5 @@ def test_a_job_that_has_moved_on_is_left_as_it_is(world: World) -> None:
 
     store.requeued(job, world.clock() - OVERDUE_MS)
 
-    (item,) = [item for item in world.items("ConfigTable") if item["pk"] == keys.JOBS]
+    (item,) = [item for item in world.items("ConfigTable") if item["pk"] == config_table.JOBS]
     assert (item["turn"], item["wake_at"]) == (1, world.clock() + OVERDUE_MS)

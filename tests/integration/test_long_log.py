@@ -6,11 +6,12 @@ from typing import Any, cast
 import pytest
 
 from shared import ids
-from shared.api.paging import Window
 from shared.aws.items import from_item, to_item
 from shared.delivery.item import delivery_key
-from shared.events import keys, log
+from shared.events import log
 from shared.events.log import LogReader
+from shared.input.paging import Window
+from shared.tables import event_table
 from tests.factories import WORKSPACE
 from tests.fakes import NOW
 from tests.integration.world import World
@@ -26,7 +27,7 @@ def delivery(number: int) -> dict[str, Any]:
     request_id = ids.request_id(ids.event_key(WORKSPACE, event_id), "crm")
     return {
         **delivery_key(WORKSPACE, request_id),
-        "log_sk": keys.log_sk(NOW + number, str(request_id)),
+        "log_sk": event_table.log_sk(NOW + number, str(request_id)),
         "request_id": str(request_id),
         "event_id": event_id,
         "event_type": "node_execution",
@@ -67,8 +68,8 @@ def indexes() -> Indexes:
     every = [delivery(number) for number in range(COUNT)]
     return Indexes(
         {
-            keys.delivery_log(WORKSPACE, "crm"): every,
-            keys.state_log(WORKSPACE, "crm", "waiting"): every[::WAITING],
+            event_table.delivery_log(WORKSPACE, "crm"): every,
+            event_table.state_log(WORKSPACE, "crm", "waiting"): every[::WAITING],
         }
     )
 

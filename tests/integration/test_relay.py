@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 
 from functions.retry import pages
+from shared import jobs
 from shared.aws import clients
 from shared.aws.items import to_item
-from shared.configs import jobs
-from shared.configs.jobs import OVERDUE_MS, Job, JobStore, Kind
 from shared.delivery.relay import TURNS_MS
 from shared.delivery.sweep import SweepError
 from shared.delivery.unseen import PAGE, Unseen
 from shared.delivery.wake import WakeIndex
-from shared.events import keys
 from shared.events.slots import Notes
+from shared.jobs import OVERDUE_MS, Job, JobStore, Kind
+from shared.tables import event_table
 from tests.integration.test_sweep import DUE_S, REPAIR_S, send_many
 from tests.integration.world import World, refuse
 
@@ -83,7 +83,9 @@ def received(world: World) -> list[Any]:
 
 
 def begun(world: World) -> int:
-    return sum(item["sk"].startswith(keys.DELIVERY_PREFIX) for item in world.items("EventTable"))
+    return sum(
+        item["sk"].startswith(event_table.DELIVERY_PREFIX) for item in world.items("EventTable")
+    )
 
 
 def passed_on(world: World) -> list[str]:
@@ -141,7 +143,7 @@ class TestAShardThatARunLeaves:
         turn(behind)
 
         (line,) = told(caplog)
-        assert line.job_id == jobs.sweep_id(keys.active_shard(behind.workspace_id))
+        assert line.job_id == jobs.sweep_id(event_table.active_shard(behind.workspace_id))
         assert (line.begun, line.behind_ms > 0) == (PAGE, True)
 
     def test_moves_on_though_something_in_it_breaks_and_says_so(
@@ -257,7 +259,7 @@ class TestAShardThatARunLeaves:
         world.work("RetryQueue")
         world.work("RetryQueue")
 
-        assert shard == [jobs.sweep_id(keys.wake_shard(world.request_id(event_id)))]
+        assert shard == [jobs.sweep_id(event_table.wake_shard(world.request_id(event_id)))]
         assert passed_on(world) == []
         assert world.delivery(event_id)["attempt"] == 2
 
@@ -275,7 +277,7 @@ class TestTheLanes:
     def test_are_for_those_that_are_furthest_behind(self, world: World) -> None:
         world.sweep()
 
-        first = [jobs.sweep_id(keys.active_shard(one)) for one in workspaces()[:LANES]]
+        first = [jobs.sweep_id(event_table.active_shard(one)) for one in workspaces()[:LANES]]
         assert passed_on(world) == sorted(first)
 
     def test_are_given_to_the_next_when_one_is_free(self, world: World) -> None:
@@ -283,7 +285,7 @@ class TestTheLanes:
         before = passed_on(world)
         store, second = (
             JobStore(clients.dynamodb(), "ConfigTable"),
-            keys.active_shard(workspaces()[1]),
+            event_table.active_shard(workspaces()[1]),
         )
         store.end(next(job for job in store.of(Kind.SWEEP) if jobs.shard_of(job) == second))
         world.clock.advance(OVERDUE_MS / 1000)  # the first is swept by runs too, and is behind
@@ -305,7 +307,7 @@ class TestTheLanes:
     def test_that_cannot_be_taken_keep_no_other_from_it(
         self, world: World, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        start, furthest = JobStore.start, keys.active_shard(workspaces()[0])
+        start, furthest = JobStore.start, event_table.active_shard(workspaces()[0])
 
         def fussy(store: JobStore, job: Job) -> bool:
             if jobs.shard_of(job) == furthest:
@@ -316,7 +318,7 @@ class TestTheLanes:
         with pytest.raises(SweepError):
             world.sweep()
 
-        assert passed_on(world) == [jobs.sweep_id(keys.active_shard(workspaces()[1]))]
+        assert passed_on(world) == [jobs.sweep_id(event_table.active_shard(workspaces()[1]))]
         assert told(caplog)
 
     def test_are_no_more_while_they_are_taken(self, world: World) -> None:
@@ -339,7 +341,7 @@ class TestTheLanes:
         only(monkeypatch, workers=1_000)
         world.sweep()
 
-        assert len(passed_on(world)) == len(keys.ACTIVE_SHARDS)
+        assert len(passed_on(world)) == len(event_table.ACTIVE_SHARDS)
 
     def test_share_the_time_of_a_batch(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         world.sweep()
@@ -372,7 +374,9 @@ def test_a_sweep_goes_on_if_nobody_can_tell_what_was_passed_on(
 
 def test_a_shard_is_passed_on_once(world: World) -> None:
     store = JobStore(clients.dynamodb(), "ConfigTable")
-    first, second = (jobs.sweep(keys.WAKE_SHARDS[0], world.clock() + later) for later in (0, 1))
+    first, second = (
+        jobs.sweep(event_table.WAKE_SHARDS[0], world.clock() + later) for later in (0, 1)
+    )
 
     assert (store.start(first), store.start(second)) == (True, False)
     assert store.of(Kind.SWEEP) == [first]
@@ -391,5 +395,5 @@ def only(monkeypatch: pytest.MonkeyPatch, workers: int) -> None:
 
 def workspaces() -> list[str]:
     """One of each shard."""
-    by_shard = {keys.active_shard(str(number)): str(number) for number in range(100)}
-    return [by_shard[shard] for shard in keys.ACTIVE_SHARDS]
+    by_shard = {event_table.active_shard(str(number)): str(number) for number in range(100)}
+    return [by_shard[shard] for shard in event_table.ACTIVE_SHARDS]

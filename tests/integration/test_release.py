@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from shared.configs.jobs import OVERDUE_MS, JobStore
 from shared.delivery import release
 from shared.delivery.ledger import Ledger
 from shared.delivery.queues import Queue
 from shared.delivery.release import SETTLED_MS
+from shared.jobs import OVERDUE_MS, JobStore
 from tests.integration.world import CrashError, World
 from tests.local.receiver import Receiver
 

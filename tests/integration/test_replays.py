@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from shared.aws import clients
-from shared.configs.jobs import JobStore
 from shared.configs.models import WebhookConfig
 from shared.configs.store import ConfigStore
 from shared.delivery.queues import NotQueuedError, Queue
+from shared.jobs import JobStore
 from shared.replays import replayer
 from shared.replays.deliveries import Deliveries
 from shared.replays.source import Source

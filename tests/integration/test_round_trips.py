@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from shared.aws import clients
 from shared.aws.items import to_item
 from shared.configs import funnelflux as wire
-from shared.configs import keys
 from shared.configs.funnelflux import MASK
 from shared.configs.models import Status, TargetType, WebhookConfig
 from shared.configs.rules import MAX_OLD_SECRETS
 from shared.configs.store import ConfigStore
 from shared.events.models import TriggerType
+from shared.tables import config_table
 from tests import factories
 from tests.integration.account import Account
 from tests.integration.world import World, new_world
@@ -139,7 +139,7 @@ def expected(saved: dict[str, Any]) -> dict[str, Any]:
 def new(world: World, fields: dict[str, Any]) -> dict[str, Any]:
     """The last example's configs go: moto's transactions copy the whole table."""
     for item in world.items("ConfigTable"):
-        if "#T#" in item["pk"] or item["sk"].startswith(keys.CONFIG_PREFIX):
+        if "#T#" in item["pk"] or item["sk"].startswith(config_table.CONFIG_PREFIX):
             key = to_item({"pk": item["pk"], "sk": item["sk"]})
             clients.dynamodb().delete_item(TableName="ConfigTable", Key=key)
     return {"url": URL} | fields | {"idWebhookConfig": next(IDS)}

@@ -6,16 +6,16 @@ from typing import Any
 import pytest
 
 from shared.aws import clients
-from shared.configs.jobs import JobStore
 from shared.delivery import sweep
 from shared.delivery.queues import Pointer
 from shared.delivery.sender import Sender
 from shared.delivery.sweep import Sweep, SweepError, Swept
 from shared.delivery.unseen import PAGE, Place, Unseen
 from shared.delivery.wake import Entry, WakeIndex
-from shared.events import keys
 from shared.events.models import Event
 from shared.events.slots import Notes, slot_of
+from shared.jobs import JobStore
+from shared.tables import event_table
 from tests.fakes import NOW
 from tests.integration.world import CrashError, World, refuse
 from tests.local.receiver import Receiver
@@ -159,7 +159,7 @@ class TestAnEventWhoseDeliveriesAreOnTheirWay:
         world.sweep()
 
         slot = slot_of(world.workspace_id, NOW, REPAIR_S)
-        shard = keys.active_shard(world.workspace_id)
+        shard = event_table.active_shard(world.workspace_id)
         assert world.sweep_cursors() == {shard: Place(slot=slot.sk, log_sk=slot.end)}
 
     def test_has_no_entry_in_the_wake_index(self, world: World) -> None:
@@ -500,7 +500,7 @@ class TestASweepInWhichSomethingBreaks:
         place = Unseen.place
 
         def fussy(unseen: Unseen, shard: str) -> Place:
-            if shard == keys.active_shard(world.workspace_id):
+            if shard == event_table.active_shard(world.workspace_id):
                 raise RuntimeError
             return place(unseen, shard)
 
@@ -508,7 +508,7 @@ class TestASweepInWhichSomethingBreaks:
         with pytest.raises(SweepError):
             world.sweep()
 
-        assert world.sweep_cursors().keys() == {keys.active_shard(others)}
+        assert world.sweep_cursors().keys() == {event_table.active_shard(others)}
 
     def test_when_nothing_tells_what_has_begun_looks_again_at_each(
         self, world: World, monkeypatch: pytest.MonkeyPatch
@@ -551,7 +551,7 @@ def in_another_shard(world: World) -> str:
     while True:
         made = world.invoke("configs", {"operation": "bootstrap", "name": "Other"})
         workspace_id: str = made["workspace_id"]
-        if keys.active_shard(workspace_id) != keys.active_shard(world.workspace_id):
+        if event_table.active_shard(workspace_id) != event_table.active_shard(world.workspace_id):
             return workspace_id
 
 

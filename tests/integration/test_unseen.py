@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from shared.aws import clients
 from shared.delivery.unseen import PAGE, Unseen
-from shared.events import keys
 from shared.events.store import EventStore
+from shared.tables import event_table
 from tests import factories
 from tests.fakes import FakeClock
 from tests.integration.account import Account
@@ -79,7 +79,7 @@ class Round:
                 self.clock.advance(self._late_s - step.seconds)
                 self._late_s = step.seconds
             case Swept():
-                for shard in keys.ACTIVE_SHARDS:
+                for shard in event_table.ACTIVE_SHARDS:
                     self._sweep(shard, step)
 
     def settle(self) -> None:
@@ -93,7 +93,7 @@ class Round:
                 event_id=event_id, accepted_at=self.clock(), workspace_id=step.workspace_id
             )
             assert self._worker.add(event) is None
-            self.stored.append(keys.partition(event.workspace_id, event.key))
+            self.stored.append(event_table.partition(event.workspace_id, event.key))
 
     def _sweep(self, shard: str, run: Swept) -> None:
         batches = list(islice(self.unseen.batches(shard), run.pages))
@@ -136,6 +136,6 @@ def test_the_place_of_a_shard_ends_behind_all(account: Account) -> None:
 
         round_.settle()
 
-        place = round_.unseen.place(keys.active_shard("a"))
-        assert place.log_sk > keys.log_sk(round_.clock() - LONG_S * 1000, "f" * 20)
+        place = round_.unseen.place(event_table.active_shard("a"))
+        assert place.log_sk > event_table.log_sk(round_.clock() - LONG_S * 1000, "f" * 20)
         assert place.slot.endswith("#a")

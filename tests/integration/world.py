@@ -15,12 +15,12 @@ from unittest.mock import patch
 
 from shared import clock as shared_clock
 from shared.aws import clients
-from shared.configs import keys as config_keys
 from shared.delivery.item import delivery_key
 from shared.delivery.queues import Pointer
 from shared.delivery.unseen import Place
-from shared.events import keys
 from shared.ids import event_key, new_event_id, request_id
+from shared.tables import config_table as config_keys
+from shared.tables import event_table
 from tests import factories
 from tests.fakes import FakeClock, FakeContext
 from tests.integration.account import Account
@@ -279,7 +279,7 @@ class World:
 
     def events(self) -> list[Json]:
         """As they are stored."""
-        return [item for item in self.items("EventTable") if item["sk"] == keys.EVENT_SK]
+        return [item for item in self.items("EventTable") if item["sk"] == event_table.EVENT_SK]
 
     def items(self, table: str) -> list[Json]:
         return self.account.items(table)
@@ -287,7 +287,7 @@ class World:
     def sweep_cursors(self) -> dict[str, Place]:
         found = {
             shard: self.account.item("ConfigTable", {"pk": config_keys.SWEEP, "sk": shard})
-            for shard in keys.ACTIVE_SHARDS
+            for shard in event_table.ACTIVE_SHARDS
         }
         return {shard: Place.model_validate(item["place"]) for shard, item in found.items() if item}
 
@@ -309,8 +309,8 @@ class World:
         ]
 
     def _event_key(self, event_id: str) -> dict[str, str]:
-        pk = keys.partition(self.workspace_id, event_key(self.workspace_id, event_id))
-        return {"pk": pk, "sk": keys.EVENT_SK}
+        pk = event_table.partition(self.workspace_id, event_key(self.workspace_id, event_id))
+        return {"pk": pk, "sk": event_table.EVENT_SK}
 
     def _delivery_key(self, event_id: str, config_id: str) -> dict[str, str]:
         found = request_id(event_key(self.workspace_id, event_id), config_id)
@@ -318,7 +318,7 @@ class World:
 
     def _body_key(self, event_id: str, config_id: str) -> dict[str, str]:
         found = request_id(event_key(self.workspace_id, event_id), config_id)
-        return self._event_key(event_id) | {"sk": keys.body_sk(found)}
+        return self._event_key(event_id) | {"sk": event_table.body_sk(found)}
 
 
 def _clients() -> tuple[Any, ...]:

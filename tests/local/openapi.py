@@ -6,7 +6,7 @@ from functions.configs import public
 from functions.configs.handler import APIS as CONFIGS_APIS
 from functions.deliveries.handler import APIS as DELIVERIES_APIS
 from functions.ingest.handler import api as ingest_api
-from shared.api.openapi import document
+from shared.web.openapi import document
 
 
 def text() -> str:

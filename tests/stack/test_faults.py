@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from shared.events import keys
 from shared.ids import event_key
+from shared.tables import event_table
 from tests.local.receiver import Receiver, Reply
 from tests.local.stack import Stack
 from tests.stack.client import Client, until
@@ -81,11 +81,11 @@ def test_waits_of_12_and_24_hours_end_in_the_delay_queue(
 
 def delivery(stack: Stack, client: Client, event_id: str) -> Any:
     """The only one of the event, as it is stored."""
-    pk = keys.partition(client.workspace_id, event_key(client.workspace_id, event_id))
+    pk = event_table.partition(client.workspace_id, event_key(client.workspace_id, event_id))
     found = stack.client("dynamodb").query(
         TableName=stack.outputs["EventTableName"],
         KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
-        ExpressionAttributeValues={":pk": {"S": pk}, ":prefix": {"S": keys.DELIVERY_PREFIX}},
+        ExpressionAttributeValues={":pk": {"S": pk}, ":prefix": {"S": event_table.DELIVERY_PREFIX}},
     )["Items"]
     return found[0] if found else {}
 

@@ -17,11 +17,12 @@ from typing import Any, cast
 import pytest
 
 from shared import ids
-from shared.api.paging import Window
 from shared.aws.items import to_item
 from shared.delivery.item import delivery_key
-from shared.events import keys, log
+from shared.events import log
 from shared.events.log import LogReader
+from shared.input.paging import Window
+from shared.tables import event_table
 from tests.factories import WORKSPACE
 from tests.faults.engine.database import Database
 from tests.local.stack import Stack
@@ -62,8 +63,8 @@ class Log:
         at = self._first + number
         return {
             **delivery_key(self.workspace_id, request_id),
-            "log_pk": keys.delivery_log(self.workspace_id, self.config_id),
-            "log_sk": keys.log_sk(at, str(request_id)),
+            "log_pk": event_table.delivery_log(self.workspace_id, self.config_id),
+            "log_sk": event_table.log_sk(at, str(request_id)),
             "workspace_id": self.workspace_id,
             "request_id": str(request_id),
             "event_id": self.event_id(number),

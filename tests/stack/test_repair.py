@@ -4,10 +4,10 @@ it passes on comes to an end."""
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from shared import jobs
 from shared.clock import now_ms
-from shared.configs import jobs
-from shared.configs.jobs import OVERDUE_MS, JobStore, Kind
-from shared.events.keys import ACTIVE_SHARDS, WAKE_SHARDS
+from shared.jobs import OVERDUE_MS, JobStore, Kind
+from shared.tables.event_table import ACTIVE_SHARDS, WAKE_SHARDS
 from tests.local.receiver import Receiver
 from tests.local.stack import Stack
 from tests.stack.client import Client, until

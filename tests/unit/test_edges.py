@@ -8,7 +8,6 @@ import pytest
 from botocore.exceptions import ClientError
 
 from shared import retention
-from shared.api.paging import Window
 from shared.configs.store import ConfigStore
 from shared.delivery.ledger import Ledger
 from shared.delivery.models import Attempt, Delivery, State
@@ -21,6 +20,7 @@ from shared.events.log import LogReader
 from shared.events.store import EventStore
 from shared.funnelytics import rules
 from shared.funnelytics.acceptance import Acceptance
+from shared.input.paging import Window
 from shared.visitors.store import VisitorStore
 from tests import factories
 from tests.factories import WORKSPACE

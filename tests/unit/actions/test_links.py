@@ -10,8 +10,6 @@ from hypothesis import strategies as st
 from shared.actions import links
 from shared.actions.gate import ActionGate
 from shared.actions.models import Action, Follower, Link
-from shared.api.admission import Admission
-from shared.api.limits import EventRate
 from shared.errors import (
     ForbiddenError,
     InvalidError,
@@ -19,6 +17,8 @@ from shared.errors import (
     RateLimitedError,
     UnauthenticatedError,
 )
+from shared.web.authentication import Admission
+from shared.web.rate_limits import EventRate
 from shared.workspaces.models import Caller, Scope, Workspace
 from tests import factories
 from tests.factories import WORKSPACE

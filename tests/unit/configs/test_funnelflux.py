@@ -5,12 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from shared.api.validation import invalid
 from shared.configs import funnelflux as wire
 from shared.configs import rules
 from shared.configs.models import WebhookConfig
 from shared.errors import InvalidError
 from shared.events.models import TriggerType
+from shared.input.validation import invalid
 from shared.model import Model
 from tests import factories
 from tests.factories import WORKSPACE

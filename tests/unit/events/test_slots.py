@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.clock import MS_PER_DAY, MS_PER_S
-from shared.events import keys
 from shared.events.slots import Notes, Slot, slot_from, slot_of
 from shared.events.store import EventStore
+from shared.tables import event_table
 from tests import factories
 from tests.factories import WORKSPACE
 from tests.fakes import NOW
@@ -75,7 +75,9 @@ class TestASlot:
     def test_ends_behind_all_of_its_events(self, at: int, repair_after_s: int) -> None:
         slot = slot_of(WORKSPACE, at, repair_after_s)
 
-        assert keys.log_sk(at, "f" * 20) < slot.end <= keys.log_sk(slot.until, "0" * 20)
+        assert (
+            event_table.log_sk(at, "f" * 20) < slot.end <= event_table.log_sk(slot.until, "0" * 20)
+        )
 
 
 class TestANote:
@@ -86,7 +88,7 @@ class TestANote:
 
         assert [item["sk"]["S"] for item in table.items] == [
             Slot(workspace_id=WORKSPACE, since=START, until=START + MINUTE).sk,
-            keys.EVENT_SK,
+            event_table.EVENT_SK,
         ]
 
     def test_is_written_before_each_transaction_with_an_event(self) -> None:

@@ -9,11 +9,11 @@ from unittest.mock import patch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.configs import jobs
-from shared.configs.jobs import Job, Turn
+from shared import jobs
 from shared.configs.models import WebhookConfig
 from shared.delivery.breaker import Health
 from shared.delivery.models import Delivery
+from shared.jobs import Job, Turn
 from shared.replays import replayer
 from shared.replays.deliveries import Found, planned
 from shared.replays.models import Place, Replay, ReplayState

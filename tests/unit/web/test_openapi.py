@@ -11,10 +11,10 @@ import schemathesis
 from pydantic import Field
 
 from functions.configs import public
-from shared.api.admission import Admission
-from shared.api.openapi import document
-from shared.api.operations import Answered, Api, RawBody, Redirect
 from shared.model import Model
+from shared.web.authentication import Admission
+from shared.web.openapi import document
+from shared.web.operations import Answered, Api, RawBody, Redirect
 from shared.workspaces.models import Scope
 from tests.local.openapi import text
 
@@ -140,7 +140,7 @@ def references(value: Any) -> Iterator[str]:
 
 
 def test_the_committed_document_is_that_of_the_code() -> None:
-    assert public.OPENAPI.read_text() == text(), "shared/api/openapi.json is old: make openapi"
+    assert public.OPENAPI.read_text() == text(), "shared/web/openapi.json is old: make openapi"
 
 
 class TestTheDocument:

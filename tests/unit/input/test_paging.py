@@ -4,9 +4,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from shared.api.paging import read_cursor, window, write_cursor
 from shared.clock import LAST_MS
 from shared.errors import InvalidError
+from shared.input.paging import read_cursor, window, write_cursor
 
 POSITIONS = st.text(st.characters(exclude_categories=["Cs"]))
 

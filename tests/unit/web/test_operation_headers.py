@@ -5,11 +5,11 @@ from typing import Any, cast
 import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from shared.api.admission import Admission, Request
-from shared.api.operations import Api
-from shared.api.resolver import Answer, answer
 from shared.errors import NotFoundError, RateLimitedError
 from shared.model import Model
+from shared.web.authentication import Admission, Request
+from shared.web.operations import Api
+from shared.web.resolver import Answer, answer
 from shared.workspaces.models import Caller, Scope
 from tests import factories
 from tests.fakes import FakeContext

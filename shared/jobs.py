@@ -17,8 +17,8 @@ from shared.aws.items import from_item, to_item
 from shared.aws.transaction import CancelledError, transact
 from shared.aws.update import Update
 from shared.clock import MS_PER_S
-from shared.configs import keys
 from shared.model import Model
+from shared.tables import config_table
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -217,7 +217,7 @@ class JobStore:
     def _query(self, values: dict[str, Any], **conditions: Any) -> Iterator[Job]:
         pages = self._dynamodb.get_paginator("query").paginate(
             TableName=self._table,
-            ExpressionAttributeValues=to_item({":pk": keys.JOBS} | values),
+            ExpressionAttributeValues=to_item({":pk": config_table.JOBS} | values),
             **conditions,
         )
         return (_job(from_item(item)) for page in pages for item in page["Items"])
@@ -240,7 +240,7 @@ def _unchanged(job: Job) -> tuple[str, dict[str, Any]]:
 
 
 def _key(job_id: str) -> dict[str, Any]:
-    return to_item({"pk": keys.JOBS, "sk": job_id})
+    return to_item({"pk": config_table.JOBS, "sk": job_id})
 
 
 def _job(values: dict[str, Any]) -> Job:

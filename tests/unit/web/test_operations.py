@@ -9,11 +9,11 @@ import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import Field
 
-from shared.api.admission import Admission, Request
-from shared.api.operations import MAX_BODY_BYTES, Answered, Api, RawBody, Redirect
-from shared.api.resolver import Answer, answer
 from shared.errors import ForbiddenError, RateLimitedError, UnauthenticatedError
 from shared.model import Model
+from shared.web.authentication import Admission, Request
+from shared.web.operations import MAX_BODY_BYTES, Answered, Api, RawBody, Redirect
+from shared.web.resolver import Answer, answer
 from shared.workspaces.models import Caller, Scope
 from tests import factories
 from tests.fakes import FakeContext

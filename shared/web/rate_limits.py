@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from shared.api import loops
-from shared.api.admission import Admission, Request
 from shared.clock import MS_PER_MINUTE, MS_PER_S, Clock
 from shared.errors import RateLimitedError
+from shared.web import loops
+from shared.web.authentication import Admission, Request
 from shared.workspaces.models import Caller, Scope, Workspace
 from shared.workspaces.store import WorkspaceStore
 

@@ -9,9 +9,9 @@ from typing import Any, Union, get_args
 
 from pydantic import TypeAdapter
 
-from shared.api.operations import JSON, Operation, RawBody, Redirect
-from shared.api.resolver import Answer
 from shared.version import VERSION
+from shared.web.operations import JSON, Operation, RawBody, Redirect
+from shared.web.resolver import Answer
 
 REFERENCE = "#/components/schemas/{model}"
 DESCRIPTION = (

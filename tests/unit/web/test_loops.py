@@ -3,9 +3,9 @@ import uuid
 import pytest
 
 from shared import ids
-from shared.api import loops
 from shared.errors import LoopError
 from shared.version import FLOWESTATE_AGENT, USER_AGENT
+from shared.web import loops
 
 OURS = str(ids.request_id(ids.event_key("w", "e"), "crm"))
 

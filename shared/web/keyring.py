@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from shared.api.admission import Admission, Request
-from shared.api.limits import CallRate
 from shared.clock import MS_PER_S, Clock
 from shared.errors import ForbiddenError, NotFoundError, UnauthenticatedError
 from shared.ids import sha256_hex
 from shared.observability import fault, logger
+from shared.web.authentication import Admission, Request
+from shared.web.rate_limits import CallRate
 from shared.workspaces.models import Caller, Scope
 from shared.workspaces.store import USE_EVERY_MS, WorkspaceStore
 

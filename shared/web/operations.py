@@ -23,14 +23,14 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import TypeAdapter, ValidationError
 
-from shared.api import resolver
-from shared.api.admission import Admission, Gate
-from shared.api.body import parse_json
-from shared.api.problems import Native, Problems
-from shared.api.resolver import Answer, Headers
-from shared.api.validation import invalid
 from shared.errors import FunnelhooksError, UnsupportedMediaTypeError
+from shared.input.json_body import parse_json
+from shared.input.validation import invalid
 from shared.model import Model
+from shared.web import resolver
+from shared.web.authentication import Admission, Gate
+from shared.web.problems import Native, Problems
+from shared.web.resolver import Answer, Headers
 from shared.workspaces.models import Scope
 
 JSON = "application/json"

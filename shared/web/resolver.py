@@ -9,10 +9,10 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from shared import errors, journal
-from shared.api.admission import Request
-from shared.api.problems import NO_ADDRESS, Problems
 from shared.model import Model
 from shared.observability import logger
+from shared.web.authentication import Request
+from shared.web.problems import NO_ADDRESS, Problems
 
 JSON = "application/json"
 

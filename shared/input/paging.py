@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints, ValidationError, field_validator
 
-from shared.api.validation import invalid
 from shared.clock import LAST_MS, Moment
 from shared.errors import InvalidError
+from shared.input.validation import invalid
 from shared.model import Model
 
 _MARK_BYTES = 9

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shared.api.body import MAX_DEPTH, parse_json
 from shared.errors import FunnelhooksError, InvalidError, TooLargeError
+from shared.input.json_body import MAX_DEPTH, parse_json
 
 LIMIT = 10_000
 JSON = st.recursive(

@@ -6,8 +6,8 @@ from typing import Any, cast
 import pytest
 from botocore.exceptions import ClientError
 
-from shared.configs import jobs
-from shared.configs.jobs import JobStore
+from shared import jobs
+from shared.jobs import JobStore
 from tests import factories
 from tests.fakes import NOW
 

@@ -3,8 +3,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError, field_validator
 
-from shared.api.validation import MAX_FIELDS, from_problems, invalid
 from shared.errors import InvalidError
+from shared.input.validation import MAX_FIELDS, from_problems, invalid
 from shared.model import Model
 
 

@@ -4,9 +4,9 @@ from typing import cast
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
 
-from shared.api.admission import Admission
-from shared.api.auth import MAX_REMEMBERED, Keyring
 from shared.errors import ForbiddenError, RateLimitedError, UnauthenticatedError
+from shared.web.authentication import Admission
+from shared.web.keyring import MAX_REMEMBERED, Keyring
 from shared.workspaces.models import ApiKey, Caller, Limits, Scope
 from shared.workspaces.store import WorkspaceStore
 from tests import factories

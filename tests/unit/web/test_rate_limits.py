@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.api import limits
-from shared.api.limits import Bucket, CallRate, EventRate, IngestGate
 from shared.errors import RateLimitedError, UnauthenticatedError
+from shared.web import rate_limits
+from shared.web.rate_limits import Bucket, CallRate, EventRate, IngestGate
 from shared.workspaces.models import Caller, Scope
 from shared.workspaces.store import WorkspaceStore
 from tests import factories
@@ -167,7 +167,7 @@ class TestEvents:
     def test_of_the_workspace_that_was_quiet_longest_are_forgotten(
         self, events: EventRate, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(limits, "MAX_BUCKETS", 2)
+        monkeypatch.setattr(rate_limits, "MAX_BUCKETS", 2)
         one, two, three = (
             factories.workspace(workspace_id=name, limits={"events_per_second": 1})
             for name in ("one", "two", "three")
