@@ -10,10 +10,10 @@ from shared.configs.eventtypes import EventTypeStore
 from shared.configs.listings import ListingStore
 from shared.configs.store import ConfigStore
 from shared.delivery import placeholders
-from shared.delivery.guard import Policy, check_url
 from shared.errors import InvalidError
 from shared.events import catalogue
 from shared.events.operational import OPERATIONAL_TYPES
+from shared.outbound.ssrf import Policy, check_url
 from shared.web.keyring import Keyring
 from shared.web.operations import Api
 from shared.workspaces.link_secrets import LinkSecretStore

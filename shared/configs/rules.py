@@ -8,7 +8,6 @@ from pydantic import ValidationError
 from shared import ids
 from shared.clock import MS_PER_S
 from shared.configs import funnelflux as wire
-from shared.configs.credentials import is_secret
 from shared.configs.funnelflux import MASK
 from shared.configs.models import (
     BasicAuth,
@@ -23,6 +22,7 @@ from shared.dialects import DIALECTS, Dialect
 from shared.errors import InvalidError
 from shared.events import catalogue
 from shared.input.validation import invalid
+from shared.outbound.credentials import is_secret
 
 # Secrets that still sign beside the new one; an older one falls out early.
 MAX_OLD_SECRETS = 5

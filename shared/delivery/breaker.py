@@ -12,8 +12,8 @@ from collections.abc import Callable
 from enum import Enum, auto
 
 from shared.clock import MS_PER_DAY, MS_PER_MINUTE, MS_PER_S
-from shared.delivery.exchange import Cause
 from shared.model import Model
+from shared.outbound.exchange import Cause
 
 TRIP_AFTER = 5
 FIRST_WINDOW_MS = 30 * MS_PER_S

@@ -20,10 +20,10 @@ from shared.delivery.monitor import Monitor, Report
 from shared.delivery.pool import Pool
 from shared.delivery.queues import Pointer, Queue
 from shared.delivery.reader import Material, Reader, Unreadable
-from shared.delivery.sender import Answer, Sender
 from shared.delivery.underway import UnderWay
 from shared.dialects import Rendered
 from shared.events.models import Event
+from shared.outbound.sender import Answer, Sender
 from shared.workspaces.models import Workspace
 
 # All messages of a batch at once, so that a slow endpoint holds up nobody else's.

@@ -2,14 +2,14 @@
 
 from urllib.parse import unquote_plus
 
-from shared.configs.credentials import is_secret
 from shared.delivery import request
-from shared.delivery.masking import MASK
 from shared.delivery.models import Delivery
 from shared.delivery.reader import Material
 from shared.delivery.request import Prepared
 from shared.dialects import Rendered
 from shared.model import Model
+from shared.outbound.credentials import is_secret
+from shared.outbound.redaction import MASK
 
 
 class RequestRead(Model):

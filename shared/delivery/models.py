@@ -3,10 +3,10 @@
 from enum import StrEnum
 from uuid import UUID
 
-from shared.delivery.answer import Timings
-from shared.delivery.exchange import Cause
 from shared.delivery.queues import Pointer
 from shared.model import Model
+from shared.outbound.exchange import Cause
+from shared.outbound.response import Timings
 
 
 class State(StrEnum):

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from shared.configs.models import WebhookConfig
 from shared.delivery import schedule
-from shared.delivery.answer import Answer
-from shared.delivery.exchange import Cause
 from shared.delivery.models import Attempt, Delivery, Origin, Reason
 from shared.dialects import DIALECTS
+from shared.outbound.exchange import Cause
+from shared.outbound.response import Answer
 
 
 def is_success(answer: Answer, config: WebhookConfig) -> bool:

@@ -12,18 +12,18 @@ from shared import ids
 from shared.clock import Clock
 from shared.configs.models import Status, WebhookConfig
 from shared.delivery import evidence, outcome, request
-from shared.delivery.answer import Answer, Timings
 from shared.delivery.evidence import RequestRead
-from shared.delivery.exchange import Cause
 from shared.dialects import DIALECTS
 from shared.errors import ConflictError, InvalidError
 from shared.events import samples
 from shared.events.models import Event
 from shared.model import Model
+from shared.outbound.exchange import Cause
+from shared.outbound.response import Answer, Timings
 from shared.workspaces.models import Workspace
 
 if TYPE_CHECKING:
-    from shared.delivery.sender import Sender
+    from shared.outbound.sender import Sender
 
 TEST_HEADER = "X-Funnelhooks-Test"
 

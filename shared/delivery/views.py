@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from shared.clock import Timestamp
-from shared.delivery.answer import Timings
 from shared.delivery.evidence import RequestRead
-from shared.delivery.exchange import Cause
 from shared.delivery.models import Attempt, Delivery, Origin, Reason, State
 from shared.events.models import Event
 from shared.events.views import EventSummary
 from shared.model import Model
+from shared.outbound.exchange import Cause
+from shared.outbound.response import Timings
 
 # Of an event; each has some twenty attempts at most, of half a kilobyte.
 MAX_WITH_ATTEMPTS = 100

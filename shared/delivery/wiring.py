@@ -11,12 +11,12 @@ from shared.clock import now_ms
 from shared.delivery.bucket import Bucket
 from shared.delivery.courier import PARALLEL, Courier
 from shared.delivery.gate import Gate
-from shared.delivery.guard import Policy
 from shared.delivery.monitor import Monitor
 from shared.delivery.parts import env, health, ledger, reader, retry_queue
 from shared.delivery.pool import Pool
 from shared.delivery.queues import Pointer
-from shared.delivery.sender import Sender
+from shared.outbound.sender import Sender
+from shared.outbound.ssrf import Policy
 
 
 @cache

@@ -8,7 +8,7 @@ import pytest
 from functions.configs import parts
 from shared.aws import clients
 from shared.configs.store import ConfigStore
-from shared.delivery.guard import Policy
+from shared.outbound.ssrf import Policy
 from shared.version import VERSION
 from tests import factories
 from tests.integration.world import Reply, World

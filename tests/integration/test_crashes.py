@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from shared.delivery.ledger import Ledger
 from shared.delivery.queues import Queue
 from shared.delivery.reader import Reader
-from shared.delivery.sender import Sender
 from shared.delivery.unseen import Unseen
 from shared.delivery.wake import WakeIndex
 from shared.events.slots import Notes
 from shared.events.store import EventStore
+from shared.outbound.sender import Sender
 from tests import factories
 from tests.integration.account import Account
 from tests.integration.world import CrashError, World, new_world, refuse

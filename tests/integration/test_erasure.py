@@ -14,9 +14,9 @@ from shared.delivery.erasure import DeliveryErasure
 from shared.delivery.ledger import Ledger
 from shared.delivery.models import Attempt, Delivery, Reason
 from shared.delivery.queues import Pointer
-from shared.delivery.sender import Timings
 from shared.dialects import Rendered
 from shared.events.store import EventStore
+from shared.outbound.sender import Timings
 from shared.visitors.erasure import Erasure
 from shared.visitors.forgetting import Forgetting
 from tests import factories

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from shared.delivery.masking import MASK
+from shared.outbound.redaction import MASK
 from tests.integration.world import World
 from tests.local.receiver import Receiver
 

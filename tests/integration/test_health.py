@@ -14,8 +14,8 @@ from shared.delivery import breaker, courier
 from shared.delivery.breaker import PROBE_MS, Health, Outcome
 from shared.delivery.health import HealthStore
 from shared.delivery.ledger import Ledger
-from shared.delivery.sender import Sender
 from shared.events.store import EventStore
+from shared.outbound.sender import Sender
 from tests import factories
 from tests.integration.account import Account
 from tests.integration.test_flowestate_api import key_of

@@ -11,8 +11,8 @@ from shared.delivery.conditions import NotDue
 from shared.delivery.ledger import LEASE_MS, Ledger
 from shared.delivery.models import Attempt, Delivery, Reason, State
 from shared.delivery.queues import Pointer
-from shared.delivery.sender import Sender, Timings
 from shared.events.store import EventStore
+from shared.outbound.sender import Sender, Timings
 from tests.integration.world import CrashError, World
 from tests.local.receiver import Receiver
 

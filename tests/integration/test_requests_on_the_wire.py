@@ -14,9 +14,9 @@ from shared import ids
 from shared.clock import now_ms
 from shared.configs.models import OldSecret, TargetType, WebhookConfig
 from shared.delivery import request
-from shared.delivery.guard import Policy
-from shared.delivery.sender import Answer, Cause, Sender
 from shared.dialects import Rendered
+from shared.outbound.sender import Answer, Cause, Sender
+from shared.outbound.ssrf import Policy
 from tests import factories
 from tests.factories import SECRET
 from tests.fakes import NOW

@@ -8,13 +8,13 @@ import pytest
 from shared.aws import clients
 from shared.delivery import sweep
 from shared.delivery.queues import Pointer
-from shared.delivery.sender import Sender
 from shared.delivery.sweep import Sweep, SweepError, Swept
 from shared.delivery.unseen import PAGE, Place, Unseen
 from shared.delivery.wake import Entry, WakeIndex
 from shared.events.models import Event
 from shared.events.slots import Notes, slot_of
 from shared.jobs import JobStore
+from shared.outbound.sender import Sender
 from shared.tables import event_table
 from tests.fakes import NOW
 from tests.integration.world import CrashError, World, refuse

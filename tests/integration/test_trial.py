@@ -7,10 +7,10 @@ import jsonschema_rs
 import pytest
 
 from shared.delivery import signing
-from shared.delivery.masking import MASK
 from shared.dialects import DIALECTS, payload_schema
 from shared.events import catalogue
 from shared.events.models import TRACKING_TYPES
+from shared.outbound.redaction import MASK
 from tests.integration.world import Reply, World
 from tests.local.receiver import Receiver
 from tests.local.receiver import Reply as Said

@@ -11,7 +11,7 @@ from shared.aws.items import to_item
 from shared.configs.models import WebhookConfig
 from shared.configs.rules import MAX_OLD_SECRETS
 from shared.configs.store import ConfigStore, config_key
-from shared.delivery.guard import Policy
+from shared.outbound.ssrf import Policy
 from tests import factories
 from tests.integration.world import Reply, World
 

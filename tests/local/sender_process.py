@@ -8,8 +8,8 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from shared.delivery.guard import Policy
-from shared.delivery.sender import Answer, Sender
+from shared.outbound.sender import Answer, Sender
+from shared.outbound.ssrf import Policy
 
 PARALLEL = 10
 ROUNDS = 3

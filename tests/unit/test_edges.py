@@ -11,7 +11,6 @@ from shared import retention
 from shared.configs.store import ConfigStore
 from shared.delivery.ledger import Ledger
 from shared.delivery.models import Attempt, Delivery, State
-from shared.delivery.sender import Timings
 from shared.delivery.wake import WakeIndex
 from shared.dialects import Rendered
 from shared.errors import ConflictError, InvalidError
@@ -21,6 +20,7 @@ from shared.events.store import EventStore
 from shared.funnelytics import rules
 from shared.funnelytics.acceptance import Acceptance
 from shared.input.paging import Window
+from shared.outbound.sender import Timings
 from shared.visitors.store import VisitorStore
 from tests import factories
 from tests.factories import WORKSPACE

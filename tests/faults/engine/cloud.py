@@ -18,7 +18,7 @@ from uuid import UUID
 from shared import clock as shared_clock
 from shared import settings
 from shared.aws import clients
-from shared.delivery.sender import Sender
+from shared.outbound.sender import Sender
 from tests.fakes import NOW
 from tests.faults.engine import pools, simulation
 from tests.faults.engine.bus import Bus

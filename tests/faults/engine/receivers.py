@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 from uuid import UUID
 
-from shared.delivery.sender import Answer, Cause, Timings
+from shared.outbound.sender import Answer, Cause, Timings
 from tests.faults.engine import simulation
 from tests.faults.engine.faults import SEND, Call
 from tests.faults.engine.simulation import Task

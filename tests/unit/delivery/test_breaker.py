@@ -19,7 +19,7 @@ from shared.delivery.breaker import (
     Health,
     Outcome,
 )
-from shared.delivery.exchange import Cause
+from shared.outbound.exchange import Cause
 from tests.fakes import NOW
 
 MINUTE = 60_000

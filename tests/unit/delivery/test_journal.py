@@ -6,7 +6,7 @@ import pytest
 from shared import metrics
 from shared.delivery.journal import values_of
 from shared.delivery.models import Attempt, Delivery, Origin, State
-from shared.delivery.sender import Timings
+from shared.outbound.sender import Timings
 from tests.factories import WORKSPACE
 from tests.fakes import NOW
 

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from urllib3.util import parse_url
 
-from shared.delivery import guard, placeholders
+from shared.delivery import placeholders
 from shared.delivery.placeholders import MisplacedPlaceholderError
+from shared.outbound import ssrf
 from tests import factories
 
 BODY = json.dumps(
@@ -187,7 +188,7 @@ class TestInAUrl:
     def test_the_guard_can_judge_it_beforehand(self) -> None:
         url = placeholders.without("https://example.com/?v={data-first name}&w={hit}")
 
-        guard.check_url(url, guard.Policy())
+        ssrf.check_url(url, ssrf.Policy())
         assert url == "https://example.com/?v=x&w=x"
 
     @given(URL_TEXT, st.lists(st.tuples(st.text("ab-", max_size=3), NAMES)), PAYLOADS)

@@ -3,12 +3,12 @@
 from typing import Any
 
 from shared.aws.items import to_item
-from shared.delivery.answer import Timings
-from shared.delivery.excerpt import KEPT_BYTES
-from shared.delivery.exchange import Cause
 from shared.delivery.item import compact
 from shared.delivery.models import Attempt, Origin, Reason
 from shared.delivery.resend import MAX_ATTEMPTS
+from shared.outbound.excerpt import KEPT_BYTES
+from shared.outbound.exchange import Cause
+from shared.outbound.response import Timings
 from tests.fakes import NOW
 
 MAX_ITEM = 400_000

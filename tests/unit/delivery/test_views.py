@@ -1,7 +1,7 @@
 from shared.delivery import views
 from shared.delivery.models import Attempt, Delivery, State
-from shared.delivery.sender import Cause, Timings
 from shared.events.intake import MAX_EVENT_BYTES
+from shared.outbound.sender import Cause, Timings
 from tests import factories
 from tests.factories import WORKSPACE
 from tests.fakes import NOW

@@ -10,10 +10,10 @@ import requests
 from certifi import where
 from urllib3 import HTTPResponse
 
-from shared.delivery import excerpt, guard, masking, wire
-from shared.delivery.answer import Answer, Timings
-from shared.delivery.exchange import EXCHANGE_S, Cause, Exchange, FailedError, Stage, ms_since
-from shared.delivery.lookups import Lookups
+from shared.outbound import connection, excerpt, redaction, ssrf
+from shared.outbound.dns import Lookups
+from shared.outbound.exchange import EXCHANGE_S, Cause, Exchange, FailedError, Stage, ms_since
+from shared.outbound.response import Answer, Timings
 
 __all__ = ["Answer", "Cause", "Sender", "Timings"]
 
@@ -30,12 +30,12 @@ class Sender:
     """Sends from many threads at once; a failure is an answer, never an exception."""
 
     def __init__(
-        self, policy: guard.Policy, pool_size: int = 10, ca_file: str | None = None
+        self, policy: ssrf.Policy, pool_size: int = 10, ca_file: str | None = None
     ) -> None:
         self._policy = policy
         self._lookups = Lookups(policy)
         self._session = _Session()
-        adapter = wire.Adapter(wire.tls_context(ca_file or where()), pool_size)
+        adapter = connection.Adapter(connection.tls_context(ca_file or where()), pool_size)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
 
@@ -48,11 +48,11 @@ class Sender:
     ) -> Answer:
         """Send once; `timeout_s` bounds everything from the look-up to the last byte read."""
         exchange = Exchange(self._lookups, min(timeout_s, EXCHANGE_S))
-        token = wire.current.set(exchange)
+        token = connection.current.set(exchange)
         try:
-            guard.check_url(url, self._policy)
+            ssrf.check_url(url, self._policy)
             return self._exchanged(exchange, url, headers, body)
-        except guard.RefusedUrlError as refusal:
+        except ssrf.RefusedUrlError as refusal:
             return _answer(exchange, cause=Cause.REFUSED_ADDRESS, detail=str(refusal))
         except requests.ConnectionError as error:  # of what no stage saw, as a lost race in ssl
             failure = exchange.failure(error)
@@ -60,7 +60,7 @@ class Sender:
         except FailedError as failure:
             return _answer(exchange, cause=failure.cause, detail=failure.detail)
         finally:
-            wire.current.reset(token)
+            connection.current.reset(token)
 
     def _exchanged(
         self, exchange: Exchange, url: str, headers: Mapping[str, str], body: bytes
@@ -69,7 +69,7 @@ class Sender:
         with self._session.send(
             request.prepare(), timeout=EXCHANGE_S, allow_redirects=False, stream=True
         ) as response:
-            return _read(exchange, response.raw, masking.secrets_of(headers))
+            return _read(exchange, response.raw, redaction.secrets_of(headers))
 
     def close(self) -> None:
         self._session.close()

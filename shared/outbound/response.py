@@ -1,7 +1,7 @@
 """What came of a request to a customer's server."""
 
-from shared.delivery.exchange import Cause
 from shared.model import Model
+from shared.outbound.exchange import Cause
 
 
 class Timings(Model):

@@ -4,7 +4,7 @@ import codecs
 import zlib
 from collections.abc import Iterable
 
-from shared.delivery import masking
+from shared.outbound import redaction
 
 KEPT_BYTES = 1024
 # A secret that begins before the edge is known by what follows beyond it.
@@ -24,7 +24,7 @@ _VISIBLE = (
 def of(body: bytes, encoding: str, secrets: Iterable[str]) -> str:
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     text = decoder.decode(_plain(body, encoding.strip().lower()))
-    return _cut(masking.masked(text.translate(_VISIBLE), secrets), KEPT_BYTES)
+    return _cut(redaction.masked(text.translate(_VISIBLE), secrets), KEPT_BYTES)
 
 
 def visible(text: str, limit: int) -> str:

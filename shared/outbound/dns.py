@@ -12,14 +12,14 @@ import time
 from collections import OrderedDict
 from concurrent.futures import Future
 
-from shared.delivery import guard
+from shared.outbound import ssrf
 
 PENDING = 64
 PENDING_HUNG = PENDING // 2
 PER_HOST = 2
 REMEMBERED = 1024
 
-_Lookup = Future[list[guard.Address]]
+_Lookup = Future[list[ssrf.Address]]
 _Place = tuple[str, int]
 
 
@@ -31,13 +31,13 @@ class TooManyLookupsError(OSError):
 class Lookups:
     """The look-ups of one worker, for all its threads."""
 
-    def __init__(self, policy: guard.Policy) -> None:
+    def __init__(self, policy: ssrf.Policy) -> None:
         self._policy = policy
         self._lock = threading.Lock()
         self._pending: dict[_Place, list[_Lookup]] = {}
         self._hung: OrderedDict[str, None] = OrderedDict()
 
-    def addresses(self, host: str, port: int, until: float) -> list[guard.Address]:
+    def addresses(self, host: str, port: int, until: float) -> list[ssrf.Address]:
         """All addresses of the host, vetted. TimeoutError at `until`, by the monotonic clock."""
         lookup = self._begun_or_joined(host, port)
         try:
@@ -70,7 +70,7 @@ class Lookups:
 
     def _run(self, place: _Place, lookup: _Lookup) -> None:
         try:
-            found = guard.resolve(*place, self._policy)
+            found = ssrf.resolve(*place, self._policy)
         except Exception as error:
             self._end(place, lookup)
             lookup.set_exception(error)

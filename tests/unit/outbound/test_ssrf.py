@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from urllib3.util import parse_url
 
-from shared.delivery import guard
-from shared.delivery.guard import Policy, RefusedAddressError, RefusedUrlError
+from shared.outbound import ssrf
+from shared.outbound.ssrf import Policy, RefusedAddressError, RefusedUrlError
 
 ROWS = json.loads(Path(__file__).with_name("refused_addresses.json").read_text(encoding="utf-8"))
 # The reasons of the table, and how we put them.
@@ -98,11 +98,11 @@ class TestUrls:
     @pytest.mark.parametrize(("url", "words"), _refused("url"))
     def test_that_break_a_rule_are_refused_for_it(self, url: str, words: str) -> None:
         with pytest.raises(RefusedUrlError, match=words):
-            guard.check_url(url, PUBLIC)
+            ssrf.check_url(url, PUBLIC)
 
     @pytest.mark.parametrize("url", _accepted_rows("url"))
     def test_of_public_servers_are_accepted(self, url: str) -> None:
-        guard.check_url(url, PUBLIC)
+        ssrf.check_url(url, PUBLIC)
 
     @pytest.mark.parametrize(
         ("url", "hint"),
@@ -119,23 +119,23 @@ class TestUrls:
     )
     def test_are_refused_with_a_way_out(self, url: str, hint: str) -> None:
         with pytest.raises(RefusedUrlError, match=hint):
-            guard.check_url(url, PUBLIC)
+            ssrf.check_url(url, PUBLIC)
 
     def test_are_never_quoted_in_the_refusal(self) -> None:
         url = "https://user:hunter2@example.com:1/path?token=hunter2#hunter2"
 
         with pytest.raises(RefusedUrlError) as refusal:
-            guard.check_url(url, PUBLIC)
+            ssrf.check_url(url, PUBLIC)
 
         assert "hunter2" not in str(refusal.value)
 
     def test_may_use_the_ports_of_the_policy_only(self) -> None:
         policy = Policy(ports=frozenset({9443}))
 
-        guard.check_url("https://example.com:9443/", policy)
+        ssrf.check_url("https://example.com:9443/", policy)
 
         with pytest.raises(RefusedUrlError, match="allowed: 9443"):
-            guard.check_url("https://example.com/", policy)
+            ssrf.check_url("https://example.com/", policy)
 
     @pytest.mark.parametrize(
         "url",
@@ -147,19 +147,19 @@ class TestUrls:
         ],
     )
     def test_may_be_http_and_private_in_local_runs(self, url: str) -> None:
-        guard.check_url(url, LOCAL)
+        ssrf.check_url(url, LOCAL)
 
     @pytest.mark.parametrize(
         "url", ["ftp://127.0.0.1/", "http://u:p@localhost/", "http://a..b/", "http://h:0/"]
     )
     def test_keep_their_shape_in_local_runs(self, url: str) -> None:
         with pytest.raises(RefusedUrlError):
-            guard.check_url(url, LOCAL)
+            ssrf.check_url(url, LOCAL)
 
     @unhurried
     @given(st.ip_addresses(v=4))
     def test_with_an_address_are_judged_like_the_address(self, address: IPv4Address) -> None:
-        assert _accepted(f"https://{address}/") is (guard.flaw_of(address) is None)
+        assert _accepted(f"https://{address}/") is (ssrf.flaw_of(address) is None)
 
     @unhurried
     @given(st.ip_addresses(v=4))
@@ -187,7 +187,7 @@ class TestUrls:
 
 def _accepted(url: str) -> bool:
     try:
-        guard.check_url(url, PUBLIC)
+        ssrf.check_url(url, PUBLIC)
     except RefusedUrlError:
         return False
     return True
@@ -197,11 +197,11 @@ class TestAddresses:
     @pytest.mark.parametrize(("address", "words"), _refused("address"))
     def test_off_the_public_internet_are_refused_by_range(self, address: str, words: str) -> None:
         with pytest.raises(RefusedAddressError, match=words):
-            guard.vet([address])
+            ssrf.vet([address])
 
     @pytest.mark.parametrize("address", _accepted_rows("address"))
     def test_on_the_public_internet_are_accepted(self, address: str) -> None:
-        guard.vet([address])
+        ssrf.vet([address])
 
     @unhurried
     @given(st.ip_addresses())
@@ -220,16 +220,16 @@ class TestAddresses:
             address.is_unspecified,
         )
 
-        assert not any(special) or guard.flaw_of(address)
+        assert not any(special) or ssrf.flaw_of(address)
 
     @unhurried
     @given(st.ip_addresses(v=4))
     def test_inside_ipv6_are_judged_like_the_address_itself(self, inner: IPv4Address) -> None:
         forms = [f"::ffff:{inner}", f"64:ff9b::{inner}", f"2a00::5efe:{inner}"]
 
-        judged = {guard.flaw_of(ipaddress.ip_address(form)) is None for form in forms}
+        judged = {ssrf.flaw_of(ipaddress.ip_address(form)) is None for form in forms}
 
-        assert judged == {guard.flaw_of(inner) is None}
+        assert judged == {ssrf.flaw_of(inner) is None}
 
     @unhurried
     @given(st.ip_addresses(v=4))
@@ -238,7 +238,7 @@ class TestAddresses:
         forms = ["::{0}", "::ffff:0:{0}", "64:ff9b:1::{0}", "2001::{0}", "2002:{1}::1"]
 
         for form in (pattern.format(inner, in_hex) for pattern in forms):
-            assert guard.flaw_of(ipaddress.ip_address(form)) is not None
+            assert ssrf.flaw_of(ipaddress.ip_address(form)) is not None
 
 
 class TestNames:
@@ -249,7 +249,7 @@ class TestNames:
         _names_resolve_to(monkeypatch, *answer)
 
         with pytest.raises(RefusedAddressError, match=words):
-            guard.resolve("hooks.example.com", 443, PUBLIC)
+            ssrf.resolve("hooks.example.com", 443, PUBLIC)
 
     @pytest.mark.parametrize("answer", _accepted_rows("answer"))
     def test_give_all_their_public_addresses_in_order(
@@ -257,17 +257,17 @@ class TestNames:
     ) -> None:
         _names_resolve_to(monkeypatch, *answer)
 
-        found = guard.resolve("hooks.example.com", 443, PUBLIC)
+        found = ssrf.resolve("hooks.example.com", 443, PUBLIC)
 
         assert [address.sockaddr[0] for address in found] == list(dict.fromkeys(answer))
 
     def test_give_an_address_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
         _names_resolve_to(monkeypatch, "8.8.8.8", "8.8.8.8")
 
-        assert len(guard.resolve("hooks.example.com", 443, PUBLIC)) == 1
+        assert len(ssrf.resolve("hooks.example.com", 443, PUBLIC)) == 1
 
     def test_may_be_private_in_local_runs(self) -> None:
-        (found,) = guard.resolve("127.0.0.1", 8080, LOCAL)
+        (found,) = ssrf.resolve("127.0.0.1", 8080, LOCAL)
 
         assert found == (socket.AF_INET, ("127.0.0.1", 8080))
 
@@ -277,7 +277,7 @@ class TestNames:
         _names_resolve_to(monkeypatch, "10.77.66.55")
 
         with pytest.raises(RefusedAddressError, match=r"10\.0\.0\.0/8") as refusal:
-            guard.resolve("hooks.example.com", 443, PUBLIC)
+            ssrf.resolve("hooks.example.com", 443, PUBLIC)
 
         assert "10.77.66.55" not in str(refusal.value)
 
@@ -292,7 +292,7 @@ class TestTheTable:
     def test_has_every_reason(self) -> None:
         assert {row["refused"] for row in ROWS} - {None} == set(WORDS)
 
-    @pytest.mark.parametrize("network", [*guard._V4, *guard._V6], ids=str)
+    @pytest.mark.parametrize("network", [*ssrf._V4, *ssrf._V6], ids=str)
     def test_has_both_ends_of_every_range_and_its_neighbours(
         self, network: IPv4Network | IPv6Network
     ) -> None:

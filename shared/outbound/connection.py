@@ -18,8 +18,8 @@ from urllib3 import HTTPResponse
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from shared.delivery import guard
-from shared.delivery.exchange import CONNECT_S, Cause, Exchange, FailedError, Stage
+from shared.outbound import ssrf
+from shared.outbound.exchange import CONNECT_S, Cause, Exchange, FailedError, Stage
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
@@ -162,7 +162,7 @@ def tls_context(ca_file: str) -> ssl.SSLContext:
     return context
 
 
-def _connect_any(exchange: Exchange, addresses: list[guard.Address], until: float) -> TimedSocket:
+def _connect_any(exchange: Exchange, addresses: list[ssrf.Address], until: float) -> TimedSocket:
     failure = OSError("the host has no address")
     for left, address in zip(range(len(addresses), 0, -1), addresses, strict=True):
         remaining = until - time.monotonic()
@@ -176,7 +176,7 @@ def _connect_any(exchange: Exchange, addresses: list[guard.Address], until: floa
     raise failure
 
 
-def _connect(address: guard.Address, wait_s: float) -> TimedSocket:
+def _connect(address: ssrf.Address, wait_s: float) -> TimedSocket:
     sock = TimedSocket(address.family, socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import trustme
 
-from shared.delivery.guard import Policy
-from shared.delivery.sender import Cause, Sender
+from shared.outbound.sender import Cause, Sender
+from shared.outbound.ssrf import Policy
 from tests.local.names import Names
 from tests.local.raw_server import RawServer, server_tls
 from tests.local.receiver import Receiver

@@ -8,8 +8,8 @@ from types import TracebackType
 
 from urllib3.exceptions import HTTPError
 
-from shared.delivery import guard
-from shared.delivery.lookups import Lookups
+from shared.outbound import ssrf
+from shared.outbound.dns import Lookups
 
 CONNECT_S = 3.0
 EXCHANGE_S = 10.0
@@ -132,7 +132,7 @@ class During:
         trace: TracebackType | None,
     ) -> None:
         self._exchange.spent_ms.setdefault(self._stage, ms_since(self._began))
-        if isinstance(error, guard.RefusedAddressError):
+        if isinstance(error, ssrf.RefusedAddressError):
             raise FailedError(Cause.REFUSED_ADDRESS, str(error)) from None
         if isinstance(error, OSError | http.client.HTTPException | HTTPError):
             raise self._exchange.failure(error) from None

@@ -17,9 +17,9 @@ import trustme
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.delivery import wire
-from shared.delivery.guard import Policy
-from shared.delivery.sender import Answer, Cause, Sender
+from shared.outbound import connection as wire
+from shared.outbound.sender import Answer, Cause, Sender
+from shared.outbound.ssrf import Policy
 from tests.local.raw_server import OK, RawServer, repeats, says, server_tls, take_request
 from tests.local.receiver import Receiver, Reply
 

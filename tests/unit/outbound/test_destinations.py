@@ -10,9 +10,10 @@ from urllib.parse import urlsplit
 import pytest
 import trustme
 
-from shared.delivery import guard, wire
-from shared.delivery.guard import Policy
-from shared.delivery.sender import Cause, Sender
+from shared.outbound import connection as wire
+from shared.outbound import ssrf
+from shared.outbound.sender import Cause, Sender
+from shared.outbound.ssrf import Policy
 from tests.local.dns_server import DnsServer, asked_by_this_process, can_be_asked
 from tests.local.names import Names
 from tests.local.raw_server import (
@@ -115,7 +116,7 @@ class TestARebindingNameServer:
 
     @pytest.fixture
     def only_private(self, monkeypatch: pytest.MonkeyPatch) -> str:
-        monkeypatch.setattr(guard, "_V4", {IPv4Network("127.0.0.2/32"): "the only private one"})
+        monkeypatch.setattr(ssrf, "_V4", {IPv4Network("127.0.0.2/32"): "the only private one"})
         return "127.0.0.2"
 
     def test_that_answers_otherwise_to_the_second_question_is_not_asked_it(
@@ -217,7 +218,7 @@ class TestADestination:
         connected: list[Any],
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        monkeypatch.setattr(guard, "_V4", {IPv4Network("127.0.0.2/32"): "the only private one"})
+        monkeypatch.setattr(ssrf, "_V4", {IPv4Network("127.0.0.2/32"): "the only private one"})
         monkeypatch.setattr(wire, "IDLE_S", 0)
         names("rebinding.example.com", ["127.0.0.1"], ["127.0.0.2"], ["127.0.0.1", "127.0.0.2"])
 

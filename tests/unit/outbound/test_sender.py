@@ -6,8 +6,8 @@ import pytest
 import requests
 from standardwebhooks import Webhook
 
-from shared.delivery.guard import Policy
-from shared.delivery.sender import Sender
+from shared.outbound.sender import Sender
+from shared.outbound.ssrf import Policy
 from tests.local.raw_server import OK, RawServer, says, take_head
 from tests.local.receiver import Receiver, Reply, verify_standard_webhook
 

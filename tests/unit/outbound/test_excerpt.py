@@ -11,10 +11,10 @@ import pytest
 from shared import ids
 from shared.configs.models import BasicAuth, OldSecret
 from shared.delivery import request
-from shared.delivery.masking import MASK
 from shared.delivery.request import Prepared
-from shared.delivery.sender import Answer, Sender
 from shared.dialects import Rendered
+from shared.outbound.redaction import MASK
+from shared.outbound.sender import Answer, Sender
 from tests import factories
 from tests.fakes import NOW
 from tests.local.names import Names

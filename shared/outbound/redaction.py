@@ -14,7 +14,7 @@ from itertools import chain, groupby
 from typing import NamedTuple
 from urllib.parse import unquote
 
-from shared.configs.credentials import is_secret
+from shared.outbound.credentials import is_secret
 
 MASK = "********"
 RUN = 8

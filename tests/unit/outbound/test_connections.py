@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import trustme
 
-from shared.delivery import wire
-from shared.delivery.guard import Policy
-from shared.delivery.sender import Answer, Cause, Sender
+from shared.outbound import connection as wire
+from shared.outbound.sender import Answer, Cause, Sender
+from shared.outbound.ssrf import Policy
 from tests.local.names import Names
 from tests.local.raw_server import OK, RawServer, server_tls, take_request
 from tests.local.receiver import Receiver, Reply

@@ -10,10 +10,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from shared.delivery import guard, lookups
-from shared.delivery.guard import Policy, RefusedAddressError
-from shared.delivery.lookups import Lookups, TooManyLookupsError
-from shared.delivery.sender import Cause, Sender
+from shared.outbound import dns, ssrf
+from shared.outbound.dns import Lookups, TooManyLookupsError
+from shared.outbound.sender import Cause, Sender
+from shared.outbound.ssrf import Policy, RefusedAddressError
 from tests.local.receiver import Receiver
 
 LOCAL = Policy(allow_private=True)
@@ -43,7 +43,7 @@ def resolver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Resolver]:
     fake.silence.set()
 
 
-def _ask(names: Lookups, host: str, wait_s: float = 0.01) -> list[guard.Address]:
+def _ask(names: Lookups, host: str, wait_s: float = 0.01) -> list[ssrf.Address]:
     return names.addresses(host, 443, time.monotonic() + wait_s)
 
 
@@ -90,8 +90,8 @@ class TestLookupsOfOneHost:
 
         _hang(names, *["hang.example"] * 10)
 
-        assert _pending(names) == lookups.PER_HOST
-        assert len(resolver.asked) <= lookups.PER_HOST
+        assert _pending(names) == dns.PER_HOST
+        assert len(resolver.asked) <= dns.PER_HOST
 
     def test_are_answered_to_all_who_wait(self, monkeypatch: pytest.MonkeyPatch) -> None:
         asked, answer = list[bytes](), threading.Event()
@@ -105,7 +105,7 @@ class TestLookupsOfOneHost:
         names = Lookups(LOCAL)
         with ThreadPoolExecutor(10) as threads:
             waiting = [threads.submit(_ask, names, "slow.example", 10) for _ in range(10)]
-            while len(asked) < lookups.PER_HOST:
+            while len(asked) < dns.PER_HOST:
                 time.sleep(0.001)
             answer.set()
 
@@ -130,17 +130,17 @@ class TestHangingHosts:
     def test_never_hold_more_threads_than_the_bound(self, resolver: Resolver) -> None:
         names = Lookups(LOCAL)
 
-        for number in range(lookups.PENDING):
+        for number in range(dns.PENDING):
             _hang(names, f"hang{number}.example")
         with pytest.raises(TooManyLookupsError, match="too many look-ups of other hosts"):
             _ask(names, "hang-more.example")
 
-        assert _pending(names) == lookups.PENDING
-        assert len(resolver.asked) <= lookups.PENDING
+        assert _pending(names) == dns.PENDING
+        assert len(resolver.asked) <= dns.PENDING
 
     def test_leave_half_of_the_places_to_the_others(self, resolver: Resolver) -> None:
         names = Lookups(LOCAL)
-        hanging = [f"hang{number}.example" for number in range(lookups.PENDING_HUNG)]
+        hanging = [f"hang{number}.example" for number in range(dns.PENDING_HUNG)]
         _hang(names, *hanging)
 
         for host in hanging:
@@ -155,16 +155,16 @@ class TestHangingHosts:
 
         _ask(names, "good.example", 5)
 
-        assert names._places_for("good.example") == lookups.PENDING
+        assert names._places_for("good.example") == dns.PENDING
 
     def test_are_remembered_up_to_a_number(self) -> None:
         names = Lookups(LOCAL)
 
-        for number in range(lookups.REMEMBERED + 5):
+        for number in range(dns.REMEMBERED + 5):
             names._remember_hung(f"h{number}.example")
 
-        assert len(names._hung) == lookups.REMEMBERED
-        assert names._places_for("h0.example") == lookups.PENDING
+        assert len(names._hung) == dns.REMEMBERED
+        assert names._places_for("h0.example") == dns.PENDING
 
     def test_do_not_keep_a_worker_from_delivering_to_others(self, resolver: Resolver) -> None:
         """Forty hosts of one tenant hang, in batches of ten as a worker makes them."""
@@ -177,11 +177,11 @@ class TestHangingHosts:
 
         assert [answer.status_code for answer in good] == [200] * 5
         assert {one.result().cause for one in answers} <= {Cause.TIMEOUT, Cause.DNS}
-        assert len(resolver.asked) <= lookups.PENDING + 5
+        assert len(resolver.asked) <= dns.PENDING + 5
 
     def test_beyond_the_bound_are_told_so(self, resolver: Resolver) -> None:
         with Sender(LOCAL) as sender:
-            _hang(sender._lookups, *(f"hang{number}.example" for number in range(lookups.PENDING)))
+            _hang(sender._lookups, *(f"hang{number}.example" for number in range(dns.PENDING)))
 
             answer = sender.post("http://one-more.example/", {}, b"{}")
 
@@ -213,7 +213,7 @@ class AnyOrder(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.names = Lookups(LOCAL)
-        self.begun: list[tuple[lookups._Place, lookups._Lookup]] = []
+        self.begun: list[tuple[dns._Place, dns._Lookup]] = []
 
     @rule(host=st.integers(0, 60), hangs=st.booleans())
     def ask(self, host: int, hangs: bool) -> None:
@@ -222,7 +222,7 @@ class AnyOrder(RuleBasedStateMachine):
         try:
             lookup = self.names._begun_or_joined(*place)
         except TooManyLookupsError:
-            assert len(self.begun) >= lookups.PENDING_HUNG
+            assert len(self.begun) >= dns.PENDING_HUNG
             return
         if id(lookup) not in known:
             self.begun.append((place, lookup))
@@ -237,8 +237,8 @@ class AnyOrder(RuleBasedStateMachine):
     @invariant()
     def bounds_hold(self) -> None:
         pending = self.names._pending
-        assert sum(map(len, pending.values())) == len(self.begun) <= lookups.PENDING
-        assert all(1 <= len(same) <= lookups.PER_HOST for same in pending.values())
+        assert sum(map(len, pending.values())) == len(self.begun) <= dns.PENDING
+        assert all(1 <= len(same) <= dns.PER_HOST for same in pending.values())
 
     def teardown(self) -> None:
         while self.begun:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import trustme
 
-from shared.delivery.guard import Policy
-from shared.delivery.sender import Sender
+from shared.outbound.sender import Sender
+from shared.outbound.ssrf import Policy
 from tests.local.names import Names, given_names
 from tests.local.receiver import Receiver
 from tests.local.socket_layer import watched

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from shared.delivery import masking
-from shared.delivery.masking import MASK
+from shared.outbound import redaction
+from shared.outbound.redaction import MASK
 
 TOKEN = 'tok/EN+with=signs & "quotes" é 😀'
 PRINTABLE = st.text(string.ascii_letters + string.digits + string.punctuation + " ", min_size=8)
@@ -72,16 +72,16 @@ class TestTheSecretsOfARequest:
         ],
     )
     def test_are_told_by_name_or_value(self, name: str, value: str, secret: str) -> None:
-        assert secret in masking.secrets_of({name: value})
+        assert secret in redaction.secrets_of({name: value})
 
     def test_are_not_what_everybody_may_read(self) -> None:
         headers = {"webhook-id": "msg_1", "webhook-timestamp": "1", "User-Agent": "Funnelhooks/1"}
 
-        assert masking.secrets_of(headers) == []
+        assert redaction.secrets_of(headers) == []
 
     @pytest.mark.parametrize("value", ["Basic !!!", "Basic", "Basic dXNlcg", "Basic /w==", ""])
     def test_may_be_no_good_basic_authentication(self, value: str) -> None:
-        masking.secrets_of({"Authorization": value})
+        redaction.secrets_of({"Authorization": value})
 
 
 class TestMasking:
@@ -89,7 +89,7 @@ class TestMasking:
     def test_finds_a_secret_in_every_spelling(self, spelled: Callable[[str], str]) -> None:
         echo = f'{{"before": 1, "echo": "{spelled(TOKEN)}", "after": 2}}'
 
-        masked = masking.masked(echo, [TOKEN])
+        masked = redaction.masked(echo, [TOKEN])
 
         assert masked.startswith('{"before": 1, "echo": ')
         assert masked.endswith(', "after": 2}')
@@ -104,12 +104,12 @@ class TestMasking:
         first: Callable[[str], str],
         second: Callable[[str], str],
     ) -> None:
-        assume(len(masking._reduced(secret).text) >= masking.RUN)
+        assume(len(redaction._reduced(secret).text) >= redaction.RUN)
 
-        masked = masking.masked(f"<{second(first(secret))}>", [secret])
+        masked = redaction.masked(f"<{second(first(secret))}>", [secret])
 
         assert MASK in masked
-        assert masking.masked(masked, [secret]) == masked
+        assert redaction.masked(masked, [secret]) == masked
         assert len(masked.replace(MASK, "")) < 40
 
     @given(st.text(), st.lists(PRINTABLE, max_size=3))
@@ -117,22 +117,22 @@ class TestMasking:
         rest = iter(text)
 
         assert all(
-            character in rest for part in masking.masked(text, secrets).split(MASK)
+            character in rest for part in redaction.masked(text, secrets).split(MASK)
             for character in part
         )  # fmt: skip
 
     @given(st.text() | PRINTABLE.map(quote) | PRINTABLE.map(_every_sign_escaped))
     def test_reduces_secrets_as_it_reduces_text(self, text: str) -> None:
-        assert masking._reduced_secret(text) == masking._reduced(text).text
+        assert redaction._reduced_secret(text) == redaction._reduced(text).text
 
     @given(st.text())
     def test_without_secrets_changes_nothing(self, text: str) -> None:
-        assert masking.masked(text, []) == text
-        assert masking.masked(text, [""]) == text
+        assert redaction.masked(text, []) == text
+        assert redaction.masked(text, [""]) == text
 
     @pytest.mark.parametrize("part", ["0123456789", "89abcdefghij", "cdefghijk", "4567-89ab"])
     def test_finds_parts_of_eight_characters_and_more(self, part: str) -> None:
-        assert masking.masked(f"…{part}…", ["0123456789abcdefghijk"]) == f"…{MASK}…"
+        assert redaction.masked(f"…{part}…", ["0123456789abcdefghijk"]) == f"…{MASK}…"
 
     @pytest.mark.parametrize(
         ("text", "masked"),
@@ -147,16 +147,16 @@ class TestMasking:
         ],
     )
     def test_finds_a_short_secret_where_it_stands_by_itself(self, text: str, masked: str) -> None:
-        assert masking.masked(text, ["abc"]) == masked
+        assert redaction.masked(text, ["abc"]) == masked
 
     def test_finds_every_occurrence_and_several_secrets(self) -> None:
         text = "one: first-secret, two: second-secret, one: first-secret"
 
-        masked = masking.masked(text, ["first-secret", "second-secret"])
+        masked = redaction.masked(text, ["first-secret", "second-secret"])
 
         assert masked == f"one: {MASK}, two: {MASK}, one: {MASK}"
 
     def test_takes_a_time_that_grows_with_the_text_alone(self) -> None:
         text = "\\" * 700 + "%25" * 300 + "&" * 300
 
-        assert masking.masked(text, ["x" * 8192]) == text
+        assert redaction.masked(text, ["x" * 8192]) == text
