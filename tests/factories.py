@@ -6,7 +6,7 @@ from uuid import UUID
 
 from shared import ids
 from shared.configs.models import Trigger, WebhookConfig
-from shared.delivery.queues import Pointer
+from shared.deliveries.queue import Pointer
 from shared.events.models import Event, TriggerType
 from shared.replays.models import Replay
 from shared.web.authentication import Request

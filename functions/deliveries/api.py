@@ -9,9 +9,10 @@ from pydantic import Field, StringConstraints
 from shared import settings
 from shared.aws import clients
 from shared.clock import now_ms
-from shared.delivery import content, evidence, parts, views
-from shared.delivery.archive import DeliveryStore
-from shared.delivery.models import State
+from shared.deliveries import content, views
+from shared.deliveries.models import State
+from shared.deliveries.store import DeliveryStore
+from shared.delivery import evidence, parts
 from shared.errors import InvalidError
 from shared.events import log
 from shared.events import views as event_views

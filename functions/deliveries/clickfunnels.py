@@ -8,7 +8,7 @@ from shared.clickfunnels.numbers import accepted_at, check_workspace, event_numb
 from shared.clickfunnels.paging import PAGE, PageQuery, next_page
 from shared.clickfunnels.problems import ClickFunnelsProblems
 from shared.clock import LAST_MS
-from shared.delivery import content
+from shared.deliveries import content
 from shared.delivery.resend import MAX_AT_ONCE
 from shared.errors import ConflictError
 from shared.events import log

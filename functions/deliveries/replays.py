@@ -12,9 +12,9 @@ from shared.aws import clients
 from shared.clock import Moment, Timestamp, now_ms
 from shared.configs.models import Status
 from shared.configs.store import ConfigStore
-from shared.delivery.models import State
+from shared.deliveries.models import State
+from shared.deliveries.queue import NotQueuedError
 from shared.delivery.parts import retry_queue
-from shared.delivery.queues import NotQueuedError
 from shared.errors import InvalidError, NotFoundError
 from shared.events.models import ConfigId, EventType
 from shared.ids import new_replay_id

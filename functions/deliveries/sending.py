@@ -8,7 +8,8 @@ from shared.aws import clients
 from shared.clock import now_ms
 from shared.configs.funnelflux import ConfigQuery
 from shared.configs.store import ConfigStore
-from shared.delivery import parts, trial, views
+from shared.deliveries import views
+from shared.delivery import parts, trial
 from shared.delivery.resend import Resender
 from shared.delivery.trial import Trial
 from shared.events.models import EventType

@@ -16,8 +16,8 @@ from shared.aws.garbage import collected_when_warm
 from shared.aws.items import from_item
 from shared.clock import MS_PER_S, now_ms
 from shared.configs.store import ConfigStore
-from shared.delivery.fanout import first_pointers, remembering, send_all
-from shared.delivery.queues import Pointer, Queue
+from shared.deliveries.fanout import first_pointers, remembering, send_all
+from shared.deliveries.queue import Pointer, Queue
 from shared.events import operational
 from shared.events.bus import Bus, untold
 from shared.events.models import Event

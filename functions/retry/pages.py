@@ -13,7 +13,7 @@ from shared.aws import clients
 from shared.aws.batch import Record, each, message_id
 from shared.clock import MS_PER_S, now_ms
 from shared.configs.store import ConfigStore
-from shared.delivery.archive import DeliveryStore
+from shared.deliveries.store import DeliveryStore
 from shared.delivery.emptying import Emptier
 from shared.delivery.erasure import DeliveryErasure
 from shared.delivery.parts import health, ledger, retry_queue

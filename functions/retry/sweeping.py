@@ -6,7 +6,7 @@ from shared import settings
 from shared.aws import clients
 from shared.clock import now_ms
 from shared.configs.store import ConfigStore
-from shared.delivery.fanout import remembering
+from shared.deliveries.fanout import remembering
 from shared.delivery.parts import retry_queue
 from shared.delivery.relay import Relay
 from shared.delivery.sweep import Sweep

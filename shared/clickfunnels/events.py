@@ -12,7 +12,7 @@ from uuid import UUID
 from shared import ids
 from shared.clickfunnels.numbers import event_number, workspace_number
 from shared.clock import Timestamp
-from shared.delivery.models import Attempt, Delivery, State
+from shared.deliveries.models import Attempt, Delivery, State
 from shared.dialects.envelope import Identifier, data_of, funnel_of, page_of, subject_of
 from shared.events.models import Event
 from shared.model import Model

@@ -10,15 +10,15 @@ from typing import NamedTuple
 
 from shared.clock import MS_PER_S, Clock
 from shared.configs.models import WebhookConfig
+from shared.deliveries.conditions import is_parked
+from shared.deliveries.ledger import Ledger
+from shared.deliveries.models import Attempt, Delivery, Origin, Reason, State
+from shared.deliveries.queue import Pointer, Queue
 from shared.delivery import gate, journal, outcome, request, schedule
 from shared.delivery.breaker import Health
-from shared.delivery.conditions import is_parked
 from shared.delivery.gate import Aside, Gate, Later, Pass
-from shared.delivery.ledger import Ledger
-from shared.delivery.models import Attempt, Delivery, Origin, Reason, State
 from shared.delivery.monitor import Monitor, Report
 from shared.delivery.pool import Pool
-from shared.delivery.queues import Pointer, Queue
 from shared.delivery.reader import Material, Reader, Unreadable
 from shared.delivery.underway import UnderWay
 from shared.dialects import Rendered

@@ -9,8 +9,8 @@ begins with those. A page that is done twice does no harm, so a crash repeats th
 from concurrent.futures import ThreadPoolExecutor
 
 from shared.clock import MS_PER_MINUTE, MS_PER_S, Clock
+from shared.deliveries.queue import Queue
 from shared.delivery.erasure import DeliveryErasure
-from shared.delivery.queues import Queue
 from shared.delivery.unseen import Unseen
 from shared.errors import NotFoundError
 from shared.events import log

@@ -12,9 +12,9 @@ from shared import ids
 from shared.aws.items import to_item
 from shared.aws.table import is_condition
 from shared.aws.update import Update
-from shared.delivery.archive import DeliveryStore
-from shared.delivery.item import delivery_key
-from shared.delivery.models import ENDED, Delivery, Reason, State
+from shared.deliveries.item import delivery_key
+from shared.deliveries.models import ENDED, Delivery, Reason, State
+from shared.deliveries.store import DeliveryStore
 from shared.events.models import Event
 from shared.model import Model
 from shared.tables import event_table

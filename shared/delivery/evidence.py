@@ -2,8 +2,8 @@
 
 from urllib.parse import unquote_plus
 
+from shared.deliveries.models import Delivery
 from shared.delivery import request
-from shared.delivery.models import Delivery
 from shared.delivery.reader import Material
 from shared.delivery.request import Prepared
 from shared.dialects import Rendered

@@ -1,12 +1,12 @@
 """Whether an attempt may be made now: what config, endpoint and rate limit say to it."""
 
 from shared.configs.models import Status, WebhookConfig
+from shared.deliveries.models import Reason, State
+from shared.deliveries.queue import Pointer
 from shared.delivery import breaker
 from shared.delivery.breaker import Admission, Health
 from shared.delivery.bucket import Bucket
 from shared.delivery.health import HealthStore
-from shared.delivery.models import Reason, State
-from shared.delivery.queues import Pointer
 from shared.dialects import DIALECTS
 from shared.events.models import Event
 from shared.model import Model

@@ -7,9 +7,9 @@ from typing import Any
 
 from shared import metrics
 from shared.configs.models import WebhookConfig
+from shared.deliveries.models import Attempt, Delivery, Origin, State
+from shared.deliveries.queue import Pointer
 from shared.delivery.gate import Aside, Later
-from shared.delivery.models import Attempt, Delivery, Origin, State
-from shared.delivery.queues import Pointer
 from shared.metrics import Metric, measured
 from shared.observability import fault, logger
 

@@ -4,10 +4,10 @@ from typing import Any, NamedTuple
 
 from shared import metrics
 from shared.configs.models import DisabledReason, WebhookConfig
+from shared.deliveries.models import Attempt, Delivery
 from shared.delivery import breaker, notices
 from shared.delivery.breaker import Health, Outcome
 from shared.delivery.health import HealthStore
-from shared.delivery.models import Attempt, Delivery
 from shared.events import operational
 from shared.events.models import Event
 from shared.metrics import Metric, measured

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from shared.configs.models import WebhookConfig
+from shared.deliveries.models import Attempt, Delivery, Origin, Reason
 from shared.delivery import schedule
-from shared.delivery.models import Attempt, Delivery, Origin, Reason
 from shared.dialects import DIALECTS
 from shared.outbound.exchange import Cause
 from shared.outbound.response import Answer

@@ -4,9 +4,9 @@ from functools import cache
 
 from shared import settings
 from shared.aws import clients
+from shared.deliveries.ledger import Ledger
+from shared.deliveries.queue import Queue
 from shared.delivery.health import HealthStore
-from shared.delivery.ledger import Ledger
-from shared.delivery.queues import Queue
 from shared.delivery.reader import Reader
 from shared.events.store import EventStore
 

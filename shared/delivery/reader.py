@@ -8,9 +8,9 @@ from shared import ids
 from shared.aws.table import batch_get
 from shared.configs.models import WebhookConfig
 from shared.configs.store import config_from, config_key, health_key
+from shared.deliveries.queue import Pointer
 from shared.delivery.breaker import Health
 from shared.delivery.health import health_from
-from shared.delivery.queues import Pointer
 from shared.dialects import Rendered
 from shared.events.models import Event
 from shared.events.packing import unpack

@@ -10,7 +10,7 @@ from functools import partial
 
 from shared import jobs
 from shared.clock import MS_PER_MINUTE, Clock
-from shared.delivery.queues import Queue
+from shared.deliveries.queue import Queue
 from shared.delivery.sweep import Sweep, Swept, total
 from shared.jobs import OVERDUE_MS, Job, JobStore, Kind, Turn
 from shared.metrics import BEHIND, FAULTS, measured

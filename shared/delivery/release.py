@@ -16,11 +16,11 @@ from concurrent.futures import ThreadPoolExecutor
 from shared.clock import MS_PER_S, Clock
 from shared.configs.models import WebhookConfig
 from shared.configs.store import ConfigStore
-from shared.delivery.archive import DeliveryStore, Listed
+from shared.deliveries.ledger import Ledger
+from shared.deliveries.models import Reason, State
+from shared.deliveries.queue import Pointer, Queue
+from shared.deliveries.store import DeliveryStore, Listed
 from shared.delivery.health import HealthStore
-from shared.delivery.ledger import Ledger
-from shared.delivery.models import Reason, State
-from shared.delivery.queues import Pointer, Queue
 from shared.errors import NotFoundError
 from shared.jobs import Job, JobStore, Turn
 from shared.metrics import RELEASED, measured

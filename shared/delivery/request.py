@@ -8,8 +8,8 @@ from shared.aws import clients
 from shared.clock import MS_PER_S
 from shared.configs import targets
 from shared.configs.models import BasicAuth, WebhookConfig
+from shared.deliveries.models import Delivery
 from shared.delivery import iam, placeholders, signing
-from shared.delivery.models import Delivery
 from shared.dialects import DIALECTS, Rendered
 from shared.events.models import Event
 from shared.version import USER_AGENT

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from shared.clock import Clock
+from shared.deliveries.ledger import Ledger
+from shared.deliveries.models import ENDED, Delivery, Reason, Resend, State
+from shared.deliveries.queue import Queue
 from shared.delivery import gate
 from shared.delivery.gate import Aside
-from shared.delivery.ledger import Ledger
-from shared.delivery.models import ENDED, Delivery, Reason, Resend, State
-from shared.delivery.queues import Queue
 from shared.delivery.reader import Material, Reader
 from shared.errors import ConflictError
 

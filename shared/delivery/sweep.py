@@ -7,9 +7,9 @@ from itertools import islice
 from typing import NamedTuple, TypeVar
 
 from shared.clock import Clock
-from shared.delivery.fanout import Wanting, first_pointers
-from shared.delivery.models import Delivery, State
-from shared.delivery.queues import Pointer, Queue
+from shared.deliveries.fanout import Wanting, first_pointers
+from shared.deliveries.models import Delivery, State
+from shared.deliveries.queue import Pointer, Queue
 from shared.delivery.unseen import Unseen
 from shared.delivery.wake import Entry, WakeIndex
 from shared.events.models import Event

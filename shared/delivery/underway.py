@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from shared.configs.models import WebhookConfig
-from shared.delivery.queues import Pointer
+from shared.deliveries.queue import Pointer
 
 
 class _Request(NamedTuple):

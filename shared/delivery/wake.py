@@ -14,9 +14,9 @@ from shared.aws.items import from_item, to_item
 from shared.aws.table import batch_get, is_condition
 from shared.aws.update import Update
 from shared.clock import MS_PER_DAY, MS_PER_S
-from shared.delivery.item import delivery_from, delivery_key, logged, wake
-from shared.delivery.models import Delivery, Reason, State
-from shared.delivery.queues import Pointer
+from shared.deliveries.item import delivery_from, delivery_key, logged, wake
+from shared.deliveries.models import Delivery, Reason, State
+from shared.deliveries.queue import Pointer
 from shared.events.models import Event
 from shared.model import Model
 from shared.tables import event_table

@@ -12,8 +12,8 @@ from shared.aws.items import from_item, to_item
 from shared.aws.table import is_condition
 from shared.aws.update import Update
 from shared.clock import MS_PER_DAY, MS_PER_S
-from shared.delivery.item import delivery_from, delivery_key, logged, wake
-from shared.delivery.models import Delivery, Reason, State
+from shared.deliveries.item import delivery_from, delivery_key, logged, wake
+from shared.deliveries.models import Delivery, Reason, State
 from shared.ids import replay_request_id
 from shared.model import Model
 from shared.replays.models import Replay

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Any, Literal
 
-from shared.delivery.models import State
+from shared.deliveries.models import State
 from shared.jobs import Job
 from shared.model import Model
 

@@ -7,7 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from shared.aws.items import to_item
-from shared.delivery.models import State
+from shared.deliveries.models import State
 from shared.model import Model
 from shared.replays.models import Replay
 from shared.tables import event_table

@@ -11,9 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from shared.clock import MS_PER_S, Clock
 from shared.configs.models import Status, WebhookConfig
 from shared.configs.store import ConfigStore
+from shared.deliveries.models import Delivery, Reason, State
+from shared.deliveries.queue import Queue
 from shared.delivery.health import HealthStore
-from shared.delivery.models import Delivery, Reason, State
-from shared.delivery.queues import Queue
 from shared.errors import NotFoundError
 from shared.jobs import Job, Turn
 from shared.observability import logger

@@ -6,7 +6,7 @@ A source has parts: the log of the workspace, or of what a config was sent, or o
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shared.aws.items import from_item, to_item
-from shared.delivery.models import State
+from shared.deliveries.models import State
 from shared.model import Model
 from shared.replays.models import Place, Selection
 from shared.tables import event_table

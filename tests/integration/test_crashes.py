@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.delivery.ledger import Ledger
-from shared.delivery.queues import Queue
+from shared.deliveries.ledger import Ledger
+from shared.deliveries.queue import Queue
 from shared.delivery.reader import Reader
 from shared.delivery.unseen import Unseen
 from shared.delivery.wake import WakeIndex

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from shared.deliveries.queue import Queue
 from shared.delivery.emptying import PAGE, PASS_EVERY_MS
 from shared.delivery.erasure import DeliveryErasure
-from shared.delivery.queues import Queue
 from shared.delivery.sweep import SweepError
 from shared.events.log import LogReader
 from shared.events.store import EventStore

@@ -10,10 +10,10 @@ import pytest
 
 from shared import ids
 from shared.aws import clients
+from shared.deliveries.ledger import Ledger
+from shared.deliveries.models import Attempt, Delivery, Reason
+from shared.deliveries.queue import Pointer
 from shared.delivery.erasure import DeliveryErasure
-from shared.delivery.ledger import Ledger
-from shared.delivery.models import Attempt, Delivery, Reason
-from shared.delivery.queues import Pointer
 from shared.dialects import Rendered
 from shared.events.store import EventStore
 from shared.outbound.sender import Timings

@@ -9,7 +9,7 @@ from functions.retry import pages
 from shared import jobs
 from shared.aws import clients
 from shared.aws.transaction import transact
-from shared.delivery.queues import Queue
+from shared.deliveries.queue import Queue
 from shared.jobs import OVERDUE_MS, JobStore
 from shared.tables import config_table
 from tests.integration.world import World

@@ -7,10 +7,10 @@ from uuid import UUID
 import pytest
 
 from shared.aws import clients
-from shared.delivery.conditions import NotDue
-from shared.delivery.ledger import LEASE_MS, Ledger
-from shared.delivery.models import Attempt, Delivery, Reason, State
-from shared.delivery.queues import Pointer
+from shared.deliveries.conditions import NotDue
+from shared.deliveries.ledger import LEASE_MS, Ledger
+from shared.deliveries.models import Attempt, Delivery, Reason, State
+from shared.deliveries.queue import Pointer
 from shared.events.store import EventStore
 from shared.outbound.sender import Sender, Timings
 from tests.integration.world import CrashError, World

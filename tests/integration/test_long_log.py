@@ -7,7 +7,7 @@ import pytest
 
 from shared import ids
 from shared.aws.items import from_item, to_item
-from shared.delivery.item import delivery_key
+from shared.deliveries.item import delivery_key
 from shared.events import log
 from shared.events.log import LogReader
 from shared.input.paging import Window

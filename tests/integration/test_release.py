@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from shared.deliveries.ledger import Ledger
+from shared.deliveries.queue import Queue
 from shared.delivery import release
-from shared.delivery.ledger import Ledger
-from shared.delivery.queues import Queue
 from shared.delivery.release import SETTLED_MS
 from shared.jobs import OVERDUE_MS, JobStore
 from tests.integration.world import CrashError, World

@@ -8,7 +8,7 @@ import pytest
 from shared.aws import clients
 from shared.configs.models import WebhookConfig
 from shared.configs.store import ConfigStore
-from shared.delivery.queues import NotQueuedError, Queue
+from shared.deliveries.queue import NotQueuedError, Queue
 from shared.jobs import JobStore
 from shared.replays import replayer
 from shared.replays.deliveries import Deliveries

@@ -7,7 +7,7 @@ from unittest.mock import patch
 
 import pytest
 
-from shared.delivery.queues import Queue
+from shared.deliveries.queue import Queue
 from shared.outbound.sender import Sender
 from tests.integration.test_clickfunnels_api import OUTGOING, events_of
 from tests.integration.test_flowestate_api import key_of

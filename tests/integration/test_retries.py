@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from shared.delivery import conditions
-from shared.delivery.queues import Queue
+from shared.deliveries import conditions
+from shared.deliveries.queue import Queue
 from shared.dialects import Rendered
 from shared.dialects.funnelflux import FunnelFlux
 from tests.fakes import NOW

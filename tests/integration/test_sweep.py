@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from shared.aws import clients
+from shared.deliveries.queue import Pointer
 from shared.delivery import sweep
-from shared.delivery.queues import Pointer
 from shared.delivery.sweep import Sweep, SweepError, Swept
 from shared.delivery.unseen import PAGE, Place, Unseen
 from shared.delivery.wake import Entry, WakeIndex

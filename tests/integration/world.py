@@ -15,8 +15,8 @@ from unittest.mock import patch
 
 from shared import clock as shared_clock
 from shared.aws import clients
-from shared.delivery.item import delivery_key
-from shared.delivery.queues import Pointer
+from shared.deliveries.item import delivery_key
+from shared.deliveries.queue import Pointer
 from shared.delivery.unseen import Place
 from shared.ids import event_key, new_event_id, request_id
 from shared.tables import config_table as config_keys

@@ -18,7 +18,7 @@ import pytest
 
 from shared import ids
 from shared.aws.items import to_item
-from shared.delivery.item import delivery_key
+from shared.deliveries.item import delivery_key
 from shared.events import log
 from shared.events.log import LogReader
 from shared.input.paging import Window

@@ -14,8 +14,8 @@ from standardwebhooks import Webhook
 
 from shared import ids
 from shared.aws.items import from_item
-from shared.delivery.fanout import first_pointers
-from shared.delivery.queues import Pointer
+from shared.deliveries.fanout import first_pointers
+from shared.deliveries.queue import Pointer
 from shared.events import intake
 from shared.events.store import event_from
 from shared.funnelytics import rules

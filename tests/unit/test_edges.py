@@ -9,8 +9,8 @@ from botocore.exceptions import ClientError
 
 from shared import retention
 from shared.configs.store import ConfigStore
-from shared.delivery.ledger import Ledger
-from shared.delivery.models import Attempt, Delivery, State
+from shared.deliveries.ledger import Ledger
+from shared.deliveries.models import Attempt, Delivery, State
 from shared.delivery.wake import WakeIndex
 from shared.dialects import Rendered
 from shared.errors import ConflictError, InvalidError

@@ -3,8 +3,8 @@
 from typing import Any
 
 from shared.aws.items import to_item
-from shared.delivery.item import compact
-from shared.delivery.models import Attempt, Origin, Reason
+from shared.deliveries.item import compact
+from shared.deliveries.models import Attempt, Origin, Reason
 from shared.delivery.resend import MAX_ATTEMPTS
 from shared.outbound.excerpt import KEPT_BYTES
 from shared.outbound.exchange import Cause

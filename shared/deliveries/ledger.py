@@ -15,7 +15,7 @@ from shared.aws.items import from_item, to_item
 from shared.aws.transaction import CancelledError, transact
 from shared.aws.update import Update
 from shared.clock import MS_PER_S
-from shared.delivery.conditions import (
+from shared.deliveries.conditions import (
     HOLDER,
     RELEASABLE,
     NotDue,
@@ -26,7 +26,7 @@ from shared.delivery.conditions import (
     is_recorded,
     why_not,
 )
-from shared.delivery.item import (
+from shared.deliveries.item import (
     ASLEEP,
     compact,
     delivery_from,
@@ -35,8 +35,8 @@ from shared.delivery.item import (
     logged,
     wake,
 )
-from shared.delivery.models import Attempt, Delivery, Reason, Resend, State
-from shared.delivery.queues import MAX_DELAY_MS, Pointer
+from shared.deliveries.models import Attempt, Delivery, Reason, Resend, State
+from shared.deliveries.queue import MAX_DELAY_MS, Pointer
 from shared.dialects import Rendered
 from shared.events.models import Event
 from shared.events.packing import pack

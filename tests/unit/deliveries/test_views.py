@@ -1,5 +1,5 @@
-from shared.delivery import views
-from shared.delivery.models import Attempt, Delivery, State
+from shared.deliveries import views
+from shared.deliveries.models import Attempt, Delivery, State
 from shared.events.intake import MAX_EVENT_BYTES
 from shared.outbound.sender import Cause, Timings
 from tests import factories

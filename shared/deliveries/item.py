@@ -4,8 +4,8 @@ from typing import Any
 from uuid import UUID
 
 from shared import ids
-from shared.delivery.models import Attempt, Delivery, State
-from shared.delivery.queues import Pointer
+from shared.deliveries.models import Attempt, Delivery, State
+from shared.deliveries.queue import Pointer
 from shared.tables import event_table
 
 _COLUMNS = frozenset(Delivery.model_fields)

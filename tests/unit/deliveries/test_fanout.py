@@ -6,9 +6,9 @@ import pytest
 from shared.configs.models import Trigger
 from shared.configs.store import ConfigStore
 from shared.configs.triggers import Wanted
-from shared.delivery import fanout
-from shared.delivery.fanout import first_pointers, remembering, send_all
-from shared.delivery.queues import Pointer, Queue
+from shared.deliveries import fanout
+from shared.deliveries.fanout import first_pointers, remembering, send_all
+from shared.deliveries.queue import Pointer, Queue
 from shared.events import operational
 from shared.events.operational import OperationalType
 from tests import factories

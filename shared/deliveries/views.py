@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from shared.clock import Timestamp
+from shared.deliveries.models import Attempt, Delivery, Origin, Reason, State
 from shared.delivery.evidence import RequestRead
-from shared.delivery.models import Attempt, Delivery, Origin, Reason, State
 from shared.events.models import Event
 from shared.events.views import EventSummary
 from shared.model import Model

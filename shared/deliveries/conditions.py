@@ -7,9 +7,9 @@ from botocore.exceptions import ClientError
 from shared.aws.items import from_item
 from shared.aws.table import is_condition
 from shared.clock import MS_PER_S
-from shared.delivery.item import delivery_from
-from shared.delivery.models import Attempt, Delivery, State
-from shared.delivery.queues import MAX_DELAY_MS, Pointer
+from shared.deliveries.item import delivery_from
+from shared.deliveries.models import Attempt, Delivery, State
+from shared.deliveries.queue import MAX_DELAY_MS, Pointer
 from shared.events.models import Event
 from shared.model import Model
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.delivery.conditions import EARLY_MS
-from shared.delivery.queues import TRANSIT_MS, NotQueuedError, Pointer, Queue, delay_s
+from shared.deliveries.conditions import EARLY_MS
+from shared.deliveries.queue import TRANSIT_MS, NotQueuedError, Pointer, Queue, delay_s
 from tests import factories
 from tests.fakes import FakeSqs
 

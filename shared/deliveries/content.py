@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from shared.delivery.models import Delivery
+from shared.deliveries.models import Delivery
 from shared.events.models import Event
 from shared.events.store import NOTHING
 

@@ -6,8 +6,8 @@ from uuid import UUID
 
 from shared.aws.items import from_item, to_item
 from shared.clock import MS_PER_S, Clock, now_ms
-from shared.delivery.item import delivery_from, delivery_key
-from shared.delivery.models import Delivery, State
+from shared.deliveries.item import delivery_from, delivery_key
+from shared.deliveries.models import Delivery, State
 from shared.errors import NotFoundError
 from shared.events.models import Event
 from shared.model import Model

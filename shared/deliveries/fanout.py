@@ -7,7 +7,7 @@ from shared import ids
 from shared.configs.models import ALL_TYPES
 from shared.configs.store import ConfigStore
 from shared.configs.triggers import Wanted, wanting
-from shared.delivery.queues import Pointer, Queue
+from shared.deliveries.queue import Pointer, Queue
 from shared.events import operational
 from shared.events.models import Event
 

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from uuid import UUID
 
-from shared.delivery.queues import Pointer
+from shared.deliveries.queue import Pointer
 from shared.model import Model
 from shared.outbound.exchange import Cause
 from shared.outbound.response import Timings
