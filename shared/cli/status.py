@@ -12,7 +12,7 @@ from shared.cli.queues import attributes
 from shared.cli.target import Target
 from shared.clock import rfc3339
 from shared.configs.store import health_key
-from shared.delivery.health import health_from
+from shared.endpoints.store import health_from
 
 QUEUES = ("queue", "waiting", "in_flight", "delayed", "oldest_s", "dead_letters")
 FUNCTIONS = ("function", "errors_last_hour", "throttles_last_hour")

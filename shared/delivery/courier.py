@@ -14,14 +14,15 @@ from shared.deliveries.conditions import is_parked
 from shared.deliveries.ledger import Ledger
 from shared.deliveries.models import Attempt, Delivery, Origin, Reason, State
 from shared.deliveries.queue import Pointer, Queue
-from shared.delivery import gate, journal, outcome, request, schedule
-from shared.delivery.breaker import Health
-from shared.delivery.gate import Aside, Gate, Later, Pass
-from shared.delivery.monitor import Monitor, Report
+from shared.delivery import journal, outcome, request, schedule
 from shared.delivery.pool import Pool
 from shared.delivery.reader import Material, Reader, Unreadable
-from shared.delivery.underway import UnderWay
 from shared.dialects import Rendered
+from shared.endpoints import admission
+from shared.endpoints.admission import Aside, Gate, Later, Pass
+from shared.endpoints.breaker import Health
+from shared.endpoints.in_flight import UnderWay
+from shared.endpoints.monitor import Monitor, Report
 from shared.events.models import Event
 from shared.outbound.sender import Answer, Sender
 from shared.workspaces.models import Workspace
@@ -129,7 +130,7 @@ class Courier:
             self._set_aside(pointer, material, None, _EXPIRED)
             return
         event = content if isinstance(content, Event) else None
-        config = gate.receiver(material.config, event)
+        config = admission.receiver(material.config, event)
         if isinstance(config, Aside):
             self._set_aside(pointer, material, event, config)
         elif self._remaining_ms() < config.timeout_s * MS_PER_S + MARGIN_MS:

@@ -9,7 +9,7 @@ from shared import metrics
 from shared.configs.models import WebhookConfig
 from shared.deliveries.models import Attempt, Delivery, Origin, State
 from shared.deliveries.queue import Pointer
-from shared.delivery.gate import Aside, Later
+from shared.endpoints.admission import Aside, Later
 from shared.metrics import Metric, measured
 from shared.observability import fault, logger
 

@@ -6,8 +6,8 @@ from shared import settings
 from shared.aws import clients
 from shared.deliveries.ledger import Ledger
 from shared.deliveries.queue import Queue
-from shared.delivery.health import HealthStore
 from shared.delivery.reader import Reader
+from shared.endpoints.store import HealthStore
 from shared.events.store import EventStore
 
 

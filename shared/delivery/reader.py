@@ -9,9 +9,9 @@ from shared.aws.table import batch_get
 from shared.configs.models import WebhookConfig
 from shared.configs.store import config_from, config_key, health_key
 from shared.deliveries.queue import Pointer
-from shared.delivery.breaker import Health
-from shared.delivery.health import health_from
 from shared.dialects import Rendered
+from shared.endpoints.breaker import Health
+from shared.endpoints.store import health_from
 from shared.events.models import Event
 from shared.events.packing import unpack
 from shared.events.store import event_from

@@ -20,7 +20,7 @@ from shared.deliveries.ledger import Ledger
 from shared.deliveries.models import Reason, State
 from shared.deliveries.queue import Pointer, Queue
 from shared.deliveries.store import DeliveryStore, Listed
-from shared.delivery.health import HealthStore
+from shared.endpoints.store import HealthStore
 from shared.errors import NotFoundError
 from shared.jobs import Job, JobStore, Turn
 from shared.metrics import RELEASED, measured

@@ -10,9 +10,9 @@ from shared.clock import Clock
 from shared.deliveries.ledger import Ledger
 from shared.deliveries.models import ENDED, Delivery, Reason, Resend, State
 from shared.deliveries.queue import Queue
-from shared.delivery import gate
-from shared.delivery.gate import Aside
 from shared.delivery.reader import Material, Reader
+from shared.endpoints import admission
+from shared.endpoints.admission import Aside
 from shared.errors import ConflictError
 
 PARALLEL = 10
@@ -84,7 +84,7 @@ def why_not(delivery: Delivery, material: Material, since: int) -> str | None:
         return "What was sent is kept no longer."
     if delivery.state in ENDED and delivery.created_at < since:
         return "What was sent is past content_days, and hidden."
-    receiver = gate.receiver(material.config, material.event)
+    receiver = admission.receiver(material.config, material.event)
     return f"It cannot be sent: {receiver.reason}." if isinstance(receiver, Aside) else None
 
 

@@ -9,12 +9,12 @@ from shared.aws import clients
 from shared.aws.batch import Record, each, message_id
 from shared.clock import now_ms
 from shared.deliveries.queue import Pointer
-from shared.delivery.bucket import Bucket
 from shared.delivery.courier import PARALLEL, Courier
-from shared.delivery.gate import Gate
-from shared.delivery.monitor import Monitor
 from shared.delivery.parts import env, health, ledger, reader, retry_queue
 from shared.delivery.pool import Pool
+from shared.endpoints.admission import Gate
+from shared.endpoints.monitor import Monitor
+from shared.endpoints.rate_limit import Bucket
 from shared.outbound.sender import Sender
 from shared.outbound.ssrf import Policy
 

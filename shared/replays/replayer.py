@@ -13,7 +13,7 @@ from shared.configs.models import Status, WebhookConfig
 from shared.configs.store import ConfigStore
 from shared.deliveries.models import Delivery, Reason, State
 from shared.deliveries.queue import Queue
-from shared.delivery.health import HealthStore
+from shared.endpoints.store import HealthStore
 from shared.errors import NotFoundError
 from shared.jobs import Job, Turn
 from shared.observability import logger

@@ -11,9 +11,10 @@ from shared.aws import clients
 from shared.aws.items import to_item
 from shared.configs.store import ConfigStore, health_key
 from shared.deliveries.ledger import Ledger
-from shared.delivery import breaker, courier
-from shared.delivery.breaker import PROBE_MS, Health, Outcome
-from shared.delivery.health import HealthStore
+from shared.delivery import courier
+from shared.endpoints import breaker
+from shared.endpoints.breaker import PROBE_MS, Health, Outcome
+from shared.endpoints.store import HealthStore
 from shared.events.store import EventStore
 from shared.outbound.sender import Sender
 from tests import factories

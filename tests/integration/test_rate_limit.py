@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from shared.aws import clients
-from shared.delivery.bucket import Bucket
+from shared.endpoints.rate_limit import Bucket
 from tests import factories
 from tests.integration.world import World
 from tests.local.receiver import Receiver

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from shared import jobs
 from shared.configs.models import WebhookConfig
 from shared.deliveries.models import Delivery
-from shared.delivery.breaker import Health
+from shared.endpoints.breaker import Health
 from shared.jobs import Job, Turn
 from shared.replays import replayer
 from shared.replays.deliveries import Found, planned

@@ -17,8 +17,8 @@ from shared.aws.update import Update
 from shared.clock import MS_PER_DAY, MS_PER_S
 from shared.configs.models import DisabledReason, WebhookConfig
 from shared.configs.store import config_key, health_key
-from shared.delivery import breaker
-from shared.delivery.breaker import Health, Outcome
+from shared.endpoints import breaker
+from shared.endpoints.breaker import Health, Outcome
 from shared.events.models import Event
 from shared.events.store import EventStore
 

@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 from shared import metrics
 from shared.configs.models import DisabledReason, WebhookConfig
 from shared.deliveries.models import Attempt, Delivery
-from shared.delivery import breaker, notices
-from shared.delivery.breaker import Health, Outcome
-from shared.delivery.health import HealthStore
+from shared.endpoints import alerts, breaker
+from shared.endpoints.breaker import Health, Outcome
+from shared.endpoints.store import HealthStore
 from shared.events import operational
 from shared.events.models import Event
 from shared.metrics import Metric, measured
@@ -66,7 +66,7 @@ class Monitor:
         """
         if delivery.counts_from is None:
             return None
-        told = _told(delivery, notices.exhausted(config, delivery, attempt, now))
+        told = _told(delivery, alerts.exhausted(config, delivery, attempt, now))
         return None if told is None else self._store.noting(told)
 
     def hangs(self, config: WebhookConfig, now: int) -> None:
@@ -119,22 +119,20 @@ class Monitor:
 
     def _trip(self, report: Report, health: Health) -> None:
         told = _told(
-            report.delivery, notices.tripped(report.config, health, report.delivery, report.now)
+            report.delivery, alerts.tripped(report.config, health, report.delivery, report.now)
         )
         if self._store.trip(report.config, health, report.now, told):
             _log("config.tripped", metrics.TRIPPED, report)
 
     def _recover(self, report: Report, probe: str) -> None:
         config, health, now = report.config, report.health, report.now
-        told = _told(report.delivery, notices.recovered(config, health, report.delivery, now))
+        told = _told(report.delivery, alerts.recovered(config, health, report.delivery, now))
         if self._store.recover(config, health, report.outcome, probe, now, told):
             _log("config.recovered", metrics.RECOVERED, report)
 
     def _disable(self, report: Report, reason: DisabledReason, health: Health) -> None:
         config, now = report.config, report.now
-        told = _told(
-            report.delivery, notices.disabled(config, reason, health, report.delivery, now)
-        )
+        told = _told(report.delivery, alerts.disabled(config, reason, health, report.delivery, now))
         if self._store.disable(config, reason, now, told):
             _log("config.disabled", metrics.DISABLED, report, reason=reason)
 

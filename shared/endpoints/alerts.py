@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from shared.clock import rfc3339
 from shared.configs.models import DisabledReason, WebhookConfig
 from shared.deliveries.models import Attempt, Delivery
-from shared.delivery.breaker import Health
+from shared.endpoints.breaker import Health
 from shared.events import operational
 from shared.events.models import Event
 from shared.events.operational import OperationalType

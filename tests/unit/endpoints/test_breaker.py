@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from shared.delivery import breaker
-from shared.delivery.breaker import (
+from shared.endpoints import breaker
+from shared.endpoints.breaker import (
     ENOUGH_HANG,
     FIRST_WINDOW_MS,
     GIVE_UP_AFTER,

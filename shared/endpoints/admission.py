@@ -3,11 +3,11 @@
 from shared.configs.models import Status, WebhookConfig
 from shared.deliveries.models import Reason, State
 from shared.deliveries.queue import Pointer
-from shared.delivery import breaker
-from shared.delivery.breaker import Admission, Health
-from shared.delivery.bucket import Bucket
-from shared.delivery.health import HealthStore
 from shared.dialects import DIALECTS
+from shared.endpoints import breaker
+from shared.endpoints.breaker import Admission, Health
+from shared.endpoints.rate_limit import Bucket
+from shared.endpoints.store import HealthStore
 from shared.events.models import Event
 from shared.model import Model
 

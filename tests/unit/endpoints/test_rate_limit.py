@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.delivery import bucket
-from shared.delivery.bucket import US_PER_S, Level, Move
+from shared.endpoints import rate_limit
+from shared.endpoints.rate_limit import US_PER_S, Level, Move
 from tests.fakes import NOW
 
 NOW_US = NOW * 1000
@@ -22,12 +22,12 @@ def sends(rate: int, arrivals: list[int], late_us: int = 0) -> list[tuple[int, i
     heapq.heapify(coming)
     while coming:
         now, number, in_turn = heapq.heappop(coming)
-        made = bucket.move(level, rate, now, in_turn)
-        level = bucket.after(level, made, rate, now)
+        made = rate_limit.move(level, rate, now, in_turn)
+        level = rate_limit.after(level, made, rate, now)
         if made.is_send:
             sent.append((now, number))
         else:
-            heapq.heappush(coming, (bucket.place_us(level, rate) + late_us, number, True))
+            heapq.heappush(coming, (rate_limit.place_us(level, rate) + late_us, number, True))
     return sent
 
 
@@ -62,7 +62,7 @@ def test_each_goes_out_once(rate: int, waits: list[int], late_us: int) -> None:
 def test_a_crowd_is_through_as_soon_as_the_rate_allows(rate: int, crowd: int) -> None:
     sent = sends(rate, [NOW_US] * crowd)
 
-    shortest = max(0, crowd - rate) * bucket.interval_us(rate)
+    shortest = max(0, crowd - rate) * rate_limit.interval_us(rate)
     assert sent[-1][0] - NOW_US == shortest
 
 
@@ -77,10 +77,10 @@ def test_who_comes_while_there_is_a_line_goes_to_its_end() -> None:
     """Even if there happens to be a token."""
     level = Level(sent_until=NOW_US, line_until=NOW_US + 5_000)
 
-    assert bucket.move(level, 10, NOW_US, in_turn=False) is Move.JOIN_LINE
-    assert bucket.move(level, 10, NOW_US, in_turn=True) is Move.SEND_FROM_FULL
+    assert rate_limit.move(level, 10, NOW_US, in_turn=False) is Move.JOIN_LINE
+    assert rate_limit.move(level, 10, NOW_US, in_turn=True) is Move.SEND_FROM_FULL
 
 
 @pytest.mark.parametrize(("rate", "interval"), [(1, 1_000_000), (3, 333_334), (1000, 1_000)])
 def test_an_interval_is_never_too_short(rate: int, interval: int) -> None:
-    assert bucket.interval_us(rate) == interval
+    assert rate_limit.interval_us(rate) == interval
