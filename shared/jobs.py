@@ -3,7 +3,7 @@
 A job is one item. Who has done a page saves how far it came and queues a message for the next turn;
 the sweep queues a turn whose message was lost. So a job survives any crash, and what a crash
 repeats, it repeats from the last page saved: the work of a page must bear that. A job of the sweep
-itself moves on before its page, and keeps its place elsewhere (shared/delivery/relay.py).
+itself moves on before its page, and keeps its place elsewhere (shared/repair/relay.py).
 """
 
 from collections.abc import Iterator, Sequence

@@ -7,14 +7,14 @@ from functions.deliveries.api import api
 from shared import settings
 from shared.aws import clients
 from shared.clock import Timestamp, now_ms
-from shared.delivery.erasure import DeliveryErasure
 from shared.errors import NotFoundError
 from shared.events.store import EventStore
 from shared.events.views import EventPage, summary
 from shared.input.paging import PageOf
 from shared.model import Model
-from shared.visitors.erasure import Erasure, Report
-from shared.visitors.forgetting import Forgetting
+from shared.privacy.delivery_erasure import DeliveryErasure
+from shared.privacy.visitor_entries import Forgetting
+from shared.privacy.visitor_erasure import Erasure, Report
 from shared.visitors.history import History
 from shared.visitors.models import Kind, Visitor
 from shared.visitors.store import VisitorStore

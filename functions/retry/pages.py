@@ -14,15 +14,15 @@ from shared.aws.batch import Record, each, message_id
 from shared.clock import MS_PER_S, now_ms
 from shared.configs.store import ConfigStore
 from shared.deliveries.store import DeliveryStore
-from shared.delivery.emptying import Emptier
-from shared.delivery.erasure import DeliveryErasure
 from shared.delivery.parts import health, ledger, retry_queue
-from shared.delivery.relay import Relay
 from shared.delivery.release import Releaser
-from shared.delivery.unseen import Unseen
 from shared.events.log import LogReader
 from shared.events.store import EventStore
 from shared.jobs import JobStore, Kind, Turn
+from shared.privacy.content_expiry import Emptier
+from shared.privacy.delivery_erasure import DeliveryErasure
+from shared.repair.event_scan import Unseen
+from shared.repair.relay import Relay
 from shared.replays.deliveries import Deliveries
 from shared.replays.eligible import Eligibility
 from shared.replays.replayer import Replayer

@@ -8,11 +8,11 @@ from shared.clock import now_ms
 from shared.configs.store import ConfigStore
 from shared.deliveries.fanout import remembering
 from shared.delivery.parts import retry_queue
-from shared.delivery.relay import Relay
-from shared.delivery.sweep import Sweep
-from shared.delivery.unseen import Unseen
-from shared.delivery.wake import WakeIndex
 from shared.jobs import JobStore
+from shared.repair.due_index import WakeIndex
+from shared.repair.event_scan import Unseen
+from shared.repair.relay import Relay
+from shared.repair.sweeper import Sweep
 
 # Of the batches of retries that run at a time, a tenth may have shards of what is due, and a tenth
 # shards of events.

@@ -12,8 +12,8 @@ from functions.retry.handler import JOBS_MS, MARGIN_MS
 from functions.retry.sweeping import SHARE
 from shared.clock import MS_PER_MINUTE
 from shared.deliveries.ledger import PARK_LEAD_MS
-from shared.delivery.relay import TURNS_MS
-from shared.delivery.unseen import PAGE
+from shared.repair.event_scan import PAGE
+from shared.repair.relay import TURNS_MS
 from shared.tables.event_table import SHARDS
 from tests.benchmarks.prices import Assumed, prices
 from tests.template import template

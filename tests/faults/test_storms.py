@@ -8,8 +8,8 @@ from functools import cache
 import pytest
 
 from functions.retry import handler, pages
-from shared.delivery.relay import Relay
 from shared.jobs import Turn
+from shared.repair.relay import Relay
 from tests.faults.storms import STORMS, Result, named, run
 from tests.template import template
 

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from shared.deliveries.ledger import Ledger
 from shared.deliveries.queue import Queue
 from shared.delivery.reader import Reader
-from shared.delivery.unseen import Unseen
-from shared.delivery.wake import WakeIndex
 from shared.events.slots import Notes
 from shared.events.store import EventStore
 from shared.outbound.sender import Sender
+from shared.repair.due_index import WakeIndex
+from shared.repair.event_scan import Unseen
 from tests import factories
 from tests.integration.account import Account
 from tests.integration.world import CrashError, World, new_world, refuse

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from shared.deliveries.queue import Queue
-from shared.delivery.emptying import PAGE, PASS_EVERY_MS
-from shared.delivery.erasure import DeliveryErasure
-from shared.delivery.sweep import SweepError
 from shared.events.log import LogReader
 from shared.events.store import EventStore
 from shared.jobs import JobStore
+from shared.privacy.content_expiry import PAGE, PASS_EVERY_MS
+from shared.privacy.delivery_erasure import DeliveryErasure
+from shared.repair.sweeper import SweepError
 from shared.tables import config_table
 from tests.fakes import NOW
 from tests.integration.world import CrashError, World, refuse
@@ -227,7 +227,7 @@ class TestWhatIsStillToBeSent:
         brief.clock.advance(DAY_S + 1)
 
         with monkeypatch.context() as breaking:
-            breaking.setattr("shared.delivery.sweep.first_pointers", refuse)
+            breaking.setattr("shared.repair.sweeper.first_pointers", refuse)
             with pytest.raises(SweepError):
                 brief.sweep()
         for _ in range(3):
@@ -299,7 +299,7 @@ class TestTheJob:
         delivered(brief, receiver)
         brief.clock.advance(DAY_S + 1)
         with monkeypatch.context() as hurry:
-            hurry.setattr("shared.delivery.emptying.PAGE_MS", 0)
+            hurry.setattr("shared.privacy.content_expiry.PAGE_MS", 0)
             run(brief)
         assert traces(brief) == 2
 

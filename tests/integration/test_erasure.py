@@ -13,12 +13,12 @@ from shared.aws import clients
 from shared.deliveries.ledger import Ledger
 from shared.deliveries.models import Attempt, Delivery, Reason
 from shared.deliveries.queue import Pointer
-from shared.delivery.erasure import DeliveryErasure
 from shared.dialects import Rendered
 from shared.events.store import EventStore
 from shared.outbound.sender import Timings
-from shared.visitors.erasure import Erasure
-from shared.visitors.forgetting import Forgetting
+from shared.privacy.delivery_erasure import DeliveryErasure
+from shared.privacy.visitor_entries import Forgetting
+from shared.privacy.visitor_erasure import Erasure
 from tests import factories
 from tests.integration.actions import COMMERCE, post
 from tests.integration.world import CrashError, World
@@ -43,7 +43,7 @@ STEPS = [
 
 @pytest.fixture(autouse=True)
 def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shared.visitors.erasure.PAUSE_S", 0)
+    monkeypatch.setattr("shared.privacy.visitor_erasure.PAUSE_S", 0)
 
 
 def erase(world: World, visitor_id: str = SESSION) -> Json:

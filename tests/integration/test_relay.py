@@ -11,12 +11,12 @@ from functions.retry import pages
 from shared import jobs
 from shared.aws import clients
 from shared.aws.items import to_item
-from shared.delivery.relay import TURNS_MS
-from shared.delivery.sweep import SweepError
-from shared.delivery.unseen import PAGE, Unseen
-from shared.delivery.wake import WakeIndex
 from shared.events.slots import Notes
 from shared.jobs import OVERDUE_MS, Job, JobStore, Kind
+from shared.repair.due_index import WakeIndex
+from shared.repair.event_scan import PAGE, Unseen
+from shared.repair.relay import TURNS_MS
+from shared.repair.sweeper import SweepError
 from shared.tables import event_table
 from tests.integration.test_sweep import DUE_S, REPAIR_S, send_many
 from tests.integration.world import World, refuse

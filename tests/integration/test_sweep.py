@@ -7,14 +7,14 @@ import pytest
 
 from shared.aws import clients
 from shared.deliveries.queue import Pointer
-from shared.delivery import sweep
-from shared.delivery.sweep import Sweep, SweepError, Swept
-from shared.delivery.unseen import PAGE, Place, Unseen
-from shared.delivery.wake import Entry, WakeIndex
 from shared.events.models import Event
 from shared.events.slots import Notes, slot_of
 from shared.jobs import JobStore
 from shared.outbound.sender import Sender
+from shared.repair import sweeper
+from shared.repair.due_index import Entry, WakeIndex
+from shared.repair.event_scan import PAGE, Place, Unseen
+from shared.repair.sweeper import Sweep, SweepError, Swept
 from shared.tables import event_table
 from tests.fakes import NOW
 from tests.integration.world import CrashError, World, refuse
@@ -334,7 +334,7 @@ class TestASweepOfMoreThanAPage:
     def test_goes_on_in_the_middle_of_a_page_if_its_deliveries_are_too_many(
         self, world: World, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(sweep, "AT_ONCE", 2)
+        monkeypatch.setattr(sweeper, "AT_ONCE", 2)
         world.make_config(receiver.url("/in"))
         entries = send_many(world, 3)
         slot = slot_of(world.workspace_id, NOW, REPAIR_S)

@@ -9,8 +9,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shared.aws import clients
-from shared.delivery.unseen import PAGE, Unseen
 from shared.events.store import EventStore
+from shared.repair.event_scan import PAGE, Unseen
 from shared.tables import event_table
 from tests import factories
 from tests.fakes import FakeClock

@@ -17,8 +17,8 @@ from shared import clock as shared_clock
 from shared.aws import clients
 from shared.deliveries.item import delivery_key
 from shared.deliveries.queue import Pointer
-from shared.delivery.unseen import Place
 from shared.ids import event_key, new_event_id, request_id
+from shared.repair.event_scan import Place
 from shared.tables import config_table as config_keys
 from shared.tables import event_table
 from tests import factories

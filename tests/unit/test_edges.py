@@ -11,7 +11,6 @@ from shared import retention
 from shared.configs.store import ConfigStore
 from shared.deliveries.ledger import Ledger
 from shared.deliveries.models import Attempt, Delivery, State
-from shared.delivery.wake import WakeIndex
 from shared.dialects import Rendered
 from shared.errors import ConflictError, InvalidError
 from shared.events import log
@@ -21,6 +20,7 @@ from shared.funnelytics import rules
 from shared.funnelytics.acceptance import Acceptance
 from shared.input.paging import Window
 from shared.outbound.sender import Timings
+from shared.repair.due_index import WakeIndex
 from shared.visitors.store import VisitorStore
 from tests import factories
 from tests.factories import WORKSPACE

@@ -11,10 +11,10 @@ from functools import partial
 from shared import jobs
 from shared.clock import MS_PER_MINUTE, Clock
 from shared.deliveries.queue import Queue
-from shared.delivery.sweep import Sweep, Swept, total
 from shared.jobs import OVERDUE_MS, Job, JobStore, Kind, Turn
 from shared.metrics import BEHIND, FAULTS, measured
 from shared.observability import logger
+from shared.repair.sweeper import Sweep, Swept, total
 from shared.tables.event_table import ACTIVE_SHARDS, WAKE_SHARDS
 
 KINDS = (WAKE_SHARDS, ACTIVE_SHARDS)

@@ -12,11 +12,11 @@ from itertools import count
 from typing import NamedTuple
 
 from shared.clock import MS_PER_S, Clock
-from shared.delivery.erasure import DeliveryErasure
 from shared.errors import NotFoundError
 from shared.events.store import EventStore
 from shared.model import Model
-from shared.visitors.forgetting import Forgetting
+from shared.privacy.delivery_erasure import DeliveryErasure
+from shared.privacy.visitor_entries import Forgetting
 from shared.visitors.history import History
 from shared.visitors.store import VisitorStore
 

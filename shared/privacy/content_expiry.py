@@ -10,8 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 from shared.clock import MS_PER_MINUTE, MS_PER_S, Clock
 from shared.deliveries.queue import Queue
-from shared.delivery.erasure import DeliveryErasure
-from shared.delivery.unseen import Unseen
 from shared.errors import NotFoundError
 from shared.events import log
 from shared.events.log import Log, LogReader
@@ -21,6 +19,8 @@ from shared.input.paging import Page, Window, read_cursor
 from shared.jobs import Job, JobStore, Turn
 from shared.model import Model
 from shared.observability import logger
+from shared.privacy.delivery_erasure import DeliveryErasure
+from shared.repair.event_scan import Unseen
 from shared.tables import event_table
 from shared.workspaces.models import Workspace
 from shared.workspaces.store import WorkspaceStore

@@ -1,4 +1,4 @@
-from shared.delivery.emptying import Place
+from shared.privacy.content_expiry import Place
 
 
 def test_a_pass_begins_with_what_was_late() -> None:

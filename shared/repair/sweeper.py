@@ -10,11 +10,11 @@ from shared.clock import Clock
 from shared.deliveries.fanout import Wanting, first_pointers
 from shared.deliveries.models import Delivery, State
 from shared.deliveries.queue import Pointer, Queue
-from shared.delivery.unseen import Unseen
-from shared.delivery.wake import Entry, WakeIndex
 from shared.events.models import Event
 from shared.model import Model
 from shared.observability import fault, logger
+from shared.repair.due_index import Entry, WakeIndex
+from shared.repair.event_scan import Unseen
 from shared.tables import event_table
 
 PARALLEL = 10
