@@ -3,13 +3,13 @@
 from functools import cache
 
 from shared import settings
+from shared.attempts import placeholders
 from shared.aws import clients
 from shared.clock import now_ms
 from shared.configs.categories import CategoryStore
 from shared.configs.eventtypes import EventTypeStore
 from shared.configs.listings import ListingStore
 from shared.configs.store import ConfigStore
-from shared.delivery import placeholders
 from shared.errors import InvalidError
 from shared.events import catalogue
 from shared.events.operational import OPERATIONAL_TYPES

@@ -7,12 +7,12 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 
 from shared import settings
+from shared.attempts import parts, sent_request
 from shared.aws import clients
 from shared.clock import now_ms
 from shared.deliveries import content, views
 from shared.deliveries.models import State
 from shared.deliveries.store import DeliveryStore
-from shared.delivery import evidence, parts
 from shared.errors import InvalidError
 from shared.events import log
 from shared.events import views as event_views
@@ -94,7 +94,7 @@ def get_delivery(caller: Caller, request_id: str, query: IncludeQuery) -> views.
     if query.include is None or found.created_at < since:
         return views.full(shown)
     (material,) = parts.reader().whole([found.pointer(found.attempt)])
-    return views.full(shown, evidence.of(found, material))
+    return views.full(shown, sent_request.of(found, material))
 
 
 def _of_event(caller: Caller, event_id: str, query: DeliveryQuery) -> views.DeliveryPage:

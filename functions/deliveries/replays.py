@@ -8,13 +8,13 @@ from pydantic import Field
 
 from functions.deliveries.api import api
 from shared import settings
+from shared.attempts.parts import retry_queue
 from shared.aws import clients
 from shared.clock import Moment, Timestamp, now_ms
 from shared.configs.models import Status
 from shared.configs.store import ConfigStore
 from shared.deliveries.models import State
 from shared.deliveries.queue import NotQueuedError
-from shared.delivery.parts import retry_queue
 from shared.errors import InvalidError, NotFoundError
 from shared.events.models import ConfigId, EventType
 from shared.ids import new_replay_id

@@ -4,14 +4,14 @@ from functools import cache
 
 from functions.deliveries.api import api, deliveries, shows_content_since
 from shared import settings
+from shared.attempts import parts, test_event
+from shared.attempts.resend import Resender
+from shared.attempts.test_event import Trial
 from shared.aws import clients
 from shared.clock import now_ms
 from shared.configs.funnelflux import ConfigQuery
 from shared.configs.store import ConfigStore
 from shared.deliveries import views
-from shared.delivery import parts, trial
-from shared.delivery.resend import Resender
-from shared.delivery.trial import Trial
 from shared.events.models import EventType
 from shared.model import Model
 from shared.workspaces.models import Caller, Scope
@@ -53,10 +53,10 @@ def send_test_event(caller: Caller, query: ConfigQuery, body: SampleRequest) -> 
 
     It is marked by a header, `X-Funnelhooks-Test: true`, and is kept in no log.
     """
-    from shared.delivery.wiring import sender  # with it comes requests, which nothing else needs
+    from shared.attempts.wiring import sender  # with it comes requests, which nothing else needs
 
     config = _configs().find(caller.workspace_id, query.idWebhookConfig)
-    return trial.send(config, caller.workspace, body.event_type, sender(), now_ms)
+    return test_event.send(config, caller.workspace, body.event_type, sender(), now_ms)
 
 
 @cache

@@ -4,9 +4,9 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from shared.attempts.wiring import deliver
 from shared.aws.batch import failures
 from shared.aws.garbage import collected_when_warm
-from shared.delivery.wiring import deliver
 
 
 @collected_when_warm

@@ -9,13 +9,13 @@ from pydantic import ValidationError
 
 from functions.retry.sweeping import relay
 from shared import jobs, settings
+from shared.attempts.parts import health, ledger, retry_queue
+from shared.attempts.release import Releaser
 from shared.aws import clients
 from shared.aws.batch import Record, each, message_id
 from shared.clock import MS_PER_S, now_ms
 from shared.configs.store import ConfigStore
 from shared.deliveries.store import DeliveryStore
-from shared.delivery.parts import health, ledger, retry_queue
-from shared.delivery.release import Releaser
 from shared.events.log import LogReader
 from shared.events.store import EventStore
 from shared.jobs import JobStore, Kind, Turn

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 
 from shared import settings
+from shared.attempts.parts import retry_queue
 from shared.aws import clients
 from shared.clock import now_ms
 from shared.configs.store import ConfigStore
 from shared.deliveries.fanout import remembering
-from shared.delivery.parts import retry_queue
 from shared.jobs import JobStore
 from shared.repair.due_index import WakeIndex
 from shared.repair.event_scan import Unseen

@@ -4,9 +4,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from shared.attempts.sent_request import RequestRead
 from shared.clock import Timestamp
 from shared.deliveries.models import Attempt, Delivery, Origin, Reason, State
-from shared.delivery.evidence import RequestRead
 from shared.events.models import Event
 from shared.events.views import EventSummary
 from shared.model import Model

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.attempts.reader import Reader
 from shared.deliveries.ledger import Ledger
 from shared.deliveries.queue import Queue
-from shared.delivery.reader import Reader
 from shared.events.slots import Notes
 from shared.events.store import EventStore
 from shared.outbound.sender import Sender

@@ -176,7 +176,7 @@ class TestASchedule:
     ) -> None:
         receiver.script("/in", [500], repeat=True)
         world.make_config(receiver.url("/in"), dialect=dialect)
-        with patch("shared.delivery.wiring.random", lambda: random):
+        with patch("shared.attempts.wiring.random", lambda: random):
             event_id = world.deliver()
             for number, row in enumerate(waits, 1):
                 wait = row if row < MINUTE else row * factor

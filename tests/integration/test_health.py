@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.attempts import attempt as courier
 from shared.aws import clients
 from shared.aws.items import to_item
 from shared.configs.store import ConfigStore, health_key
 from shared.deliveries.ledger import Ledger
-from shared.delivery import courier
 from shared.endpoints import breaker
 from shared.endpoints.breaker import PROBE_MS, Health, Outcome
 from shared.endpoints.store import HealthStore

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
+from shared.attempts import release
+from shared.attempts.release import SETTLED_MS
 from shared.deliveries.ledger import Ledger
 from shared.deliveries.queue import Queue
-from shared.delivery import release
-from shared.delivery.release import SETTLED_MS
 from shared.jobs import OVERDUE_MS, JobStore
 from tests.integration.world import CrashError, World
 from tests.local.receiver import Receiver

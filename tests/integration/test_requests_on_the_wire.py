@@ -11,9 +11,9 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from shared import ids
+from shared.attempts import request
 from shared.clock import now_ms
 from shared.configs.models import OldSecret, TargetType, WebhookConfig
-from shared.delivery import request
 from shared.dialects import Rendered
 from shared.outbound.sender import Answer, Cause, Sender
 from shared.outbound.ssrf import Policy

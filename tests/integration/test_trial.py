@@ -6,7 +6,7 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from shared.delivery import signing
+from shared.attempts import signing
 from shared.dialects import DIALECTS, payload_schema
 from shared.events import catalogue
 from shared.events.models import TRACKING_TYPES

@@ -342,7 +342,7 @@ def new_world(account: Account) -> Iterator[World]:
         patch.object(shared_clock, "time", SimpleNamespace(time_ns=lambda: clock() * 1_000_000)),
         patch("moto.sqs.models.unix_time", lambda: clock() / 1000),
         patch("moto.sqs.models.unix_time_millis", clock),
-        patch("shared.delivery.wiring.random", lambda: 0.5),  # no jitter
+        patch("shared.attempts.wiring.random", lambda: 0.5),  # no jitter
     ):
         world = World(account, clock)
         for client in _clients():

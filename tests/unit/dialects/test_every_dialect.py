@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from shared.delivery.signing import PREFIX
+from shared.attempts.signing import PREFIX
 from shared.dialects import DIALECTS
 from shared.dialects.dialect import Dialect
 from shared.events import intake

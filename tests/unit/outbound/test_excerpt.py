@@ -9,9 +9,9 @@ from urllib.parse import quote, quote_plus, unquote, unquote_plus
 import pytest
 
 from shared import ids
+from shared.attempts import request
+from shared.attempts.request import Prepared
 from shared.configs.models import BasicAuth, OldSecret
-from shared.delivery import request
-from shared.delivery.request import Prepared
 from shared.dialects import Rendered
 from shared.outbound.redaction import MASK
 from shared.outbound.sender import Answer, Sender

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from urllib3.util import parse_url
 
-from shared.delivery import placeholders
-from shared.delivery.placeholders import MisplacedPlaceholderError
+from shared.attempts import placeholders
+from shared.attempts.placeholders import MisplacedPlaceholderError
 from shared.outbound import ssrf
 from tests import factories
 

@@ -9,10 +9,10 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from shared import ids
+from shared.attempts import outcome, request, sent_request
+from shared.attempts.sent_request import RequestRead
 from shared.clock import Clock
 from shared.configs.models import Status, WebhookConfig
-from shared.delivery import evidence, outcome, request
-from shared.delivery.evidence import RequestRead
 from shared.dialects import DIALECTS
 from shared.errors import ConflictError, InvalidError
 from shared.events import samples
@@ -63,7 +63,7 @@ def send(
     prepared = request.prepare(config, request_id, rendered, now)
     marked = prepared._replace(headers=prepared.headers | {TEST_HEADER: "true"})
     answer = sender.post(marked.url, marked.headers, rendered.body, config.timeout_s)
-    return _trial(str(request_id), config, evidence.shown(marked, rendered.body), answer)
+    return _trial(str(request_id), config, sent_request.shown(marked, rendered.body), answer)
 
 
 def _sample(workspace: Workspace, event_type: str, now: int) -> Event:

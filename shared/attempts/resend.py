@@ -6,11 +6,11 @@ One conditional write makes it so and a message hurries it, which the wake index
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from shared.attempts.reader import Material, Reader
 from shared.clock import Clock
 from shared.deliveries.ledger import Ledger
 from shared.deliveries.models import ENDED, Delivery, Reason, Resend, State
 from shared.deliveries.queue import Queue
-from shared.delivery.reader import Material, Reader
 from shared.endpoints import admission
 from shared.endpoints.admission import Aside
 from shared.errors import ConflictError

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from standardwebhooks import WebhookVerificationError
 
 from shared import ids
+from shared.attempts import request, signing
 from shared.configs import rules
 from shared.configs.models import WebhookConfig
-from shared.delivery import request, signing
 from shared.dialects import Rendered
 from tests import factories
 

@@ -2,10 +2,10 @@
 
 from urllib.parse import unquote_plus
 
+from shared.attempts import request
+from shared.attempts.reader import Material
+from shared.attempts.request import Prepared
 from shared.deliveries.models import Delivery
-from shared.delivery import request
-from shared.delivery.reader import Material
-from shared.delivery.request import Prepared
 from shared.dialects import Rendered
 from shared.model import Model
 from shared.outbound.credentials import is_secret

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 import pytest
 
-from shared.delivery.pool import Pool
+from shared.attempts.pool import Pool
 
 SIZE = 3
 

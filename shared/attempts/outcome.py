@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
+from shared.attempts import schedule
 from shared.configs.models import WebhookConfig
 from shared.deliveries.models import Attempt, Delivery, Origin, Reason
-from shared.delivery import schedule
 from shared.dialects import DIALECTS
 from shared.outbound.exchange import Cause
 from shared.outbound.response import Answer

@@ -4,12 +4,12 @@ import base64
 from typing import NamedTuple
 from uuid import UUID
 
+from shared.attempts import placeholders, signing, sigv4
 from shared.aws import clients
 from shared.clock import MS_PER_S
 from shared.configs import targets
 from shared.configs.models import BasicAuth, WebhookConfig
 from shared.deliveries.models import Delivery
-from shared.delivery import iam, placeholders, signing
 from shared.dialects import DIALECTS, Rendered
 from shared.events.models import Event
 from shared.version import USER_AGENT
@@ -64,5 +64,5 @@ def _with_iam(prepared: Prepared, body: bytes) -> Prepared:
     region = targets.region(prepared.url)
     if region is None:
         return prepared
-    url = iam.as_sent(prepared.url)
-    return Prepared(url, iam.signed(url, prepared.headers, body, region, clients.credentials()))
+    url = sigv4.as_sent(prepared.url)
+    return Prepared(url, sigv4.signed(url, prepared.headers, body, region, clients.credentials()))

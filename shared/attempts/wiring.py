@@ -5,13 +5,13 @@ from random import random
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from shared.attempts.attempt import PARALLEL, Courier
+from shared.attempts.parts import env, health, ledger, reader, retry_queue
+from shared.attempts.pool import Pool
 from shared.aws import clients
 from shared.aws.batch import Record, each, message_id
 from shared.clock import now_ms
 from shared.deliveries.queue import Pointer
-from shared.delivery.courier import PARALLEL, Courier
-from shared.delivery.parts import env, health, ledger, reader, retry_queue
-from shared.delivery.pool import Pool
 from shared.endpoints.admission import Gate
 from shared.endpoints.monitor import Monitor
 from shared.endpoints.rate_limit import Bucket

@@ -3,10 +3,10 @@
 from functools import cache
 
 from shared import settings
+from shared.attempts.reader import Reader
 from shared.aws import clients
 from shared.deliveries.ledger import Ledger
 from shared.deliveries.queue import Queue
-from shared.delivery.reader import Reader
 from shared.endpoints.store import HealthStore
 from shared.events.store import EventStore
 

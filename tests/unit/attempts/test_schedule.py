@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.delivery import schedule
+from shared.attempts import schedule
 from shared.dialects.dialect import CLICKFUNNELS_SCHEDULE
 
 NOW = 1_777_485_855_000

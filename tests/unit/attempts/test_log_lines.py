@@ -4,8 +4,8 @@ from uuid import UUID
 import pytest
 
 from shared import metrics
+from shared.attempts.log_lines import values_of
 from shared.deliveries.models import Attempt, Delivery, Origin, State
-from shared.delivery.journal import values_of
 from shared.outbound.sender import Timings
 from tests.factories import WORKSPACE
 from tests.fakes import NOW

@@ -8,15 +8,15 @@ from collections.abc import Callable, Sequence
 from concurrent import futures
 from typing import NamedTuple
 
+from shared.attempts import log_lines, outcome, request, schedule
+from shared.attempts.pool import Pool
+from shared.attempts.reader import Material, Reader, Unreadable
 from shared.clock import MS_PER_S, Clock
 from shared.configs.models import WebhookConfig
 from shared.deliveries.conditions import is_parked
 from shared.deliveries.ledger import Ledger
 from shared.deliveries.models import Attempt, Delivery, Origin, Reason, State
 from shared.deliveries.queue import Pointer, Queue
-from shared.delivery import journal, outcome, request, schedule
-from shared.delivery.pool import Pool
-from shared.delivery.reader import Material, Reader, Unreadable
 from shared.dialects import Rendered
 from shared.endpoints import admission
 from shared.endpoints.admission import Aside, Gate, Later, Pass
@@ -110,17 +110,17 @@ class Courier:
             try:
                 self._monitor.hangs(config, now)
             except Exception as error:  # it is advice: nobody waits for a table to take it
-                journal.hang_not_recorded(pointer, error)
+                log_lines.hang_not_recorded(pointer, error)
                 return
 
     def _is_done(self, pointer: Pointer, material: Material | Unreadable) -> bool:
         if isinstance(material, Unreadable):
-            journal.broke(pointer, material.error)
+            log_lines.broke(pointer, material.error)
             return False
         try:
             self._attempt(pointer, material)
         except Exception as error:
-            journal.broke(pointer, error)
+            log_lines.broke(pointer, error)
             return False
         return True
 
@@ -148,7 +148,7 @@ class Courier:
     ) -> None:
         now, ledger = self._clock(), self._ledger.of(material.workspace)
         if ledger.set_aside(pointer, event, aside.state, aside.reason, now):
-            journal.set_aside(pointer, aside)
+            log_lines.set_aside(pointer, aside)
 
     def _admit(self, task: Task) -> None:
         now = self._clock()
@@ -169,7 +169,7 @@ class Courier:
         found = ledger.defer(task.pointer, task.event, later.reason, later.at, now)
         if isinstance(found, Delivery):
             self._queue_next(found, later.at, now)
-            journal.put_off(task.pointer, later)
+            log_lines.put_off(task.pointer, later)
         elif found is not None:
             self._retries.send([found.pointer], found.wait_ms)
 
@@ -195,7 +195,7 @@ class Courier:
         wait = outcome.next_wait(delivery, config, answer, now, self._random)
         attempt = outcome.attempt_of(delivery, config, trigger, answer, started_at, wait)
         settled = self._record(task, delivery, attempt, now)
-        journal.settled(delivery, config, attempt, settled)
+        log_lines.settled(delivery, config, attempt, settled)
         if settled:
             hung = self._under_way.has_hung(task.pointer)
             report = Report(config, delivery, attempt, task.health, admitted.probe, hung, now)

@@ -5,9 +5,9 @@ import pytest
 from botocore.credentials import Credentials
 
 from shared import ids
+from shared.attempts import request, signing
+from shared.attempts.request import Prepared
 from shared.configs.models import BasicAuth, OldSecret, TargetType, WebhookConfig
-from shared.delivery import request, signing
-from shared.delivery.request import Prepared
 from shared.dialects import Rendered
 from tests import factories
 from tests.factories import SECRET

@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from shared.attempts.resend import MAX_ATTEMPTS
 from shared.aws.items import to_item
 from shared.deliveries.item import compact
 from shared.deliveries.models import Attempt, Origin, Reason
-from shared.delivery.resend import MAX_ATTEMPTS
 from shared.outbound.excerpt import KEPT_BYTES
 from shared.outbound.exchange import Cause
 from shared.outbound.response import Timings

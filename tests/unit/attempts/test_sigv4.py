@@ -7,13 +7,13 @@ from botocore.credentials import Credentials, RefreshableCredentials
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.delivery import iam
+from shared.attempts import sigv4
 
 URL = "https://abc123.lambda-url.eu-central-1.on.aws/"
 
 
-def sign(credentials: iam.Credentials, **headers: str) -> dict[str, str]:
-    return iam.signed(URL, headers, b"{}", "eu-central-1", credentials)
+def sign(credentials: sigv4.Credentials, **headers: str) -> dict[str, str]:
+    return sigv4.signed(URL, headers, b"{}", "eu-central-1", credentials)
 
 
 @pytest.mark.parametrize(
@@ -36,12 +36,12 @@ def sign(credentials: iam.Credentials, **headers: str) -> dict[str, str]:
 def test_a_query_is_sent_in_the_one_spelling_that_everybody_reads_alike(
     written: str, sent: str
 ) -> None:
-    assert iam.as_sent(URL + written) == URL + sent
+    assert sigv4.as_sent(URL + written) == URL + sent
 
 
 @given(st.lists(st.sampled_from(["%", "%4", "%41", "%ff", "+", "&", "=", "a"])).map("".join))
 def test_a_percent_sign_changes_no_other(query: str) -> None:
-    sent = iam.as_sent(f"{URL}?{query}")
+    sent = sigv4.as_sent(f"{URL}?{query}")
 
     assert meaning(urlsplit(sent).query) == meaning(query)
 
@@ -52,9 +52,9 @@ def meaning(query: str) -> list[tuple[str, str]]:
 
 @given(st.text(st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="#\\")))
 def test_the_spelling_is_final_and_means_the_same(query: str) -> None:
-    sent = iam.as_sent(f"{URL}?{query}")
+    sent = sigv4.as_sent(f"{URL}?{query}")
 
-    assert iam.as_sent(sent) == sent
+    assert sigv4.as_sent(sent) == sent
     assert meaning(urlsplit(sent).query) == meaning(query)
 
 
