@@ -7,8 +7,8 @@ from typing import Any, Literal
 from functions.configs.parts import api, categories, configs
 from functions.configs.webhook_configs import LISTED, split_ids
 from shared import ids
+from shared.apis.funnelflux import models as wire
 from shared.clock import now_ms
-from shared.configs import funnelflux as wire
 from shared.configs.categories import Category
 from shared.configs.models import Status
 from shared.errors import ConflictError, NotFoundError

@@ -11,10 +11,10 @@ from functions.configs.parts import (
     listings,
 )
 from shared import ids
-from shared.clickfunnels import endpoints as wire
-from shared.clickfunnels.numbers import check_workspace, missing
-from shared.clickfunnels.paging import PageQuery, next_page, turned
-from shared.clickfunnels.problems import ENVELOPE, ClickFunnelsProblems
+from shared.apis.clickfunnels import endpoints as wire
+from shared.apis.clickfunnels.numbers import check_workspace, missing
+from shared.apis.clickfunnels.paging import PageQuery, next_page, turned
+from shared.apis.clickfunnels.problems import ENVELOPE, ClickFunnelsProblems
 from shared.clock import now_ms
 from shared.configs.models import Status, WebhookConfig
 from shared.errors import ConflictError, InvalidError

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from functions.configs.parts import api, categories, check_target, configs
+from shared.apis.funnelflux import mapping
+from shared.apis.funnelflux import models as wire
 from shared.clock import now_ms
-from shared.configs import funnelflux as wire
-from shared.configs import rules, targets
+from shared.configs import targets
 from shared.configs.models import Status, WebhookConfig
 from shared.errors import ConflictError, InvalidError
 from shared.workspaces.models import Caller, Scope
@@ -28,7 +29,7 @@ def list_webhook_configs(caller: Caller, query: wire.ListQuery) -> list[wire.Web
         if config.status in LISTED[query.status] and query.idCategory in (None, config.category_id)
     ]
     names = _category_names(caller) if any(config.category_id for config in found) else {}
-    return [rules.short(config, names) for config in found]
+    return [mapping.short(config, names) for config in found]
 
 
 @api.get("/v1/webhookconfig/find/byId", Scope.CONFIGS_READ, errors=(404,), omit_none=True)
@@ -51,7 +52,7 @@ def find_webhook_configs(caller: Caller, query: wire.ConfigsQuery) -> list[wire.
 def create_webhook_config(caller: Caller, body: wire.WebhookConfig) -> wire.WebhookConfigCreated:
     """Create a webhook config under an id of the client's choice."""
     check(caller, body)
-    config = rules.created(body, caller.workspace_id, now_ms())
+    config = mapping.created(body, caller.workspace_id, now_ms())
     configs().add(config, caller.workspace.limits.configs)
     return wire.WebhookConfigCreated(
         idWebhookConfig=config.id, secret=config.secret, warnings=_warnings(config)
@@ -66,7 +67,7 @@ def save_webhook_config(caller: Caller, body: wire.WebhookConfig) -> None:
     """
     old = _undeleted(caller, body.idWebhookConfig)
     check(caller, body)
-    configs().replace(old, rules.replaced(old, body, now_ms()))
+    configs().replace(old, mapping.replaced(old, body, now_ms()))
 
 
 @api.delete("/v1/webhookconfig/delete", Scope.CONFIGS_WRITE, status=204, errors=(404, 409))
@@ -77,7 +78,7 @@ def delete_webhook_config(caller: Caller, query: wire.ConfigQuery) -> None:
     """
     old = configs().find(caller.workspace_id, query.idWebhookConfig)
     if old.status is not Status.DELETED:
-        configs().replace(old, rules.deleted(old, now_ms()))
+        configs().replace(old, mapping.deleted(old, now_ms()))
 
 
 @api.post("/v1/webhookconfig/duplicate", Scope.CONFIGS_WRITE, status=200, errors=(404, 409))
@@ -89,7 +90,7 @@ def duplicate_webhook_config(
     Its id, status and secret are its own.
     """
     source = _undeleted(caller, query.idWebhookConfig)
-    new, config = rules.duplicated(source, body, now_ms())
+    new, config = mapping.duplicated(source, body, now_ms())
     check(caller, new)
     configs().add(config, caller.workspace.limits.configs)
     return wire.DuplicateResponse(id=config.id, secret=config.secret)
@@ -123,7 +124,7 @@ def rotate_secret(
 ) -> wire.RotatedSecret:
     """Replace the signing secret. The old one signs beside it for `overlapHours`."""
     old = _undeleted(caller, query.idWebhookConfig)
-    new = rules.rotated(old, body.overlapHours, now_ms())
+    new = mapping.rotated(old, body.overlapHours, now_ms())
     configs().replace(old, new)
     return wire.RotatedSecret(secret=new.secret)
 
@@ -168,7 +169,7 @@ def _category_names(caller: Caller) -> dict[str, str]:
 
 
 def _full(config: WebhookConfig) -> wire.WebhookConfigRead:
-    return rules.full(config, _warnings(config))
+    return mapping.full(config, _warnings(config))
 
 
 def _warnings(config: WebhookConfig) -> tuple[str, ...]:

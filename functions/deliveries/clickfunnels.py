@@ -3,11 +3,11 @@
 from functions.deliveries.api import deliveries, events, keyring, logs, shows_content_since
 from functions.deliveries.sending import resender
 from shared import ids
+from shared.apis.clickfunnels import events as wire
+from shared.apis.clickfunnels.numbers import accepted_at, check_workspace, event_number, missing
+from shared.apis.clickfunnels.paging import PAGE, PageQuery, next_page
+from shared.apis.clickfunnels.problems import ClickFunnelsProblems
 from shared.attempts.resend import MAX_AT_ONCE
-from shared.clickfunnels import events as wire
-from shared.clickfunnels.numbers import accepted_at, check_workspace, event_number, missing
-from shared.clickfunnels.paging import PAGE, PageQuery, next_page
-from shared.clickfunnels.problems import ClickFunnelsProblems
 from shared.clock import LAST_MS
 from shared.deliveries import content
 from shared.errors import ConflictError

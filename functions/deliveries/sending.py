@@ -4,12 +4,12 @@ from functools import cache
 
 from functions.deliveries.api import api, deliveries, shows_content_since
 from shared import settings
+from shared.apis.funnelflux.models import ConfigQuery
 from shared.attempts import parts, test_event
 from shared.attempts.resend import Resender
 from shared.attempts.test_event import Trial
 from shared.aws import clients
 from shared.clock import now_ms
-from shared.configs.funnelflux import ConfigQuery
 from shared.configs.store import ConfigStore
 from shared.deliveries import views
 from shared.events.models import EventType

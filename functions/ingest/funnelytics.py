@@ -6,11 +6,11 @@ from typing import Any
 from functions.ingest import parts
 from functions.ingest.api import api
 from shared import journal
+from shared.apis.funnelytics import rules
+from shared.apis.funnelytics.acceptance import Acceptance
 from shared.aws import clients
 from shared.clock import now_ms
 from shared.events import intake
-from shared.funnelytics import rules
-from shared.funnelytics.acceptance import Acceptance
 from shared.input.json_body import parse_json
 from shared.model import Model
 from shared.visitors.store import VisitorStore

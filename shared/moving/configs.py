@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from shared.configs import rules
-from shared.configs.funnelflux import MASK
+from shared.apis.funnelflux import mapping
+from shared.apis.funnelflux.models import MASK
 from shared.configs.models import BasicAuth, Listing, WebhookConfig
 from shared.dialects import DIALECTS
 from shared.errors import ConflictError, InvalidError
@@ -27,7 +27,7 @@ class Moved(NamedTuple):
 
 def written(config: WebhookConfig) -> dict[str, Any]:
     """The fields of the line, secrets masked."""
-    values = rules.full(config, ()).model_dump(
+    values = mapping.full(config, ()).model_dump(
         mode="json", exclude_none=True, exclude_defaults=False, exclude=_NOT_MOVED
     )
     listing = config.listing and config.listing.model_dump(exclude={"name"}, exclude_none=True)
@@ -42,7 +42,7 @@ def read(line: ConfigLine, workspace_id: str, now: int, old: WebhookConfig | Non
     headers, basic_auth = _headers(line, old), _basic_auth(line, old)
     missing = tuple(_missing(headers, basic_auth))
     is_disabled = line.disabledReason is not None and not line.enabled
-    config = rules.created(bare, workspace_id, now).model_copy(
+    config = mapping.created(bare, workspace_id, now).model_copy(
         update={
             "headers": headers,
             "basic_auth": basic_auth,

@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, field_validator
 
+from shared.apis.funnelflux import models as wire
 from shared.clock import Moment
-from shared.configs import funnelflux as wire
 from shared.configs.eventtypes import EventTypeNew
 from shared.configs.listings import MAX_POSITION
 from shared.configs.models import DisabledReason, Status

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from shared.clickfunnels.numbers import workspace_number
+from shared.apis.clickfunnels.numbers import workspace_number
 from tests import factories
 from tests.integration.test_flowestate_api import key_of
 from tests.integration.world import Reply, World

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from shared.apis.funnelflux import models as wire
+from shared.apis.funnelflux.mapping import MAX_OLD_SECRETS
+from shared.apis.funnelflux.models import MASK
 from shared.aws import clients
 from shared.aws.items import to_item
-from shared.configs import funnelflux as wire
-from shared.configs.funnelflux import MASK
 from shared.configs.models import Status, TargetType, WebhookConfig
-from shared.configs.rules import MAX_OLD_SECRETS
 from shared.configs.store import ConfigStore
 from shared.events.models import TriggerType
 from shared.tables import config_table

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from functions.configs import parts
+from shared.apis.funnelflux.mapping import MAX_OLD_SECRETS
 from shared.aws import clients
 from shared.aws.items import to_item
 from shared.configs.models import WebhookConfig
-from shared.configs.rules import MAX_OLD_SECRETS
 from shared.configs.store import ConfigStore, config_key
 from shared.outbound.ssrf import Policy
 from tests import factories

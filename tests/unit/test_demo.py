@@ -13,13 +13,13 @@ from requests.structures import CaseInsensitiveDict
 from standardwebhooks import Webhook
 
 from shared import ids
+from shared.apis.funnelytics import rules
+from shared.apis.funnelytics.events import Arrival, events
 from shared.aws.items import from_item
 from shared.deliveries.fanout import first_pointers
 from shared.deliveries.queue import Pointer
 from shared.events import intake
 from shared.events.store import event_from
-from shared.funnelytics import rules
-from shared.funnelytics.events import Arrival, events
 from tests.local import demo_check, demo_invoke
 from tests.local.demo_api import Delivery
 from tests.local.demo_check import Config, Expected, Result

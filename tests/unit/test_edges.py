@@ -8,6 +8,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from shared import retention
+from shared.apis.funnelytics import rules
+from shared.apis.funnelytics.acceptance import Acceptance
 from shared.configs.store import ConfigStore
 from shared.deliveries.ledger import Ledger
 from shared.deliveries.models import Attempt, Delivery, State
@@ -16,8 +18,6 @@ from shared.errors import ConflictError, InvalidError
 from shared.events import log
 from shared.events.log import LogReader
 from shared.events.store import EventStore
-from shared.funnelytics import rules
-from shared.funnelytics.acceptance import Acceptance
 from shared.input.paging import Window
 from shared.outbound.sender import Timings
 from shared.repair.due_index import WakeIndex

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shared.configs.funnelflux import MAX_SCHEDULE_S
+from shared.apis.funnelflux.models import MAX_SCHEDULE_S
 from shared.imports.models import REPORT_SUFFIX
 from shared.metrics import FAULTS, METRICS
 from shared.settings import Settings

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from standardwebhooks import WebhookVerificationError
 
 from shared import ids
+from shared.apis.funnelflux import mapping
 from shared.attempts import request, signing
-from shared.configs import rules
 from shared.configs.models import WebhookConfig
 from shared.dialects import Rendered
 from tests import factories
@@ -115,7 +115,7 @@ class TestRotation:
     @any_library
     def test_lets_either_secret_verify_while_they_overlap(self, library: Library, now: int) -> None:
         first = factories.config()
-        second = rules.rotated(first, 24, now - 24 * HOUR_MS + 1)
+        second = mapping.rotated(first, 24, now - 24 * HOUR_MS + 1)
 
         for config in (first, second):
             library(config.secret).verify(b"{}", self._headers(second, now))
@@ -123,7 +123,7 @@ class TestRotation:
     @any_library
     def test_ends_with_the_overlap(self, library: Library, now: int) -> None:
         first = factories.config()
-        second = rules.rotated(first, 24, now - 24 * HOUR_MS)
+        second = mapping.rotated(first, 24, now - 24 * HOUR_MS)
 
         headers = self._headers(second, now)
 
@@ -135,7 +135,7 @@ class TestRotation:
     def test_without_overlap_ends_the_old_secret_at_once(self, library: Library, now: int) -> None:
         first = factories.config()
 
-        headers = self._headers(rules.rotated(first, 0, now), now)
+        headers = self._headers(mapping.rotated(first, 0, now), now)
 
         with pytest.raises(WebhookVerificationError):
             library(first.secret).verify(b"{}", headers)
@@ -143,8 +143,8 @@ class TestRotation:
     @any_library
     def test_may_come_again_before_the_last_one_is_over(self, library: Library, now: int) -> None:
         first = factories.config()
-        second = rules.rotated(first, 24, now - 2 * HOUR_MS)
-        third = rules.rotated(second, 24, now - HOUR_MS)
+        second = mapping.rotated(first, 24, now - 2 * HOUR_MS)
+        third = mapping.rotated(second, 24, now - HOUR_MS)
 
         headers = self._headers(third, now)
 

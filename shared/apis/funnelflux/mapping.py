@@ -6,9 +6,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from shared import ids
+from shared.apis.funnelflux import models as wire
+from shared.apis.funnelflux.models import MASK
 from shared.clock import MS_PER_S
-from shared.configs import funnelflux as wire
-from shared.configs.funnelflux import MASK
 from shared.configs.models import (
     BasicAuth,
     ConfigName,

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from shared.configs import funnelflux as wire
-from shared.configs import rules
+from shared.apis.funnelflux import mapping
+from shared.apis.funnelflux import models as wire
 from shared.configs.models import WebhookConfig
 from shared.errors import InvalidError
 from shared.events.models import TriggerType
@@ -29,7 +29,7 @@ def read(**changes: Any) -> wire.WebhookConfig:
 
 
 def created(**changes: Any) -> WebhookConfig:
-    return rules.created(read(**changes), WORKSPACE, NOW)
+    return mapping.created(read(**changes), WORKSPACE, NOW)
 
 
 def refusal(**changes: Any) -> InvalidError:
@@ -110,7 +110,7 @@ class TestAField:
         except InvalidError:
             return
 
-        assert rules.full(config, ()).model_dump_json()
+        assert mapping.full(config, ()).model_dump_json()
 
 
 class TestAUrl:

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from shared.apis.funnelytics.rules import COMMERCE_ACTION, Action, Purchase
 from shared.events.models import NewEvent, TrackingEvent, TriggerType
-from shared.funnelytics.rules import COMMERCE_ACTION, Action, Purchase
 from shared.model import Model
 
 

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from shared import ids
+from shared.apis.funnelytics import rules
+from shared.apis.funnelytics.events import Arrival, events
 from shared.aws.items import to_item
 from shared.aws.transaction import CancelledError, transact
 from shared.clock import MS_PER_DAY, MS_PER_S, Clock
@@ -13,8 +15,6 @@ from shared.errors import ConflictError, TooLargeError
 from shared.events import intake
 from shared.events.models import Event
 from shared.events.store import EventStore
-from shared.funnelytics import rules
-from shared.funnelytics.events import Arrival, events
 from shared.retention import Retention
 from shared.tables import event_table
 from shared.visitors.models import Identity, Kind

@@ -1,9 +1,9 @@
 from typing import Any
 
+from shared.apis.funnelytics import rules
+from shared.apis.funnelytics.events import Arrival, events
 from shared.events import intake
 from shared.events.models import NewEvent
-from shared.funnelytics import rules
-from shared.funnelytics.events import Arrival, events
 from tests import factories
 from tests.factories import WORKSPACE
 from tests.fakes import NOW

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.apis.funnelytics.rules import Action, digest, read
 from shared.errors import InvalidError
 from shared.events.currencies import CURRENCIES
-from shared.funnelytics.rules import Action, digest, read
 from tests import factories
 from tests.factories import WORKSPACE
 

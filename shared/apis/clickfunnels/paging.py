@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from pydantic import Field
 
-from shared.clickfunnels.endpoints import Endpoint
+from shared.apis.clickfunnels.endpoints import Endpoint
 from shared.errors import InvalidError
 from shared.model import Model
 

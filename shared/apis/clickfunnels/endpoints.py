@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints
 
 from shared import ids
-from shared.clickfunnels.numbers import workspace_number
+from shared.apis.clickfunnels.numbers import workspace_number
 from shared.clock import Timestamp
 from shared.configs.models import ALL_TYPES, Listing, Trigger, WebhookConfig
 from shared.dialects import DIALECTS

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from shared import ids
-from shared.clickfunnels.numbers import event_number, workspace_number
+from shared.apis.clickfunnels.numbers import event_number, workspace_number
 from shared.clock import Timestamp
 from shared.deliveries.models import Attempt, Delivery, State
 from shared.dialects.envelope import Identifier, data_of, funnel_of, page_of, subject_of

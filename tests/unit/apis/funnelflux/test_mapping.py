@@ -3,9 +3,9 @@ from typing import Any
 
 import pytest
 
-from shared.configs import funnelflux as wire
-from shared.configs import rules
-from shared.configs.funnelflux import MASK
+from shared.apis.funnelflux import mapping
+from shared.apis.funnelflux import models as wire
+from shared.apis.funnelflux.models import MASK
 from shared.configs.models import ConfigName, DisabledReason, Status, WebhookConfig
 from shared.errors import InvalidError
 from tests import factories
@@ -18,18 +18,18 @@ def read(**changes: Any) -> wire.WebhookConfig:
 
 
 def created(**changes: Any) -> WebhookConfig:
-    return rules.created(read(**changes), WORKSPACE, NOW)
+    return mapping.created(read(**changes), WORKSPACE, NOW)
 
 
 def shown(config: WebhookConfig) -> dict[str, Any]:
     """As a client reads it."""
-    return rules.full(config, ()).model_dump(mode="json", exclude_none=True)
+    return mapping.full(config, ()).model_dump(mode="json", exclude_none=True)
 
 
 def short(config: WebhookConfig) -> dict[str, Any]:
     """As a client reads it in a list."""
     names = config.model_dump(include=set(ConfigName.model_fields))
-    return rules.short(ConfigName(**names), {"sales": "Sales"}).model_dump(
+    return mapping.short(ConfigName(**names), {"sales": "Sales"}).model_dump(
         mode="json", exclude_none=True
     )
 
@@ -99,21 +99,21 @@ class TestSecrets:
     def test_stay_when_a_masked_value_comes_back(self) -> None:
         old = created(headers={"X-Api-Key": "hunter2"})
 
-        new = rules.replaced(old, read(headers={"x-api-key": MASK}), NOW)
+        new = mapping.replaced(old, read(headers={"x-api-key": MASK}), NOW)
 
         assert new.headers == {"x-api-key": "hunter2"}
 
     def test_change_when_a_new_value_comes(self) -> None:
         old = created(headers={"X-Api-Key": "hunter2"})
 
-        new = rules.replaced(old, read(headers={"X-Api-Key": "hunter3"}), NOW)
+        new = mapping.replaced(old, read(headers={"X-Api-Key": "hunter3"}), NOW)
 
         assert new.headers == {"X-Api-Key": "hunter3"}
 
     def test_go_when_they_are_left_out_of_the_headers(self) -> None:
         old = created(headers={"X-Api-Key": "hunter2"})
 
-        assert rules.replaced(old, read(), NOW).headers == {}
+        assert mapping.replaced(old, read(), NOW).headers == {}
 
     def test_cannot_be_masked_before_they_are_stored(self) -> None:
         with pytest.raises(InvalidError) as refused:
@@ -125,7 +125,7 @@ class TestSecrets:
     def test_password_stays_when_it_is_not_sent_again(self, password: dict[str, Any]) -> None:
         old = created(basicAuth={"username": "jo", "password": "hunter2"})
 
-        new = rules.replaced(old, read(basicAuth={"username": "joe"} | password), NOW)
+        new = mapping.replaced(old, read(basicAuth={"username": "joe"} | password), NOW)
 
         assert new.basic_auth is not None
         assert (new.basic_auth.username, new.basic_auth.password) == ("joe", "hunter2")
@@ -139,7 +139,7 @@ class TestSecrets:
     def test_password_goes_with_its_basic_auth(self) -> None:
         old = created(basicAuth={"username": "jo", "password": "hunter2"})
 
-        assert rules.replaced(old, read(), NOW).basic_auth is None
+        assert mapping.replaced(old, read(), NOW).basic_auth is None
 
     def test_survive_a_read_that_is_saved_again(self) -> None:
         old = created(
@@ -147,7 +147,7 @@ class TestSecrets:
         )
 
         back = wire.WebhookConfig.model_validate(shown(old))
-        new = rules.replaced(old, back, NOW)
+        new = mapping.replaced(old, back, NOW)
 
         assert new == old.model_copy(update={"version": 2})
 
@@ -156,7 +156,7 @@ class TestASave:
     def test_replaces_everything_that_is_the_clients(self) -> None:
         old = created(description="old", timeoutSeconds=5, retrySchedule=[1, 2])
 
-        new = rules.replaced(old, read(webhookConfigName="New"), NOW + 5)
+        new = mapping.replaced(old, read(webhookConfigName="New"), NOW + 5)
 
         assert (new.name, new.description, new.timeout_s) == ("New", "", 10)
         assert new.retry_schedule is None
@@ -164,23 +164,23 @@ class TestASave:
     def test_keeps_what_is_ours(self) -> None:
         old = created()
 
-        new = rules.replaced(old, read(), NOW + 5)
+        new = mapping.replaced(old, read(), NOW + 5)
 
         assert (new.secret, new.created_at, new.workspace_id) == (old.secret, NOW, WORKSPACE)
         assert (new.updated_at, new.version) == (NOW + 5, old.version + 1)
 
     def test_is_of_the_types_that_are_stored(self) -> None:
-        new = rules.replaced(created(), read(retrySchedule=[1, 60]), NOW + 5)
+        new = mapping.replaced(created(), read(retrySchedule=[1, 60]), NOW + 5)
 
         assert new == WebhookConfig.model_validate(new.model_dump())
 
     def test_may_delete(self) -> None:
-        new = rules.replaced(created(), read(status="deleted"), NOW + 5)
+        new = mapping.replaced(created(), read(status="deleted"), NOW + 5)
 
         assert (new.status, new.deleted_at) == (Status.DELETED, NOW + 5)
 
     def test_of_a_deleted_one_counts_as_a_save(self) -> None:
-        gone = rules.deleted(created(), NOW + 5)
+        gone = mapping.deleted(created(), NOW + 5)
 
         assert (gone.status, gone.deleted_at, gone.version) == (Status.DELETED, NOW + 5, 2)
         assert not gone.is_receiving
@@ -192,17 +192,17 @@ class TestAConfigThatThePlatformDisabled:
     )
 
     def test_keeps_its_reason_while_it_is_saved_as_disabled(self) -> None:
-        new = rules.replaced(self.OLD, read(enabled=False), NOW + 5)
+        new = mapping.replaced(self.OLD, read(enabled=False), NOW + 5)
 
         assert (new.disabled_reason, new.disabled_at) == ("endpoint_gone", NOW)
 
     def test_loses_it_when_it_is_enabled(self) -> None:
-        new = rules.replaced(self.OLD, read(enabled=True), NOW + 5)
+        new = mapping.replaced(self.OLD, read(enabled=True), NOW + 5)
 
         assert (new.disabled_reason, new.disabled_at) == (None, None)
 
     def test_shows_it_in_every_read(self) -> None:
-        full, listed = rules.full(self.OLD, ()), short(self.OLD)
+        full, listed = mapping.full(self.OLD, ()), short(self.OLD)
 
         assert (full.disabledReason, full.disabledAt) == ("endpoint_gone", NOW)
         assert listed["disabledReason"] == "endpoint_gone"
@@ -250,4 +250,4 @@ class TestARead:
 def test_a_value_that_looks_like_a_credential_is_masked_under_any_name(value: str) -> None:
     config = factories.config(headers={"X-Access": value, "X-Source": "basically public"})
 
-    assert rules.full(config, ()).headers == {"X-Access": MASK, "X-Source": "basically public"}
+    assert mapping.full(config, ()).headers == {"X-Access": MASK, "X-Source": "basically public"}
