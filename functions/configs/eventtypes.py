@@ -4,11 +4,11 @@ from typing import Any, Literal
 
 from functions.configs.parts import api, event_types
 from shared.clock import Timestamp, now_ms
-from shared.configs.eventtypes import Definition, EventTypeNew, Group, OwnType
 from shared.errors import ConflictError
 from shared.events import catalogue
 from shared.events.catalogue import Entry, System
 from shared.events.models import EventType
+from shared.events.own_types import Definition, EventTypeNew, Group, OwnType
 from shared.events.schemas import DataSchema
 from shared.model import Model
 from shared.web.operations import Answered

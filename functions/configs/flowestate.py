@@ -13,12 +13,12 @@ from functions.configs.parts import (
 from shared.apis.flowestate import subscriptions as wire
 from shared.apis.flowestate.problems import FlowEstateProblems
 from shared.clock import now_ms
-from shared.configs.eventtypes import OwnType
 from shared.configs.listings import ClaimedError
 from shared.configs.models import Status, WebhookConfig
 from shared.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from shared.events import catalogue
 from shared.events.catalogue import System
+from shared.events.own_types import OwnType
 from shared.web.operations import Answered, Api
 from shared.workspaces.models import Caller, Client, Scope
 

@@ -11,7 +11,6 @@ from functions.configs.parts import api, categories, configs, env, event_types, 
 from shared.aws import clients
 from shared.clock import now_ms
 from shared.configs.categories import Category
-from shared.configs.eventtypes import OwnType
 from shared.configs.listings import ClaimedError
 from shared.configs.models import Status, WebhookConfig
 from shared.errors import (
@@ -22,6 +21,7 @@ from shared.errors import (
     TooLargeError,
     UnsupportedMediaTypeError,
 )
+from shared.events.own_types import OwnType
 from shared.input.json_body import parse_json
 from shared.input.paging import Cursor
 from shared.input.validation import from_problems

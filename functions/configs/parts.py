@@ -7,12 +7,12 @@ from shared.attempts import placeholders
 from shared.aws import clients
 from shared.clock import now_ms
 from shared.configs.categories import CategoryStore
-from shared.configs.eventtypes import EventTypeStore
 from shared.configs.listings import ListingStore
 from shared.configs.store import ConfigStore
 from shared.errors import InvalidError
 from shared.events import catalogue
 from shared.events.operational import OPERATIONAL_TYPES
+from shared.events.own_types import EventTypeStore
 from shared.outbound.ssrf import Policy, check_url
 from shared.web.keyring import Keyring
 from shared.web.operations import Api

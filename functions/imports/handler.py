@@ -11,10 +11,10 @@ from shared.aws.batch import Record, each, failures, message_id
 from shared.aws.dead_letters import DeadLetters, letter
 from shared.aws.garbage import collected_when_warm
 from shared.clock import MS_PER_S, now_ms
-from shared.configs.eventtypes import EventTypeStore
 from shared.errors import InvalidError
+from shared.events.accept import Door
 from shared.events.checker import Checker
-from shared.events.door import Door
+from shared.events.own_types import EventTypeStore
 from shared.events.store import EventStore
 from shared.imports.bucket import ImportBucket
 from shared.imports.importer import Importer

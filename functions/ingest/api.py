@@ -6,7 +6,7 @@ from pydantic import Field
 
 from functions.ingest import parts
 from shared.errors import InvalidError, TooLargeError
-from shared.events import intake
+from shared.events import reading
 from shared.events.models import EventId, ResourceEvent, TrackingEvent
 from shared.input.json_body import parse_json
 from shared.model import Model
@@ -65,9 +65,9 @@ def accept_events(caller: Caller, body: RawBody) -> Accepted | Results:
 def _parse(body: bytes) -> Any:
     values = parse_json(body, MAX_BATCH_BYTES)
     is_batch = isinstance(values, dict) and "events" in values
-    if not is_batch and len(body) > intake.MAX_EVENT_BYTES:
+    if not is_batch and len(body) > reading.MAX_EVENT_BYTES:
         raise TooLargeError(
-            f"The event has {len(body)} bytes, the limit is {intake.MAX_EVENT_BYTES}."
+            f"The event has {len(body)} bytes, the limit is {reading.MAX_EVENT_BYTES}."
         )
     return values
 

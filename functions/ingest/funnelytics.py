@@ -10,7 +10,7 @@ from shared.apis.funnelytics import rules
 from shared.apis.funnelytics.acceptance import Acceptance
 from shared.aws import clients
 from shared.clock import now_ms
-from shared.events import intake
+from shared.events import reading
 from shared.input.json_body import parse_json
 from shared.model import Model
 from shared.visitors.store import VisitorStore
@@ -40,7 +40,7 @@ def accept_action(caller: Caller, action: str, body: RawBody) -> ActionAccepted:
     with the same body is refused for 24 hours; with another `dateTime` it is another one.
     """
     require_json(body.headers.get("content-type", ""))
-    values = parse_json(body.content, intake.MAX_EVENT_BYTES)
+    values = parse_json(body.content, reading.MAX_EVENT_BYTES)
     read = rules.read(action, values)
     # The gate has taken one.
     parts.rate().take(caller.workspace, max(0, len(read.purchases) - 1))

@@ -9,7 +9,7 @@ from shared import journal
 from shared.aws.batch import Record, message_id
 from shared.aws.dead_letters import Letter, letter
 from shared.errors import FunnelhooksError, InvalidError, NotFoundError
-from shared.events import intake
+from shared.events import reading
 from shared.input.json_body import check, parse_json
 from shared.web.problems import Problem
 from shared.workspaces.models import Workspace
@@ -29,7 +29,7 @@ class Sent(NamedTuple):
 def accept_message(record: Record) -> None:
     """A message that comes twice is one event. One that is refused would be refused for ever."""
     try:
-        values = parse_json(record["body"].encode(), intake.MAX_EVENT_BYTES)
+        values = parse_json(record["body"].encode(), reading.MAX_EVENT_BYTES)
         _accept(_opened(values, message_id(record)))
     except FunnelhooksError as error:
         journal.refused(error)

@@ -9,11 +9,11 @@ from shared.actions.gate import ActionGate
 from shared.aws import clients
 from shared.aws.dead_letters import DeadLetters
 from shared.clock import now_ms
-from shared.configs.eventtypes import EventTypeStore
 from shared.errors import FunnelhooksError, InvalidError
+from shared.events.accept import Door
 from shared.events.checker import Checker
-from shared.events.door import Door
 from shared.events.models import EventId
+from shared.events.own_types import EventTypeStore
 from shared.events.store import EventStore
 from shared.model import Model
 from shared.web.keyring import Keyring

@@ -7,7 +7,7 @@ import json
 from enum import StrEnum
 from typing import Any
 
-from shared.events import intake
+from shared.events import reading
 from shared.events.models import Event, ResourceEvent
 
 # The source of these events on the EventBridge bus, whose intake rule leaves it out.
@@ -45,7 +45,7 @@ def event(
         data=data,
         source="system",
     )
-    return intake.accept(new, workspace_id, now, f"{_MARK}{kind}.{subject_id}.{occasion}")
+    return reading.accept(new, workspace_id, now, f"{_MARK}{kind}.{subject_id}.{occasion}")
 
 
 def is_operational(event_id: str) -> bool:

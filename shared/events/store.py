@@ -13,10 +13,10 @@ from shared.aws.update import Update
 from shared.clock import MS_PER_S, Clock, now_ms
 from shared.errors import NotFoundError
 from shared.events import personal
-from shared.events.intake import compact
+from shared.events.activity import Notes
 from shared.events.models import Event
 from shared.events.packing import pack, unpack
-from shared.events.slots import Notes
+from shared.events.reading import compact
 from shared.ids import event_key, visitor_key
 from shared.tables import event_table
 

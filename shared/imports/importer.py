@@ -12,8 +12,8 @@ from typing import NamedTuple
 from shared.aws.dead_letters import sendable
 from shared.clock import Clock
 from shared.errors import FunnelhooksError, NotFoundError
-from shared.events.door import Door
-from shared.events.intake import MAX_EVENT_BYTES
+from shared.events.accept import Door
+from shared.events.reading import MAX_EVENT_BYTES
 from shared.imports.bucket import GoneError, ImportBucket
 from shared.imports.lines import Line, lines
 from shared.imports.models import MAX_REFUSED, Job, Refused, Report, Source, State, Tally

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shared.aws.items import from_item, to_item
 from shared.configs.categories import Category, category_from
-from shared.configs.eventtypes import OwnType, own_type_from
 from shared.configs.models import Status
 from shared.configs.store import config_from
+from shared.events.own_types import OwnType, own_type_from
 from shared.input.paging import foreign_cursor, read_cursor, write_cursor
 from shared.moving import configs
 from shared.tables import config_table

@@ -6,9 +6,9 @@ from pydantic import Field, StringConstraints, field_validator
 
 from shared.apis.funnelflux import models as wire
 from shared.clock import Moment
-from shared.configs.eventtypes import EventTypeNew
 from shared.configs.listings import MAX_POSITION
 from shared.configs.models import DisabledReason, Status
+from shared.events.own_types import EventTypeNew
 from shared.model import Model
 from shared.workspaces.models import Client, Days, Name, RedirectHosts, Slug
 

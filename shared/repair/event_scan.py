@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from shared.aws.items import from_item, to_item
 from shared.aws.table import batch_get
 from shared.clock import MS_PER_S, Clock
+from shared.events.activity import Slot, slot_from, slot_of
 from shared.events.log import LogReader, events_of
 from shared.events.models import Event
-from shared.events.slots import Slot, slot_from, slot_of
 from shared.events.store import event_from
 from shared.input.paging import Window, read_cursor
 from shared.model import Model

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from shared.attempts.reader import Reader
 from shared.deliveries.ledger import Ledger
 from shared.deliveries.queue import Queue
-from shared.events.slots import Notes
+from shared.events.activity import Notes
 from shared.events.store import EventStore
 from shared.outbound.sender import Sender
 from shared.repair.due_index import WakeIndex

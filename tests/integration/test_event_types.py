@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from shared.configs.eventtypes import EventTypeStore
 from shared.errors import InvalidError
 from shared.events.catalogue import ENTRIES
+from shared.events.own_types import EventTypeStore
 from tests import factories
 from tests.integration.world import Reply, World
 

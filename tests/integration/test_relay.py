@@ -11,7 +11,7 @@ from functions.retry import pages
 from shared import jobs
 from shared.aws import clients
 from shared.aws.items import to_item
-from shared.events.slots import Notes
+from shared.events.activity import Notes
 from shared.jobs import OVERDUE_MS, Job, JobStore, Kind
 from shared.repair.due_index import WakeIndex
 from shared.repair.event_scan import PAGE, Unseen

@@ -7,8 +7,8 @@ import pytest
 
 from shared.aws import clients
 from shared.deliveries.queue import Pointer
+from shared.events.activity import Notes, slot_of
 from shared.events.models import Event
-from shared.events.slots import Notes, slot_of
 from shared.jobs import JobStore
 from shared.outbound.sender import Sender
 from shared.repair import sweeper

@@ -12,7 +12,7 @@ from shared.aws.items import to_item
 from shared.aws.transaction import CancelledError, transact
 from shared.clock import MS_PER_DAY, MS_PER_S, Clock
 from shared.errors import ConflictError, TooLargeError
-from shared.events import intake
+from shared.events import reading
 from shared.events.models import Event
 from shared.events.store import EventStore
 from shared.retention import Retention
@@ -114,7 +114,7 @@ def _made(
 ) -> list[Event]:
     """The moment tells an action from the same one that was accepted more than a day before."""
     arrival = Arrival(visitor_id=visitor_id, event_id=f"fny-{digest[:32]}-{now}", at_ms=now)
-    made = [intake.accept(one, workspace_id, now) for one in events(action, arrival)]
+    made = [reading.accept(one, workspace_id, now) for one in events(action, arrival)]
     size = sum(len(event.payload.encode()) for event in made)
     if size > MAX_TOGETHER_BYTES:
         raise TooLargeError(

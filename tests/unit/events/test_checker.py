@@ -8,7 +8,7 @@ import pytest
 from shared.errors import InvalidError
 from shared.events import checker
 from shared.events.checker import MAX_REMEMBERED, Checker
-from shared.events.intake import read
+from shared.events.reading import read
 from tests import factories
 from tests.fakes import FakeClock
 

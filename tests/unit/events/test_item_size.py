@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from shared import retention
 from shared.errors import InvalidError, TooLargeError
+from shared.events.accept import Door
 from shared.events.checker import Checker
-from shared.events.door import Door
 from shared.events.store import EventStore
 from tests import factories
 from tests.factories import WORKSPACE

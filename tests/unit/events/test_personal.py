@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.apis.clickfunnels import events as clickfunnels
-from shared.events import intake, personal
+from shared.events import personal, reading
 from shared.events.models import TriggerType
 from tests import factories
 from tests.fakes import NOW
@@ -18,7 +18,7 @@ VALUES = st.dictionaries(st.sampled_from(["email", "ip", "visitor_id", "q"]), st
 
 
 def remains(event_type: str = "node_execution", **changes: Any) -> dict[str, Any]:
-    event = intake.read(factories.event_json(event_type, **changes))
+    event = reading.read(factories.event_json(event_type, **changes))
     return personal.remains(event.payload())
 
 
@@ -102,7 +102,7 @@ def test_an_address_is_no_id() -> None:
     ],
 )
 def test_what_is_left_can_still_be_shown(values: dict[str, Any]) -> None:
-    event = intake.accept(intake.read(values), factories.WORKSPACE, NOW)
+    event = reading.accept(reading.read(values), factories.WORKSPACE, NOW)
 
     left = personal.remains(json.loads(event.payload))
 
@@ -111,7 +111,7 @@ def test_what_is_left_can_still_be_shown(values: dict[str, Any]) -> None:
 
 
 def test_a_resource_keeps_its_name_and_nothing_of_its_data() -> None:
-    event = intake.read(factories.resource_json(data={"email": "alice@example.com"}))
+    event = reading.read(factories.resource_json(data={"email": "alice@example.com"}))
 
     left = personal.remains(event.payload())
 

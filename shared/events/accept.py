@@ -4,7 +4,7 @@ from typing import Any
 
 from shared.clock import Clock
 from shared.errors import ConflictError, TooLargeError
-from shared.events import intake
+from shared.events import reading
 from shared.events.checker import Checker
 from shared.events.models import EventId
 from shared.events.store import EventStore
@@ -33,13 +33,13 @@ class Door:
         `origin` names the record that brings the event, such as a message or a line of an object.
         It stands in for an id that the event does not carry, by name or by nature.
         """
-        new = intake.read(values)
+        new = reading.read(values)
         self._checker.check(workspace_id, new)
-        event = intake.accept(new, workspace_id, self._clock(), origin)
+        event = reading.accept(new, workspace_id, self._clock(), origin)
         size = len(event.payload.encode())
-        if size > intake.MAX_EVENT_BYTES:
+        if size > reading.MAX_EVENT_BYTES:
             raise TooLargeError(
-                f"The event has {size} bytes, the limit is {intake.MAX_EVENT_BYTES}."
+                f"The event has {size} bytes, the limit is {reading.MAX_EVENT_BYTES}."
             )
         expires_at = retention.record_until_s(event.accepted_at)
         told = {"origin": origin, "expires_at": expires_at}

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.clock import MS_PER_DAY, MS_PER_S
-from shared.events.slots import Notes, Slot, slot_from, slot_of
+from shared.events.activity import Notes, Slot, slot_from, slot_of
 from shared.events.store import EventStore
 from shared.tables import event_table
 from tests import factories

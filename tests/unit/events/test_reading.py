@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from shared import ids
 from shared.errors import InvalidError
-from shared.events import intake
+from shared.events import reading
 from shared.events.models import IN_FLOW_FIELDS, Event, TrackingEvent
 from tests import factories
 from tests.factories import WORKSPACE
@@ -29,12 +29,12 @@ IN_FLOW = [
 
 
 def accept(values: Any, event_id: str | None = None) -> Event:
-    return intake.accept(intake.read(values), WORKSPACE, NOW, event_id)
+    return reading.accept(reading.read(values), WORKSPACE, NOW, event_id)
 
 
 def wrong(values: Any) -> dict[str, str]:
     with pytest.raises(InvalidError) as refusal:
-        intake.read(values)
+        reading.read(values)
     return {field.path: field.message for field in refusal.value.fields}
 
 
@@ -191,8 +191,8 @@ def test_an_action_has_its_number(number: str | None) -> None:
     values = {"event_type": "on_action", "is_action": True} | numbered
 
     assert wrong(values) == {"action_number": "is required when is_action is true"}
-    assert intake.read(values | {"is_action": False})
-    assert intake.read(values | {"action_number": 0})
+    assert reading.read(values | {"is_action": False})
+    assert reading.read(values | {"action_number": 0})
 
 
 def test_every_field_of_a_live_session_is_tried() -> None:
@@ -203,7 +203,7 @@ class TestAWrongField:
     @pytest.mark.parametrize("values", [None, [], "event", 5])
     def test_needs_an_object_around_it(self, values: Any) -> None:
         with pytest.raises(InvalidError, match="An event is a JSON object"):
-            intake.read(values)
+            reading.read(values)
 
     @pytest.mark.parametrize("event_type", [None, 5, ["on_action"], {}])
     def test_may_be_the_event_type(self, event_type: Any) -> None:
@@ -271,7 +271,7 @@ class TestAWrongField:
 
     def test_is_not_quoted(self) -> None:
         with pytest.raises(InvalidError) as refusal:
-            intake.read(factories.event_json(visitor={"ip": {"hunter2": "hunter2"}}))
+            reading.read(factories.event_json(visitor={"ip": {"hunter2": "hunter2"}}))
 
         assert "hunter2" not in refusal.value.message
 
