@@ -6,18 +6,10 @@ from shared.attempts import request
 from shared.attempts.reader import Material
 from shared.attempts.request import Prepared
 from shared.deliveries.models import Delivery
+from shared.deliveries.views import RequestRead
 from shared.dialects import Rendered
-from shared.model import Model
 from shared.outbound.credentials import is_secret
 from shared.outbound.redaction import MASK
-
-
-class RequestRead(Model):
-    """URL and headers as the config has them now; signatures and credentials are masked."""
-
-    url: str
-    headers: dict[str, str]
-    body: str
 
 
 def of(delivery: Delivery, material: Material) -> RequestRead | None:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from shared import ids
 from shared.attempts import outcome, request, sent_request
-from shared.attempts.sent_request import RequestRead
 from shared.clock import Clock
 from shared.configs.models import Status, WebhookConfig
+from shared.deliveries.views import RequestRead
 from shared.dialects import DIALECTS
 from shared.errors import ConflictError, InvalidError
 from shared.events import samples

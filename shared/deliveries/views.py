@@ -4,7 +4,6 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from shared.attempts.sent_request import RequestRead
 from shared.clock import Timestamp
 from shared.deliveries.models import Attempt, Delivery, Origin, Reason, State
 from shared.events.models import Event
@@ -16,6 +15,14 @@ from shared.outbound.response import Timings
 # Of an event; each has some twenty attempts at most, of half a kilobyte.
 MAX_WITH_ATTEMPTS = 100
 MAX_SHOWN = 5_000
+
+
+class RequestRead(Model):
+    """URL and headers as the config has them now; signatures and credentials are masked."""
+
+    url: str
+    headers: dict[str, str]
+    body: str
 
 
 class DeliverySummary(Model):
