@@ -7,7 +7,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from functions.configs import (
+from functions.configs.routes import (
     action_links,
     apikeys,
     categories,
@@ -18,7 +18,7 @@ from functions.configs import (
     public,
     webhook_configs,
 )
-from functions.configs.parts import api, env, workspaces
+from functions.configs.wiring import api, env, workspaces
 from shared.aws.garbage import collected_when_warm
 from shared.clock import now_ms
 from shared.web.resolver import api_for, is_http

@@ -4,8 +4,8 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from functions.deliveries import clickfunnels, replays, sending, visitors
-from functions.deliveries.api import api
+from functions.deliveries.routes import clickfunnels, replays, sending, visitors
+from functions.deliveries.routes.log import api
 from shared.aws.garbage import collected_when_warm
 from shared.web.resolver import api_for
 

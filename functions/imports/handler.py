@@ -13,13 +13,13 @@ from shared.aws.garbage import collected_when_warm
 from shared.clock import MS_PER_S, now_ms
 from shared.errors import InvalidError
 from shared.events.accept import Door
-from shared.events.checker import Checker
 from shared.events.own_types import EventTypeStore
+from shared.events.schema_check import Checker
 from shared.events.store import EventStore
 from shared.imports.bucket import ImportBucket
 from shared.imports.importer import Importer
+from shared.imports.messages import job_in, message_of
 from shared.imports.models import Job, State, Tally
-from shared.imports.notice import job_in, message_of
 from shared.metrics import ACCEPTED, DUPLICATES, REFUSED_LINES, Metric, measured
 from shared.observability import logger
 from shared.retention import Retention

@@ -4,9 +4,9 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from functions.ingest import actions, funnelytics
-from functions.ingest.api import api
-from functions.ingest.intake import accept_invocation, accept_message
+from functions.ingest.messages import accept_invocation, accept_message
+from functions.ingest.routes import actions, funnelytics
+from functions.ingest.routes.events import api
 from shared.aws.batch import each, failures, message_id
 from shared.aws.garbage import collected_when_warm
 from shared.observability import logger

@@ -24,7 +24,7 @@ from shared.privacy.delivery_erasure import DeliveryErasure
 from shared.repair.event_scan import Unseen
 from shared.repair.relay import Relay
 from shared.replays.deliveries import Deliveries
-from shared.replays.eligible import Eligibility
+from shared.replays.eligibility import Eligibility
 from shared.replays.replayer import Replayer
 from shared.replays.source import Source
 from shared.replays.steps import Steps

@@ -5,8 +5,8 @@ from typing import Any
 from shared.clock import Clock
 from shared.errors import ConflictError, TooLargeError
 from shared.events import reading
-from shared.events.checker import Checker
 from shared.events.models import EventId
+from shared.events.schema_check import Checker
 from shared.events.store import EventStore
 from shared.model import Model
 from shared.retention import Retention

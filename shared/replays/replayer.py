@@ -18,7 +18,7 @@ from shared.errors import NotFoundError
 from shared.jobs import Job, Turn
 from shared.observability import logger
 from shared.replays.deliveries import Deliveries, Found
-from shared.replays.eligible import Eligibility
+from shared.replays.eligibility import Eligibility
 from shared.replays.models import Replay
 from shared.replays.source import Source
 from shared.replays.steps import Done, Steps

@@ -4,8 +4,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from functions.ingest import parts
-from functions.ingest.funnelytics import accept_action
+from functions.ingest import wiring
+from functions.ingest.routes.funnelytics import accept_action
 from shared.errors import ConflictError
 from shared.web.operations import RawBody
 from shared.workspaces.models import Caller
@@ -29,7 +29,7 @@ def post(
 def at_once(world: World) -> Callable[[dict[str, Any]], int]:
     """The operation itself, because a worker's resolver serves one request at a time."""
     post(world, {"refused": {}})  # the worker reads its settings
-    workspace = parts.workspaces().get(world.workspace_id)
+    workspace = wiring.workspaces().get(world.workspace_id)
     caller = Caller(key=factories.api_key(), workspace=workspace)
 
     def send(body: dict[str, Any]) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 
 import jsonschema_rs
 
-from functions.configs import public
+from functions.configs.routes import public
 
 SERVER_ERROR = 500
 

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from functions.configs.action_links import PATH as LINKS
+from functions.configs.routes.action_links import PATH as LINKS
 from shared.aws import clients
 from shared.errors import NotFoundError
 from shared.workspaces.link_secrets import LinkSecretStore

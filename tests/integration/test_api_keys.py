@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from functions.configs import apikeys
+from functions.configs.routes import apikeys
 from shared.aws import clients
 from shared.clock import rfc3339
 from shared.errors import ConflictError, NotFoundError

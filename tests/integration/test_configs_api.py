@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from functions.configs import parts
+from functions.configs import wiring
 from shared.aws import clients
 from shared.configs.store import ConfigStore
 from shared.outbound.ssrf import Policy
@@ -113,7 +113,7 @@ class TestOnAws:
     def test_a_private_or_plain_url_is_refused_with_the_reason(
         self, world: World, monkeypatch: pytest.MonkeyPatch, url: str, hint: str
     ) -> None:
-        monkeypatch.setattr(parts, "policy", Policy)
+        monkeypatch.setattr(wiring, "policy", Policy)
         reply = save(world, url=url)
 
         assert reply.status == 400

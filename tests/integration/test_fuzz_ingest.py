@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from functions.ingest.api import api
 from functions.ingest.handler import lambda_handler
+from functions.ingest.routes.events import api
 from tests.integration import fuzz
 from tests.integration.documented import assert_documented
 from tests.integration.invocations import http_event

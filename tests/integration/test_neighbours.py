@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from functions.configs import public
+from functions.configs.routes import public
 from tests import factories
 from tests.integration.account import Account
 from tests.integration.world import Reply, World, new_world

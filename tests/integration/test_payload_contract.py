@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from functions.configs import public
+from functions.configs.routes import public
 from shared.dialects.payload import OutboundPayload
 from tests import factories
 from tests.fakes import NOW

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from functions.configs import parts
+from functions.configs import wiring
 from shared.apis.funnelflux.mapping import MAX_OLD_SECRETS
 from shared.aws import clients
 from shared.aws.items import to_item
@@ -696,7 +696,7 @@ def wanted(world: World) -> list[str]:
 def test_a_url_on_aws_is_checked_without_its_placeholders(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parts, "policy", Policy)
+    monkeypatch.setattr(wiring, "policy", Policy)
     url = "https://example.com/in?email={data-email}&hit={hit}"
 
     world.make_config(url)

@@ -2,8 +2,8 @@
 
 import json
 
-from functions.configs import public
 from functions.configs.handler import APIS as CONFIGS_APIS
+from functions.configs.routes import public
 from functions.deliveries.handler import APIS as DELIVERIES_APIS
 from functions.ingest.handler import api as ingest_api
 from shared.web.openapi import document

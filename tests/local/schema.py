@@ -2,7 +2,7 @@
 
 import json
 
-from functions.configs import public
+from functions.configs.routes import public
 from shared.dialects.payload_schema import document
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.actions import links
-from shared.actions.gate import ActionGate
+from shared.actions.authenticator import ActionGate
 from shared.actions.models import Action, Follower, Link
 from shared.errors import (
     ForbiddenError,

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from functions.configs import public
+from functions.configs.routes import public
 from shared.dialects import DIALECTS
 from shared.dialects.funnelflux import PAYLOAD_SCHEMA, SCHEMA_VERSION
 from shared.dialects.payload import Head, OutboundPayload

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from shared import retention
 from shared.errors import InvalidError, TooLargeError
 from shared.events.accept import Door
-from shared.events.checker import Checker
+from shared.events.schema_check import Checker
 from shared.events.store import EventStore
 from tests import factories
 from tests.factories import WORKSPACE

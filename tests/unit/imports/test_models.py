@@ -7,8 +7,8 @@ from shared.errors import InvalidError
 from shared.events.models import EventId
 from shared.imports.importer import counted
 from shared.imports.lines import Position
+from shared.imports.messages import job_in, message_of
 from shared.imports.models import MAX_KEY_BYTES, Job, Refused, Source, Tally
-from shared.imports.notice import job_in, message_of
 from tests.fakes import NOW
 
 SOURCE = Source(bucket="b", key="w/orders.jsonl", etag="e")

@@ -2,7 +2,7 @@
 
 from typing import Any, cast
 
-from functions.deliveries.replays import COUNT_QUERIES
+from functions.deliveries.routes.replays import COUNT_QUERIES
 from shared.replays.models import Place
 from shared.replays.progress import ProgressReader
 from shared.replays.source import Source

@@ -10,7 +10,7 @@ import pytest
 import schemathesis
 from pydantic import Field
 
-from functions.configs import public
+from functions.configs.routes import public
 from shared.model import Model
 from shared.web.authentication import Admission
 from shared.web.openapi import document

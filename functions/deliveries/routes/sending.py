@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from functions.deliveries.api import api, deliveries, shows_content_since
+from functions.deliveries.routes.log import api, deliveries, shows_content_since
 from shared import settings
 from shared.apis.funnelflux.models import ConfigQuery
 from shared.attempts import parts, test_event

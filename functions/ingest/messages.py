@@ -4,7 +4,7 @@ import json
 import re
 from typing import Any, NamedTuple
 
-from functions.ingest import parts
+from functions.ingest import wiring
 from shared import journal
 from shared.aws.batch import Record, message_id
 from shared.aws.dead_letters import Letter, letter
@@ -33,7 +33,7 @@ def accept_message(record: Record) -> None:
         _accept(_opened(values, message_id(record)))
     except FunnelhooksError as error:
         journal.refused(error)
-        parts.dead_letters().put([letter(record["body"], message_id(record), error)])
+        wiring.dead_letters().put([letter(record["body"], message_id(record), error)])
 
 
 def accept_invocation(values: Any, request_id: str) -> dict[str, Any]:
@@ -53,17 +53,17 @@ def accept_invocation(values: Any, request_id: str) -> dict[str, Any]:
 def _accept(sent: Sent) -> dict[str, Any]:
     if "events" in sent.values:
         return {"results": _accept_batch(sent)}
-    return {"event_id": parts.accept(sent.values, sent.workspace, sent.origin)}
+    return {"event_id": wiring.accept(sent.values, sent.workspace, sent.origin)}
 
 
 def _accept_batch(sent: Sent) -> list[dict[str, Any]]:
     """Nobody may be there to read the answer, so what is refused is put aside too."""
-    batch = parts.checked_batch(sent.values["events"])
-    results = parts.accept_batch(batch, sent.workspace, sent.origin)
+    batch = wiring.checked_batch(sent.values["events"])
+    results = wiring.accept_batch(batch, sent.workspace, sent.origin)
     refused = [
         _letter(sent, index, result.error) for index, result in enumerate(results) if result.error
     ]
-    parts.dead_letters().put(refused)
+    wiring.dead_letters().put(refused)
     return [result.model_dump(exclude_none=True) for result in results]
 
 
@@ -111,6 +111,6 @@ def _workspace_of(values: dict[str, Any]) -> Workspace:
     if not isinstance(workspace_id, str):
         raise InvalidError.at("workspace_id", "is required, a string")
     try:
-        return parts.directory().find(workspace_id)
+        return wiring.directory().find(workspace_id)
     except NotFoundError:
         raise InvalidError.at("workspace_id", "is not known here") from None

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from functions.configs.parts import (
+from functions.configs.wiring import (
     check_target,
     configs,
     event_types,

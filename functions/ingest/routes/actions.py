@@ -2,8 +2,8 @@
 
 from pydantic import ValidationError
 
-from functions.ingest import parts
-from functions.ingest.api import Accepted, api
+from functions.ingest import wiring
+from functions.ingest.routes.events import Accepted, api
 from shared.actions import forms, redirects
 from shared.actions.event import Submission, on_action
 from shared.actions.models import Action, Follower
@@ -74,7 +74,7 @@ def _follow(
     )
     event = on_action(action, caller, came, request)
     location = _location(caller, came)
-    event_id = parts.accept(event, caller.workspace)
+    event_id = wiring.accept(event, caller.workspace)
     return Redirect(location=location) if location else Accepted(event_id=event_id)
 
 

@@ -3,8 +3,8 @@
 from functools import cache
 from typing import Any
 
-from functions.ingest import parts
-from functions.ingest.api import api
+from functions.ingest import wiring
+from functions.ingest.routes.events import api
 from shared import journal
 from shared.apis.funnelytics import rules
 from shared.apis.funnelytics.acceptance import Acceptance
@@ -43,9 +43,9 @@ def accept_action(caller: Caller, action: str, body: RawBody) -> ActionAccepted:
     values = parse_json(body.content, reading.MAX_EVENT_BYTES)
     read = rules.read(action, values)
     # The gate has taken one.
-    parts.rate().take(caller.workspace, max(0, len(read.purchases) - 1))
+    wiring.rate().take(caller.workspace, max(0, len(read.purchases) - 1))
     digest = rules.digest(caller.workspace_id, action, values)
-    kept = caller.workspace.retention(parts.env().retention_days)
+    kept = caller.workspace.retention(wiring.env().retention_days)
     accepted = _acceptance().accept(caller.workspace_id, read, digest, kept)
     for event in accepted:
         journal.accepted(caller.workspace_id, event.event_id, is_new=True)
@@ -54,6 +54,6 @@ def accept_action(caller: Caller, action: str, body: RawBody) -> ActionAccepted:
 
 @cache
 def _acceptance() -> Acceptance:
-    env = parts.env()
+    env = wiring.env()
     visitors = VisitorStore(clients.dynamodb(), env.event_table, env.retention_days)
-    return Acceptance(clients.dynamodb(), env.event_table, parts.store(), visitors, now_ms)
+    return Acceptance(clients.dynamodb(), env.event_table, wiring.store(), visitors, now_ms)

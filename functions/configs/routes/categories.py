@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any, Literal
 
-from functions.configs.parts import api, categories, configs
-from functions.configs.webhook_configs import LISTED, split_ids
+from functions.configs.routes.webhook_configs import LISTED, split_ids
+from functions.configs.wiring import api, categories, configs
 from shared import ids
 from shared.apis.funnelflux import models as wire
 from shared.clock import now_ms

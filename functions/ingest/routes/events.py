@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from functions.ingest import parts
+from functions.ingest import wiring
 from shared.errors import InvalidError, TooLargeError
 from shared.events import reading
 from shared.events.models import EventId, ResourceEvent, TrackingEvent
@@ -15,7 +15,7 @@ from shared.workspaces.models import Caller, Scope
 
 MAX_BATCH_BYTES = 4 * 1024 * 1024
 
-api = Api(bearer=parts.gate, funnelytics=parts.funnelytics_gate, action=parts.action_gate)
+api = Api(bearer=wiring.gate, funnelytics=wiring.funnelytics_gate, action=wiring.action_gate)
 
 
 class Accepted(Model):
@@ -25,7 +25,7 @@ class Accepted(Model):
 class Results(Model):
     """One for each event, in the order of the batch."""
 
-    results: list[parts.Result]
+    results: list[wiring.Result]
 
 
 class Batch(Model):
@@ -55,11 +55,11 @@ def accept_events(caller: Caller, body: RawBody) -> Accepted | Results:
     values = _parse(body.content)
     if isinstance(values, dict) and "events" in values:
         _refuse_others(values, idempotency_key)
-        events = parts.checked_batch(values["events"])
-        parts.rate().take(caller.workspace, len(events) - 1)  # the gate has taken the first
-        return Results(results=parts.accept_batch(events, caller.workspace))
+        events = wiring.checked_batch(values["events"])
+        wiring.rate().take(caller.workspace, len(events) - 1)  # the gate has taken the first
+        return Results(results=wiring.accept_batch(events, caller.workspace))
     identified = _identified(values, idempotency_key)
-    return Accepted(event_id=parts.accept(identified, caller.workspace))
+    return Accepted(event_id=wiring.accept(identified, caller.workspace))
 
 
 def _parse(body: bytes) -> Any:

@@ -6,7 +6,7 @@ from typing import Annotated
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import Field
 
-from functions.deliveries.api import api
+from functions.deliveries.routes.log import api
 from shared import settings
 from shared.attempts.parts import retry_queue
 from shared.aws import clients

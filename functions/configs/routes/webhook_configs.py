@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from functions.configs.parts import api, categories, check_target, configs
+from functions.configs.wiring import api, categories, check_target, configs
 from shared.apis.funnelflux import mapping
 from shared.apis.funnelflux import models as wire
 from shared.clock import now_ms

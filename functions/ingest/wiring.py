@@ -5,15 +5,15 @@ from functools import cache, partial
 from typing import Any
 
 from shared import journal, settings
-from shared.actions.gate import ActionGate
+from shared.actions.authenticator import ActionGate
 from shared.aws import clients
 from shared.aws.dead_letters import DeadLetters
 from shared.clock import now_ms
 from shared.errors import FunnelhooksError, InvalidError
 from shared.events.accept import Door
-from shared.events.checker import Checker
 from shared.events.models import EventId
 from shared.events.own_types import EventTypeStore
+from shared.events.schema_check import Checker
 from shared.events.store import EventStore
 from shared.model import Model
 from shared.web.keyring import Keyring

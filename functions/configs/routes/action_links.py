@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from functions.configs.parts import api, link_secrets, workspaces
+from functions.configs.wiring import api, link_secrets, workspaces
 from shared.actions import fields, links, redirects
 from shared.actions.models import Action, Link
 from shared.actions.routing import check_not_reserved

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
 
-from functions.configs.parts import api, workspaces
+from functions.configs.wiring import api, workspaces
 from shared.clock import Moment, Timestamp, now_ms
 from shared.errors import InvalidError
 from shared.model import Model

@@ -6,12 +6,12 @@ from typing import Literal
 
 from aws_lambda_powertools.event_handler import Response
 
-from functions.configs.parts import api
+from functions.configs.wiring import api
 from shared.model import Model
 from shared.version import VERSION
 from shared.web.resolver import Answer
 
-SHARED = Path(__file__).parents[2] / "shared"
+SHARED = Path(__file__).parents[3] / "shared"
 OPENAPI = SHARED / "web" / "openapi.json"
 PAYLOAD_SCHEMA = SHARED / "dialects" / "webhook-outbound-payload-v1.schema.json"
 _CACHED: dict[str, str | list[str]] = {"Cache-Control": "public, max-age=300"}

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 from aws_lambda_powertools.event_handler import Response
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
-from functions.configs import eventtypes, webhook_configs
-from functions.configs.parts import api, categories, configs, env, event_types, workspaces
+from functions.configs.routes import eventtypes, webhook_configs
+from functions.configs.wiring import api, categories, configs, env, event_types, workspaces
 from shared.aws import clients
 from shared.clock import now_ms
 from shared.configs.categories import Category

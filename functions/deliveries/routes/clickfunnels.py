@@ -1,7 +1,7 @@
 """ClickFunnels' event calls."""
 
-from functions.deliveries.api import deliveries, events, keyring, logs, shows_content_since
-from functions.deliveries.sending import resender
+from functions.deliveries.routes.log import deliveries, events, keyring, logs, shows_content_since
+from functions.deliveries.routes.sending import resender
 from shared import ids
 from shared.apis.clickfunnels import events as wire
 from shared.apis.clickfunnels.numbers import accepted_at, check_workspace, event_number, missing

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from functions.configs.parts import api, event_types
+from functions.configs.wiring import api, event_types
 from shared.clock import Timestamp, now_ms
 from shared.errors import ConflictError
 from shared.events import catalogue

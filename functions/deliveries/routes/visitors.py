@@ -3,7 +3,7 @@
 from functools import cache
 from typing import Any
 
-from functions.deliveries.api import api
+from functions.deliveries.routes.log import api
 from shared import settings
 from shared.aws import clients
 from shared.clock import Timestamp, now_ms
