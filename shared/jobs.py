@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from shared.aws.items import from_item, to_item
-from shared.aws.transaction import CancelledError, transact
+from shared.aws.transaction import TransactionRefusedError, transact
 from shared.aws.update import Update
 from shared.clock import MS_PER_S
 from shared.model import Model
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 OVERDUE_MS = 60 * MS_PER_S
 
 
-class Kind(StrEnum):
+class JobKind(StrEnum):
     """What a job does; its id begins with it."""
 
     RELEASE = "RELEASE"
@@ -36,7 +36,7 @@ class Kind(StrEnum):
     SWEEP = "SWEEP"
 
 
-class Turn(Model):
+class JobMessage(Model):
     """The message that asks for a page. `turn` counts the pages of a job."""
 
     job_id: str
@@ -47,8 +47,8 @@ class Turn(Model):
         return self.job_id
 
     @property
-    def kind(self) -> Kind:
-        return Kind(self.job_id.partition("#")[0])
+    def kind(self) -> JobKind:
+        return JobKind(self.job_id.partition("#")[0])
 
 
 class Job(Model):
@@ -68,8 +68,8 @@ class Job(Model):
     turn: int = 0
 
     @property
-    def next_turn(self) -> Turn:
-        return Turn(job_id=self.id, turn=self.turn)
+    def next_turn(self) -> JobMessage:
+        return JobMessage(job_id=self.id, turn=self.turn)
 
 
 _COLUMNS = frozenset(Job.model_fields)
@@ -82,18 +82,18 @@ def release(workspace_id: str, config_id: str, now: int) -> Job:
     It is written before, or with, what makes the config receive. A config has one: another start
     begins it anew.
     """
-    return _starting(f"{Kind.RELEASE}#{workspace_id}#{config_id}", workspace_id, config_id, now)
+    return _starting(f"{JobKind.RELEASE}#{workspace_id}#{config_id}", workspace_id, config_id, now)
 
 
 def replay(workspace_id: str, config_id: str, replay_id: str, now: int, wait_ms: int) -> Job:
     """The job that goes on with a replay, which holds how far it came."""
-    job_id = f"{Kind.REPLAY}#{workspace_id}#{replay_id}"
+    job_id = f"{JobKind.REPLAY}#{workspace_id}#{replay_id}"
     return _starting(job_id, workspace_id, config_id, now, wait_ms)
 
 
 def emptying(workspace_id: str, now: int) -> Job:
     """The job that takes out what a workspace keeps for a shorter time than its records."""
-    return _starting(f"{Kind.EMPTYING}#{workspace_id}", workspace_id, "", now)
+    return _starting(f"{JobKind.EMPTYING}#{workspace_id}", workspace_id, "", now)
 
 
 def sweep(shard: str, now: int) -> Job:
@@ -102,7 +102,7 @@ def sweep(shard: str, now: int) -> Job:
 
 
 def sweep_id(shard: str) -> str:
-    return f"{Kind.SWEEP}#{shard}"
+    return f"{JobKind.SWEEP}#{shard}"
 
 
 def shard_of(job: Job) -> str:
@@ -139,7 +139,7 @@ class JobStore:
         self._dynamodb = dynamodb
         self._table = table
 
-    def find(self, turn: Turn) -> Job | None:
+    def find(self, turn: JobMessage) -> Job | None:
         """None if the job is done, or beyond this turn."""
         answer = self._dynamodb.get_item(
             TableName=self._table, Key=_key(turn.job_id), ConsistentRead=True
@@ -147,7 +147,7 @@ class JobStore:
         job = _job(from_item(answer["Item"])) if "Item" in answer else None
         return job if job is not None and job.turn == turn.turn else None
 
-    def of(self, kind: Kind) -> list[Job]:
+    def of(self, kind: JobKind) -> list[Job]:
         condition = "pk = :pk AND begins_with(sk, :kind)"
         return list(self._query({":kind": f"{kind}#"}, KeyConditionExpression=condition))
 
@@ -182,7 +182,7 @@ class JobStore:
         pass_started_at: int,
         next_at: int,
         also: Sequence[dict[str, Any]] = (),
-    ) -> Turn | None:
+    ) -> JobMessage | None:
         """The next turn; None if somebody else has moved on, or begun the job anew.
 
         `also` are items of the same transaction, whose conditions count too.
@@ -199,7 +199,7 @@ class JobStore:
         item = {"TableName": self._table, "Key": _key(job.id), **update.request()}
         if not self._try([{"Update": item}, *also]):
             return None
-        return Turn(job_id=job.id, turn=job.turn + 1)
+        return JobMessage(job_id=job.id, turn=job.turn + 1)
 
     def end(self, job: Job, also: Sequence[dict[str, Any]] = ()) -> bool:
         """False if somebody has begun it anew meanwhile; `also` as in `advance`."""
@@ -225,7 +225,7 @@ class JobStore:
     def _try(self, items: Sequence[dict[str, Any]]) -> bool:
         try:
             transact(self._dynamodb, items)
-        except CancelledError:
+        except TransactionRefusedError:
             return False
         return True
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from shared import ids
 from shared.configs.models import Trigger, WebhookConfig
-from shared.deliveries.queue import Pointer
+from shared.deliveries.queue import AttemptMessage
 from shared.events.models import Event, TriggerType
 from shared.replays.models import Replay
 from shared.web.authentication import Request
@@ -170,8 +170,8 @@ def request_id(config_id: str = "crm", event_id: str = "event-1") -> UUID:
     return ids.request_id(ids.event_key(WORKSPACE, event_id), config_id)
 
 
-def pointer(config_id: str = "crm", event_id: str = "event-1", attempt: int = 1) -> Pointer:
-    return Pointer(
+def pointer(config_id: str = "crm", event_id: str = "event-1", attempt: int = 1) -> AttemptMessage:
+    return AttemptMessage(
         workspace_id=WORKSPACE,
         config_id=config_id,
         request_id=request_id(config_id, event_id),

@@ -17,7 +17,7 @@ from shared.aws.items import from_item
 from shared.clock import MS_PER_S, now_ms
 from shared.configs.store import ConfigStore
 from shared.deliveries.fanout import first_pointers, remembering, send_all
-from shared.deliveries.queue import Pointer, Queue
+from shared.deliveries.queue import AttemptMessage, Queue
 from shared.events import operational
 from shared.events.bus import Bus, untold
 from shared.events.models import Event
@@ -46,7 +46,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
     fails, the whole batch does. A bus that fails holds up nobody's deliveries."""
     configs, queue, bus, dead_letters = _parts()
     ask = remembering(configs)
-    events, pointers = dict[str, Event](), dict[str, list[Pointer]]()
+    events, pointers = dict[str, Event](), dict[str, list[AttemptMessage]]()
 
     def collect(record: Record) -> None:
         number = _sequence_number(record)

@@ -8,18 +8,18 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from shared import settings
 from shared.aws import clients
 from shared.aws.batch import Record, each, failures, message_id
-from shared.aws.dead_letters import DeadLetters, letter
+from shared.aws.dead_letters import DeadLetters, dead_letter
 from shared.aws.garbage import collected_when_warm
 from shared.clock import MS_PER_S, now_ms
 from shared.errors import InvalidError
-from shared.events.accept import Door
+from shared.events.accept import Acceptor
 from shared.events.own_types import EventTypeStore
-from shared.events.schema_check import Checker
+from shared.events.schema_check import SchemaChecker
 from shared.events.store import EventStore
 from shared.imports.bucket import ImportBucket
 from shared.imports.importer import Importer
 from shared.imports.messages import job_in, message_of
-from shared.imports.models import Job, State, Tally
+from shared.imports.models import ImportJob, ImportState, Tally
 from shared.metrics import ACCEPTED, DUPLICATES, REFUSED_LINES, Metric, measured
 from shared.observability import logger
 from shared.retention import Retention
@@ -37,12 +37,12 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
         try:
             _run(job_in(record["body"], now_ms()), context)
         except InvalidError as error:
-            _dead_letters().put([letter(record["body"], message_id(record), error)])
+            _dead_letters().put([dead_letter(record["body"], message_id(record), error)])
 
     return failures(each(event["Records"], message_id, work))
 
 
-def _run(job: Job, context: LambdaContext) -> None:
+def _run(job: ImportJob, context: LambdaContext) -> None:
     about: dict[str, Any] = job.source.model_dump()
     run = _importer(context).run(job)
     if run is None:
@@ -50,7 +50,7 @@ def _run(job: Job, context: LambdaContext) -> None:
         return
     about |= {"state": run.state, "lines": run.job.position.line}
     logger.info("import.run", **about, **measured(_counts(job.tally, run.job.tally)))
-    if run.state is State.RUNNING:
+    if run.state is ImportState.RUNNING:
         queue_url = settings.load().import_queue_url
         clients.sqs().send_message(QueueUrl=queue_url, MessageBody=message_of(run.job))
 
@@ -76,11 +76,11 @@ def _importer(context: LambdaContext) -> Importer:
 
 
 @cache
-def _parts() -> tuple[ImportBucket, Door]:
+def _parts() -> tuple[ImportBucket, Acceptor]:
     env = settings.load()
     store = EventStore(clients.dynamodb(), env.event_table, env.retention_days, env.repair_after_s)
     types = EventTypeStore(clients.dynamodb(), env.config_table)
-    door = Door(store, Checker(types.find_schema, now_ms), now_ms)
+    door = Acceptor(store, SchemaChecker(types.find_schema, now_ms), now_ms)
     return ImportBucket(clients.s3()), door
 
 

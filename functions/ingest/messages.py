@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from functions.ingest import wiring
 from shared import journal
 from shared.aws.batch import Record, message_id
-from shared.aws.dead_letters import Letter, letter
+from shared.aws.dead_letters import DeadLetter, dead_letter
 from shared.errors import FunnelhooksError, InvalidError, NotFoundError
 from shared.events import reading
 from shared.input.json_body import check, parse_json
@@ -33,7 +33,7 @@ def accept_message(record: Record) -> None:
         _accept(_opened(values, message_id(record)))
     except FunnelhooksError as error:
         journal.refused(error)
-        wiring.dead_letters().put([letter(record["body"], message_id(record), error)])
+        wiring.dead_letters().put([dead_letter(record["body"], message_id(record), error)])
 
 
 def accept_invocation(values: Any, request_id: str) -> dict[str, Any]:
@@ -67,9 +67,9 @@ def _accept_batch(sent: Sent) -> list[dict[str, Any]]:
     return [result.model_dump(exclude_none=True) for result in results]
 
 
-def _letter(sent: Sent, index: int, found: Problem) -> Letter:
+def _letter(sent: Sent, index: int, found: Problem) -> DeadLetter:
     body = {"workspace_id": sent.workspace.workspace_id, "events": [sent.values["events"][index]]}
-    return Letter(
+    return DeadLetter(
         body=json.dumps(body),
         source_id=sent.origin,
         error_code=found.code,

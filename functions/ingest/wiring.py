@@ -5,20 +5,20 @@ from functools import cache, partial
 from typing import Any
 
 from shared import journal, settings
-from shared.actions.authenticator import ActionGate
+from shared.actions.authenticator import ActionAuthenticator
 from shared.aws import clients
 from shared.aws.dead_letters import DeadLetters
 from shared.clock import now_ms
 from shared.errors import FunnelhooksError, InvalidError
-from shared.events.accept import Door
+from shared.events.accept import Acceptor
 from shared.events.models import EventId
 from shared.events.own_types import EventTypeStore
-from shared.events.schema_check import Checker
+from shared.events.schema_check import SchemaChecker
 from shared.events.store import EventStore
 from shared.model import Model
 from shared.web.keyring import Keyring
 from shared.web.problems import EVENT_FAULT, Problem, fault, problem
-from shared.web.rate_limits import EventRate, IngestGate
+from shared.web.rate_limits import EventRateLimiter, IngestAuthenticator
 from shared.workspaces.directory import Directory
 from shared.workspaces.models import Workspace
 from shared.workspaces.store import WorkspaceStore
@@ -27,7 +27,7 @@ MAX_BATCH = 100
 PARALLEL = 10
 
 
-class Result(Model):
+class EventResult(Model):
     """What became of an event of a batch: its id, or why it was refused."""
 
     event_id: EventId | None = None
@@ -47,8 +47,8 @@ def store() -> EventStore:
 
 
 @cache
-def door() -> Door:
-    return Door(store(), checker(), now_ms)
+def door() -> Acceptor:
+    return Acceptor(store(), checker(), now_ms)
 
 
 @cache
@@ -67,9 +67,9 @@ def directory() -> Directory:
 
 
 @cache
-def checker() -> Checker:
+def checker() -> SchemaChecker:
     types = EventTypeStore(clients.dynamodb(), env().config_table)
-    return Checker(types.find_schema, now_ms)
+    return SchemaChecker(types.find_schema, now_ms)
 
 
 @cache
@@ -78,23 +78,23 @@ def keyring() -> Keyring:
 
 
 @cache
-def rate() -> EventRate:
-    return EventRate(now_ms)
+def rate() -> EventRateLimiter:
+    return EventRateLimiter(now_ms)
 
 
 @cache
-def gate() -> IngestGate:
-    return IngestGate(keyring().bearer, rate())
+def gate() -> IngestAuthenticator:
+    return IngestAuthenticator(keyring().bearer, rate())
 
 
 @cache
-def funnelytics_gate() -> IngestGate:
-    return IngestGate(keyring().funnelytics, rate())
+def funnelytics_gate() -> IngestAuthenticator:
+    return IngestAuthenticator(keyring().funnelytics, rate())
 
 
 @cache
-def action_gate() -> ActionGate:
-    return ActionGate(keyring().bearer, workspaces().get, rate(), now_ms)
+def action_gate() -> ActionAuthenticator:
+    return ActionAuthenticator(keyring().bearer, workspaces().get, rate(), now_ms)
 
 
 def accept(values: Any, workspace: Workspace, origin: str | None = None) -> str:
@@ -111,7 +111,9 @@ def checked_batch(batch: Any) -> list[Any]:
     return batch
 
 
-def accept_batch(batch: list[Any], workspace: Workspace, origin: str | None = None) -> list[Result]:
+def accept_batch(
+    batch: list[Any], workspace: Workspace, origin: str | None = None
+) -> list[EventResult]:
     """Each event is answered by itself, in the order of the batch.
 
     `origin` is what brought the batch; with the number of an event it says what brought that.
@@ -122,14 +124,14 @@ def accept_batch(batch: list[Any], workspace: Workspace, origin: str | None = No
         return list(pool.map(partial(_answer, workspace), batch, origins))
 
 
-def _answer(workspace: Workspace, values: Any, origin: str | None) -> Result:
+def _answer(workspace: Workspace, values: Any, origin: str | None) -> EventResult:
     try:
-        return Result(event_id=accept(values, workspace, origin))
+        return EventResult(event_id=accept(values, workspace, origin))
     except FunnelhooksError as error:
         journal.refused(error)
-        return Result(error=problem(error))
+        return EventResult(error=problem(error))
     except Exception as error:
         if origin is not None:
             raise
         journal.failed(workspace.workspace_id, error)
-        return Result(error=fault(EVENT_FAULT))
+        return EventResult(error=fault(EVENT_FAULT))

@@ -18,15 +18,15 @@ from shared.configs.store import ConfigStore
 from shared.deliveries.store import DeliveryStore
 from shared.events.log import LogReader
 from shared.events.store import EventStore
-from shared.jobs import JobStore, Kind, Turn
-from shared.privacy.content_expiry import Emptier
+from shared.jobs import JobKind, JobMessage, JobStore
+from shared.privacy.content_expiry import ContentExpiry
 from shared.privacy.delivery_erasure import DeliveryErasure
-from shared.repair.event_scan import Unseen
+from shared.repair.event_scan import EventScan
 from shared.repair.relay import Relay
-from shared.replays.deliveries import Deliveries
+from shared.replays.deliveries import ReplayDeliveries
 from shared.replays.eligibility import Eligibility
 from shared.replays.replayer import Replayer
-from shared.replays.source import Source
+from shared.replays.source import ReplaySource
 from shared.replays.steps import Steps
 from shared.workspaces.store import WorkspaceStore
 
@@ -42,7 +42,7 @@ PARALLEL = 10
 
 def is_turn(record: Record) -> bool:
     try:
-        Turn.model_validate_json(record["body"])
+        JobMessage.model_validate_json(record["body"])
     except ValidationError:
         return False
     return True
@@ -56,8 +56,8 @@ def do(records: list[Record], context: LambdaContext) -> list[str]:
     def do_page(record: Record) -> None:
         left_ms = context.get_remaining_time_in_millis()
         spare_ms = (left_ms - MARGIN_MS) // next(shares)
-        turn = Turn.model_validate_json(record["body"])
-        if spare_ms > (LEAST_SWEEP_MS if turn.kind is Kind.SWEEP else 0):
+        turn = JobMessage.model_validate_json(record["body"])
+        if spare_ms > (LEAST_SWEEP_MS if turn.kind is JobKind.SWEEP else 0):
             _worker(turn.kind, has_time(context, left_ms - spare_ms)).turn(turn)
 
     return each(sorted(records, key=_is_sweep), message_id, do_page)
@@ -83,19 +83,21 @@ def has_time(context: LambdaContext, margin_ms: int) -> Callable[[], bool]:
 
 
 def _is_sweep(record: Record) -> bool:
-    turn = Turn.model_validate_json(record["body"])
+    turn = JobMessage.model_validate_json(record["body"])
     return turn.job_id.startswith(jobs.sweep_id(""))
 
 
-def _worker(kind: Kind, has_time: Callable[[], bool]) -> Releaser | Replayer | Emptier | Relay:
+def _worker(
+    kind: JobKind, has_time: Callable[[], bool]
+) -> Releaser | Replayer | ContentExpiry | Relay:
     match kind:
-        case Kind.RELEASE:
+        case JobKind.RELEASE:
             return _releaser()
-        case Kind.REPLAY:
+        case JobKind.REPLAY:
             return _replayer()
-        case Kind.EMPTYING:
+        case JobKind.EMPTYING:
             return _emptier()
-        case Kind.SWEEP:
+        case JobKind.SWEEP:
             return relay(has_time)
 
 
@@ -126,25 +128,27 @@ def _replayer() -> Replayer:
         steps=Steps(dynamodb, env.config_table, env.retention_days),
         configs=ConfigStore(dynamodb, env.config_table),
         health=health(),
-        source=Source(dynamodb, env.event_table),
+        source=ReplaySource(dynamodb, env.event_table),
         eligibility=Eligibility(dynamodb, env.event_table, workspaces, env.retention_days, now_ms),
-        deliveries=Deliveries(dynamodb, env.event_table, env.retention_days, env.repair_after_s),
+        deliveries=ReplayDeliveries(
+            dynamodb, env.event_table, env.retention_days, env.repair_after_s
+        ),
         queue=retry_queue(),
         clock=now_ms,
     )
 
 
 @cache
-def _emptier() -> Emptier:
+def _emptier() -> ContentExpiry:
     env, dynamodb = settings.load(), clients.dynamodb()
     days, repair_after_s = env.retention_days, env.repair_after_s
-    return Emptier(
+    return ContentExpiry(
         jobs=_jobs(),
         workspaces=WorkspaceStore(dynamodb, env.config_table),
         logs=LogReader(dynamodb, env.event_table),
         events=EventStore(dynamodb, env.event_table, days, repair_after_s),
         deliveries=DeliveryErasure(dynamodb, env.event_table),
-        unseen=Unseen(dynamodb, env.event_table, env.config_table, repair_after_s, now_ms),
+        unseen=EventScan(dynamodb, env.event_table, env.config_table, repair_after_s, now_ms),
         queue=retry_queue(),
         clock=now_ms,
         stack_days=days,

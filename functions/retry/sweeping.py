@@ -9,10 +9,10 @@ from shared.clock import now_ms
 from shared.configs.store import ConfigStore
 from shared.deliveries.fanout import remembering
 from shared.jobs import JobStore
-from shared.repair.due_index import WakeIndex
-from shared.repair.event_scan import Unseen
+from shared.repair.due_index import DueIndex
+from shared.repair.event_scan import EventScan
 from shared.repair.relay import Relay
-from shared.repair.sweeper import Sweep
+from shared.repair.sweeper import Sweeper
 
 # Of the batches of retries that run at a time, a tenth may have shards of what is due, and a tenth
 # shards of events.
@@ -21,9 +21,9 @@ SHARE = 10
 
 def relay(has_time: Callable[[], bool]) -> Relay:
     env, dynamodb = settings.load(), clients.dynamodb()
-    sweep = Sweep(
-        wake=WakeIndex(dynamodb, env.event_table, env.retention_days, env.repair_after_s),
-        unseen=Unseen(dynamodb, env.event_table, env.config_table, env.repair_after_s, now_ms),
+    sweep = Sweeper(
+        wake=DueIndex(dynamodb, env.event_table, env.retention_days, env.repair_after_s),
+        unseen=EventScan(dynamodb, env.event_table, env.config_table, env.repair_after_s, now_ms),
         queue=retry_queue(),
         ask=remembering(ConfigStore(dynamodb, env.config_table)),
         clock=now_ms,

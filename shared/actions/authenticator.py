@@ -9,8 +9,8 @@ from shared.clock import MS_PER_S, Clock
 from shared.errors import ForbiddenError, NotFoundError
 from shared.ids import new_link_secret
 from shared.web import loops
-from shared.web.authentication import Admission, Request
-from shared.web.rate_limits import Authenticate, EventRate
+from shared.web.authentication import Authenticated, Request
+from shared.web.rate_limits import Authenticate, EventRateLimiter
 from shared.workspaces.models import Scope, Workspace
 
 # As long as a key is remembered: a revoked link stops within 60 s.
@@ -22,12 +22,12 @@ _OF_EVERY_ANSWER = {"Cache-Control": "no-store"}
 _OF_LINKS = {"Access-Control-Allow-Origin": "*"}
 
 
-class ActionGate:
+class ActionAuthenticator:
     def __init__(
         self,
         authenticate: Authenticate,
         find_workspace: Callable[[str], Workspace],
-        rate: EventRate,
+        rate: EventRateLimiter,
         clock: Clock,
     ) -> None:
         self._authenticate = authenticate
@@ -38,7 +38,7 @@ class ActionGate:
         # So that an unknown workspace takes as long as a wrong signature.
         self._nobodys_secret = new_link_secret()
 
-    def admit(self, request: Request, scope: Scope) -> Admission[Follower]:
+    def admit(self, request: Request, scope: Scope) -> Authenticated[Follower]:
         loops.refuse(request.headers)
         link = links.find(request.query)
         if link is not None:
@@ -47,8 +47,8 @@ class ActionGate:
         caller = self._authenticate(request.headers, scope)
         return self._admission(Follower(workspace=caller.workspace), _OF_EVERY_ANSWER)
 
-    def _admission(self, follower: Follower, headers: dict[str, str]) -> Admission[Follower]:
-        return Admission(caller=follower, headers=headers | self._rate.take(follower.workspace))
+    def _admission(self, follower: Follower, headers: dict[str, str]) -> Authenticated[Follower]:
+        return Authenticated(caller=follower, headers=headers | self._rate.take(follower.workspace))
 
     def _linked(self, signed: links.SignedLink, path: str) -> Follower:
         remembered = self._remembered(signed.workspace_id)

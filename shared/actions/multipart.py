@@ -18,22 +18,22 @@ _PLAIN = (b"7bit", b"8bit", b"binary")
 
 
 @dataclass
-class Part:
+class FormPart:
     """Header names are in lower case."""
 
     headers: dict[bytes, bytes] = field(default_factory=dict)
     content: bytearray = field(default_factory=bytearray)
 
 
-class Reader:
+class MultipartReader:
     """What the parser calls while it goes through a body."""
 
     def __init__(self) -> None:
-        self.parts: list[Part] = []
+        self.parts: list[FormPart] = []
         self.ended = False
         self._header = b""
 
-    def read(self, content: bytes, boundary: bytes) -> list[Part]:
+    def read(self, content: bytes, boundary: bytes) -> list[FormPart]:
         parser = MultipartParser(
             boundary,
             {
@@ -50,7 +50,7 @@ class Reader:
     def _begin(self) -> None:
         if len(self.parts) == MAX_FIELDS:
             raise too_many()
-        self.parts.append(Part())
+        self.parts.append(FormPart())
 
     def _header_field(self, data: bytes, start: int, end: int) -> None:
         self._header = data[start:end].lower()
@@ -71,8 +71,8 @@ def fields(content: bytes, boundary: bytes, codec: str) -> Iterator[tuple[str, s
         yield _field(part, codec, f"part {number}")
 
 
-def _parts(content: bytes, boundary: bytes) -> list[Part]:
-    reader = Reader()
+def _parts(content: bytes, boundary: bytes) -> list[FormPart]:
+    reader = MultipartReader()
     try:
         parts = reader.read(content, boundary)
     except MultipartParseError as error:
@@ -84,7 +84,7 @@ def _parts(content: bytes, boundary: bytes) -> list[Part]:
     return parts
 
 
-def _field(part: Part, codec: str, place: str) -> tuple[str, str]:
+def _field(part: FormPart, codec: str, place: str) -> tuple[str, str]:
     kind, options = parse_options_header(part.headers.get(b"content-disposition"))
     if kind != b"form-data" or b"name" not in options:
         raise InvalidError.at(place, "needs Content-Disposition: form-data with a name")

@@ -9,22 +9,23 @@ from concurrent import futures
 from typing import NamedTuple
 
 from shared.attempts import log_lines, outcome, request, schedule
-from shared.attempts.pool import Pool
-from shared.attempts.reader import Material, Reader, Unreadable
+from shared.attempts.pool import ThreadPools
+from shared.attempts.reader import AttemptContext, AttemptReader, Unreadable
 from shared.clock import MS_PER_S, Clock
 from shared.configs.models import WebhookConfig
 from shared.deliveries.conditions import is_parked
 from shared.deliveries.ledger import Ledger
-from shared.deliveries.models import Attempt, Delivery, Origin, Reason, State
-from shared.deliveries.queue import Pointer, Queue
+from shared.deliveries.models import Attempt, AttemptOrigin, Delivery, DeliveryState, Reason
+from shared.deliveries.queue import AttemptMessage, Queue
 from shared.dialects import Rendered
 from shared.endpoints import admission
-from shared.endpoints.admission import Aside, Gate, Later, Pass
-from shared.endpoints.breaker import Health
-from shared.endpoints.in_flight import UnderWay
-from shared.endpoints.monitor import Monitor, Report
+from shared.endpoints.admission import AdmissionControl, Admitted, Deferred, Rejected
+from shared.endpoints.breaker import EndpointHealth
+from shared.endpoints.in_flight import InFlight
+from shared.endpoints.monitor import AttemptReport, Monitor
 from shared.events.models import Event
-from shared.outbound.sender import Answer, Sender
+from shared.outbound.response import Response
+from shared.outbound.sender import Sender
 from shared.workspaces.models import Workspace
 
 # All messages of a batch at once, so that a slow endpoint holds up nobody else's.
@@ -37,7 +38,7 @@ MARGIN_MS = 5 * MS_PER_S
 # For what the function has no time left for: a moment for a worker that is less busy.
 BREATHER_MS = 1 * MS_PER_S
 
-_EXPIRED = Aside(state=State.FAILED, reason=Reason.EVENT_EXPIRED)
+_EXPIRED = Rejected(state=DeliveryState.FAILED, reason=Reason.EVENT_EXPIRED)
 
 
 class LeaseSpentError(Exception):
@@ -47,10 +48,10 @@ class LeaseSpentError(Exception):
 class Task(NamedTuple):
     """An attempt that may be made: of what was kept, or of an event to be rendered."""
 
-    pointer: Pointer
+    pointer: AttemptMessage
     config: WebhookConfig
     workspace: Workspace
-    health: Health
+    health: EndpointHealth
     content: Rendered | Event
 
     @property
@@ -63,20 +64,20 @@ class Task(NamedTuple):
         return request.rendered(self.config, self.workspace, self.content, delivery)
 
 
-class Courier:
+class AttemptRunner:
     """`remaining_ms` tells how long the function may still run."""
 
     def __init__(
         self,
-        reader: Reader,
-        gate: Gate,
+        reader: AttemptReader,
+        gate: AdmissionControl,
         ledger: Ledger,
         sender: Sender,
         monitor: Monitor,
         retries: Queue,
         clock: Clock,
         random: schedule.Random,
-        pool: Pool,
+        pool: ThreadPools,
         remaining_ms: Callable[[], int],
     ) -> None:
         self._reader = reader
@@ -89,9 +90,9 @@ class Courier:
         self._random = random
         self._pool = pool
         self._remaining_ms = remaining_ms
-        self._under_way = UnderWay()
+        self._under_way = InFlight()
 
-    def deliver(self, pointers: Sequence[Pointer]) -> list[bool]:
+    def deliver(self, pointers: Sequence[AttemptMessage]) -> list[bool]:
         """For each pointer, of which there are PARALLEL at most, whether it is done with."""
         materials = self._reader.read(pointers)
         with self._pool.threads() as threads:
@@ -113,7 +114,7 @@ class Courier:
                 log_lines.hang_not_recorded(pointer, error)
                 return
 
-    def _is_done(self, pointer: Pointer, material: Material | Unreadable) -> bool:
+    def _is_done(self, pointer: AttemptMessage, material: AttemptContext | Unreadable) -> bool:
         if isinstance(material, Unreadable):
             log_lines.broke(pointer, material.error)
             return False
@@ -124,27 +125,33 @@ class Courier:
             return False
         return True
 
-    def _attempt(self, pointer: Pointer, material: Material) -> None:
+    def _attempt(self, pointer: AttemptMessage, material: AttemptContext) -> None:
         content = self._content(pointer, material)
         if content is None:
             self._set_aside(pointer, material, None, _EXPIRED)
             return
         event = content if isinstance(content, Event) else None
         config = admission.receiver(material.config, event)
-        if isinstance(config, Aside):
+        if isinstance(config, Rejected):
             self._set_aside(pointer, material, event, config)
         elif self._remaining_ms() < config.timeout_s * MS_PER_S + MARGIN_MS:
             self._retries.send([pointer], BREATHER_MS)
         else:
             self._admit(Task(pointer, config, material.workspace, material.health, content))
 
-    def _content(self, pointer: Pointer, material: Material) -> Rendered | Event | None:
+    def _content(
+        self, pointer: AttemptMessage, material: AttemptContext
+    ) -> Rendered | Event | None:
         """A later attempt whose body was lost is rendered again from its event."""
         known = material.kept or material.event
         return self._reader.event(pointer) if known is None and pointer.attempt > 1 else known
 
     def _set_aside(
-        self, pointer: Pointer, material: Material, event: Event | None, aside: Aside
+        self,
+        pointer: AttemptMessage,
+        material: AttemptContext,
+        event: Event | None,
+        aside: Rejected,
     ) -> None:
         now, ledger = self._clock(), self._ledger.of(material.workspace)
         if ledger.set_aside(pointer, event, aside.state, aside.reason, now):
@@ -153,7 +160,7 @@ class Courier:
     def _admit(self, task: Task) -> None:
         now = self._clock()
         admitted = self._gate.admit(task.pointer, task.config, task.health, now)
-        if isinstance(admitted, Later):
+        if isinstance(admitted, Deferred):
             self._put_off(task, admitted, now)
             return
         claimed = self._ledger.of(task.workspace).claim(task.pointer, task.event, now)
@@ -164,7 +171,7 @@ class Courier:
         if claimed is not None:
             self._retries.send([claimed.pointer], claimed.wait_ms)
 
-    def _put_off(self, task: Task, later: Later, now: int) -> None:
+    def _put_off(self, task: Task, later: Deferred, now: int) -> None:
         ledger = self._ledger.of(task.workspace)
         found = ledger.defer(task.pointer, task.event, later.reason, later.at, now)
         if isinstance(found, Delivery):
@@ -173,7 +180,7 @@ class Courier:
         elif found is not None:
             self._retries.send([found.pointer], found.wait_ms)
 
-    def _send(self, task: Task, delivery: Delivery, admitted: Pass) -> None:
+    def _send(self, task: Task, delivery: Delivery, admitted: Admitted) -> None:
         started_at, config, rendered = self._clock(), task.config, task.rendered(delivery)
         if not delivery.is_leased(started_at + config.timeout_s * MS_PER_S):
             raise LeaseSpentError
@@ -188,7 +195,7 @@ class Courier:
         self._settle(task, delivery, admitted, answer, started_at)
 
     def _settle(
-        self, task: Task, delivery: Delivery, admitted: Pass, answer: Answer, started_at: int
+        self, task: Task, delivery: Delivery, admitted: Admitted, answer: Response, started_at: int
     ) -> None:
         config, now = task.config, self._clock()
         trigger = _origin(delivery, admitted)
@@ -198,7 +205,9 @@ class Courier:
         log_lines.settled(delivery, config, attempt, settled)
         if settled:
             hung = self._under_way.has_hung(task.pointer)
-            report = Report(config, delivery, attempt, task.health, admitted.probe, hung, now)
+            report = AttemptReport(
+                config, delivery, attempt, task.health, admitted.probe, hung, now
+            )
             self._monitor.report(report)
 
     def _record(self, task: Task, delivery: Delivery, attempt: Attempt, now: int) -> bool:
@@ -221,7 +230,7 @@ class Courier:
             self._retries.send([delivery.next_pointer], next_at - now)
 
 
-def _origin(delivery: Delivery, admitted: Pass) -> Origin:
+def _origin(delivery: Delivery, admitted: Admitted) -> AttemptOrigin:
     """A resend is one even if it tries, too, whether the endpoint is back."""
-    is_probe = admitted.probe is not None and delivery.origin is not Origin.RESEND
-    return Origin.PROBE if is_probe else delivery.origin
+    is_probe = admitted.probe is not None and delivery.origin is not AttemptOrigin.RESEND
+    return AttemptOrigin.PROBE if is_probe else delivery.origin

@@ -7,18 +7,18 @@ from typing import Any
 
 from shared import metrics
 from shared.configs.models import WebhookConfig
-from shared.deliveries.models import Attempt, Delivery, Origin, State
-from shared.deliveries.queue import Pointer
-from shared.endpoints.admission import Aside, Later
+from shared.deliveries.models import Attempt, AttemptOrigin, Delivery, DeliveryState
+from shared.deliveries.queue import AttemptMessage
+from shared.endpoints.admission import Deferred, Rejected
 from shared.metrics import Metric, measured
 from shared.observability import fault, logger
 
 # What somebody asked for by hand was promised for no moment.
-_PROMISED = frozenset({Origin.SCHEDULE, Origin.PROBE})
+_PROMISED = frozenset({AttemptOrigin.SCHEDULE, AttemptOrigin.PROBE})
 _ASIDE = {
-    State.HELD: metrics.HELD,
-    State.CANCELLED: metrics.CANCELLED,
-    State.FAILED: metrics.EXPIRED,
+    DeliveryState.HELD: metrics.HELD,
+    DeliveryState.CANCELLED: metrics.CANCELLED,
+    DeliveryState.FAILED: metrics.EXPIRED,
 }
 
 
@@ -46,21 +46,21 @@ def settled(delivery: Delivery, config: WebhookConfig, attempt: Attempt, is_ours
     )
 
 
-def put_off(pointer: Pointer, later: Later) -> None:
+def put_off(pointer: AttemptMessage, later: Deferred) -> None:
     values = measured({metrics.DEFERRED: 1})
     logger.info("attempt.put_off", **_ids(pointer), **later.model_dump(), **values)
 
 
-def set_aside(pointer: Pointer, aside: Aside) -> None:
+def set_aside(pointer: AttemptMessage, aside: Rejected) -> None:
     values = measured({_ASIDE[aside.state]: 1})
     logger.info("delivery.set_aside", **_ids(pointer), **aside.model_dump(), **values)
 
 
-def broke(pointer: Pointer, error: Exception) -> None:
+def broke(pointer: AttemptMessage, error: Exception) -> None:
     logger.error("attempt.broke", **_ids(pointer), **fault(error))
 
 
-def hang_not_recorded(pointer: Pointer, error: Exception) -> None:
+def hang_not_recorded(pointer: AttemptMessage, error: Exception) -> None:
     """The attempt goes on; only other workers are not told."""
     logger.warning("hang.not_recorded", **_ids(pointer), **fault(error))
 
@@ -84,5 +84,5 @@ def _begins_a_replay(delivery: Delivery, attempt: Attempt) -> bool:
     return delivery.replay_id is not None and attempt.number == 1
 
 
-def _ids(pointer: Pointer) -> dict[str, Any]:
+def _ids(pointer: AttemptMessage) -> dict[str, Any]:
     return pointer.model_dump(mode="json", exclude={"in_turn"})

@@ -4,24 +4,24 @@ from collections.abc import Sequence
 
 from shared.attempts import schedule
 from shared.configs.models import WebhookConfig
-from shared.deliveries.models import Attempt, Delivery, Origin, Reason
+from shared.deliveries.models import Attempt, AttemptOrigin, Delivery, Reason
 from shared.dialects import DIALECTS
 from shared.outbound.exchange import Cause
-from shared.outbound.response import Answer
+from shared.outbound.response import Response
 
 
-def is_success(answer: Answer, config: WebhookConfig) -> bool:
+def is_success(answer: Response, config: WebhookConfig) -> bool:
     """The status decides: a receiver that has said yes is not asked again for the rest of it."""
     status_code = answer.status_code
     return status_code is not None and DIALECTS[config.dialect].is_success(status_code)
 
 
-def cause(answer: Answer, config: WebhookConfig) -> Cause | None:
+def cause(answer: Response, config: WebhookConfig) -> Cause | None:
     """Why it has failed, if it has."""
     return None if is_success(answer, config) else answer.cause or Cause.HTTP_STATUS
 
 
-def detail(answer: Answer) -> str:
+def detail(answer: Response) -> str:
     redirected = answer.status_code is not None and 300 <= answer.status_code <= 399
     return answer.detail or ("Redirects are not followed" if redirected else "")
 
@@ -29,8 +29,8 @@ def detail(answer: Answer) -> str:
 def attempt_of(
     delivery: Delivery,
     config: WebhookConfig,
-    trigger: Origin,
-    answer: Answer,
+    trigger: AttemptOrigin,
+    answer: Response,
     started_at: int,
     next_wait: tuple[int | None, Reason | None],
 ) -> Attempt:
@@ -52,7 +52,7 @@ def attempt_of(
 
 
 def next_wait(
-    delivery: Delivery, config: WebhookConfig, answer: Answer, now: int, random: schedule.Random
+    delivery: Delivery, config: WebhookConfig, answer: Response, now: int, random: schedule.Random
 ) -> tuple[int | None, Reason | None]:
     """Milliseconds, and why so many; None if no attempt follows."""
     if is_success(answer, config):

@@ -3,7 +3,7 @@
 from functools import cache
 
 from shared import settings
-from shared.attempts.reader import Reader
+from shared.attempts.reader import AttemptReader
 from shared.aws import clients
 from shared.deliveries.ledger import Ledger
 from shared.deliveries.queue import Queue
@@ -27,8 +27,8 @@ def ledger() -> Ledger:
 
 
 @cache
-def reader() -> Reader:
-    return Reader(clients.dynamodb(), env().config_table, env().event_table)
+def reader() -> AttemptReader:
+    return AttemptReader(clients.dynamodb(), env().config_table, env().event_table)
 
 
 @cache

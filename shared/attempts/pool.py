@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 
-class Pool:
+class ThreadPools:
     """Nothing runs on after its batch: threads are kept if all that they had to do is done, and
     ended if the batch ends by an exception, which waits for them."""
 

@@ -8,9 +8,9 @@ from shared import ids
 from shared.aws.table import batch_get
 from shared.configs.models import WebhookConfig
 from shared.configs.store import config_from, config_key, health_key
-from shared.deliveries.queue import Pointer
+from shared.deliveries.queue import AttemptMessage
 from shared.dialects import Rendered
-from shared.endpoints.breaker import Health
+from shared.endpoints.breaker import EndpointHealth
 from shared.endpoints.store import health_from
 from shared.events.models import Event
 from shared.events.packing import unpack
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 ItemKey = tuple[str, str]
 
 
-class Material(NamedTuple):
+class AttemptContext(NamedTuple):
     """What there is for an attempt: an event for the first one, what was kept for later ones.
 
     Or both, if both were asked for.
@@ -33,7 +33,7 @@ class Material(NamedTuple):
 
     config: WebhookConfig | None
     workspace: Workspace
-    health: Health
+    health: EndpointHealth
     event: Event | None
     kept: Rendered | None
 
@@ -44,29 +44,29 @@ class Unreadable(NamedTuple):
     error: Exception
 
 
-class Reader:
+class AttemptReader:
     def __init__(self, dynamodb: "DynamoDBClient", config_table: str, event_table: str) -> None:
         self._dynamodb = dynamodb
         self._config_table = config_table
         self._event_table = event_table
 
-    def read(self, pointers: Sequence[Pointer]) -> list[Material | Unreadable]:
+    def read(self, pointers: Sequence[AttemptMessage]) -> list[AttemptContext | Unreadable]:
         """In the order of the pointers, which may be strangers to each other."""
         items = self._items(pointers, [_content_key(pointer) for pointer in pointers])
         return [_readable(pointer, items) for pointer in pointers]
 
-    def whole(self, pointers: Sequence[Pointer]) -> list[Material]:
+    def whole(self, pointers: Sequence[AttemptMessage]) -> list[AttemptContext]:
         """With the event, and with what was kept."""
         both = [key(pointer) for pointer in pointers for key in (_event_key, _body_key)]
         items = self._items(pointers, both)
         return [_material(pointer, items) for pointer in pointers]
 
-    def event(self, pointer: Pointer) -> Event | None:
+    def event(self, pointer: AttemptMessage) -> Event | None:
         found = batch_get(self._dynamodb, {self._event_table: [_event_key(pointer)]})
         return next((event_from(item) for item in found[self._event_table]), None)
 
     def _items(
-        self, pointers: Sequence[Pointer], contents: list[dict[str, str]]
+        self, pointers: Sequence[AttemptMessage], contents: list[dict[str, str]]
     ) -> dict[ItemKey, dict[str, Any]]:
         configs = [
             key(pointer.workspace_id, pointer.config_id)
@@ -78,19 +78,21 @@ class Reader:
         return {_key(item): item for some in found.values() for item in some}
 
 
-def _readable(pointer: Pointer, items: dict[ItemKey, dict[str, Any]]) -> Material | Unreadable:
+def _readable(
+    pointer: AttemptMessage, items: dict[ItemKey, dict[str, Any]]
+) -> AttemptContext | Unreadable:
     try:
         return _material(pointer, items)
     except Exception as error:
         return Unreadable(error)
 
 
-def _material(pointer: Pointer, items: dict[ItemKey, dict[str, Any]]) -> Material:
+def _material(pointer: AttemptMessage, items: dict[ItemKey, dict[str, Any]]) -> AttemptContext:
     config = items.get(_key(config_key(pointer.workspace_id, pointer.config_id)))
     health = items.get(_key(health_key(pointer.workspace_id, pointer.config_id)), {})
     workspace = items.get(_key(workspace_key(pointer.workspace_id)))
     event, kept = items.get(_key(_event_key(pointer))), items.get(_key(_body_key(pointer)))
-    return Material(
+    return AttemptContext(
         config=None if config is None else config_from(config),
         workspace=workspace_from(workspace or _nameless(pointer)),
         health=health_from(health),
@@ -99,20 +101,20 @@ def _material(pointer: Pointer, items: dict[ItemKey, dict[str, Any]]) -> Materia
     )
 
 
-def _nameless(pointer: Pointer) -> dict[str, Any]:
+def _nameless(pointer: AttemptMessage) -> dict[str, Any]:
     return {"workspace_id": pointer.workspace_id, "name": "", "created_at": 0}
 
 
-def _content_key(pointer: Pointer) -> dict[str, str]:
+def _content_key(pointer: AttemptMessage) -> dict[str, str]:
     """A first attempt renders the event; a later one sends the body that was kept."""
     return _event_key(pointer) if pointer.attempt == 1 else _body_key(pointer)
 
 
-def _event_key(pointer: Pointer) -> dict[str, str]:
+def _event_key(pointer: AttemptMessage) -> dict[str, str]:
     return {"pk": _partition(pointer.workspace_id, pointer.request_id), "sk": keys.EVENT_SK}
 
 
-def _body_key(pointer: Pointer) -> dict[str, str]:
+def _body_key(pointer: AttemptMessage) -> dict[str, str]:
     pk = _partition(pointer.workspace_id, pointer.request_id)
     return {"pk": pk, "sk": keys.body_sk(pointer.request_id)}
 

@@ -17,12 +17,12 @@ from shared.clock import MS_PER_S, Clock
 from shared.configs.models import WebhookConfig
 from shared.configs.store import ConfigStore
 from shared.deliveries.ledger import Ledger
-from shared.deliveries.models import Reason, State
-from shared.deliveries.queue import Pointer, Queue
+from shared.deliveries.models import DeliveryState, Reason
+from shared.deliveries.queue import AttemptMessage, Queue
 from shared.deliveries.store import DeliveryStore, Listed
 from shared.endpoints.store import HealthStore
 from shared.errors import NotFoundError
-from shared.jobs import Job, JobStore, Turn
+from shared.jobs import Job, JobMessage, JobStore
 from shared.metrics import RELEASED, measured
 from shared.model import Model
 from shared.observability import logger
@@ -34,24 +34,24 @@ PAGE_S = 10
 PARALLEL = 10
 SETTLED_MS = 60 * MS_PER_S
 
-_PARTS = (State.HELD, State.WAITING)
+_PARTS = (DeliveryState.HELD, DeliveryState.WAITING)
 _TRIPPED = Reason.ENDPOINT_TRIPPED
 
 
-class Place(Model):
+class ReleaseCursor(Model):
     """How far a pass has come: in which part, and after what in it."""
 
     part: int = 0
     after: str = ""
 
     @classmethod
-    def read(cls, text: str) -> "Place":
+    def read(cls, text: str) -> "ReleaseCursor":
         return cls.model_validate_json(text) if text else cls()
 
-    def beyond(self, page: Sequence[Listed], size: int) -> "Place":
+    def beyond(self, page: Sequence[Listed], size: int) -> "ReleaseCursor":
         if len(page) == size:
-            return Place(part=self.part, after=page[-1].place)
-        return Place(part=self.part + 1)
+            return ReleaseCursor(part=self.part, after=page[-1].place)
+        return ReleaseCursor(part=self.part + 1)
 
 
 class Releaser:
@@ -73,12 +73,12 @@ class Releaser:
         self._queue = queue
         self._clock = clock
 
-    def turn(self, turn: Turn) -> None:
+    def turn(self, turn: JobMessage) -> None:
         """Do a page, and queue the next turn. A turn that was done already is nothing to do."""
         job = self._jobs.find(turn)
         if job is None:
             return
-        config, place = self._receiving(job), Place.read(job.place)
+        config, place = self._receiving(job), ReleaseCursor.read(job.place)
         if config is None or place.part == len(_PARTS):
             self._end_pass(job)
         else:
@@ -92,10 +92,10 @@ class Releaser:
         tripped = self._health.find(job.workspace_id, job.config_id).opened
         return config if config.is_receiving and not tripped else None
 
-    def _do_page(self, job: Job, place: Place, rate: int) -> None:
+    def _do_page(self, job: Job, place: ReleaseCursor, rate: int) -> None:
         size, part = min(rate * PAGE_S, MAX_PAGE), _PARTS[place.part]
         page = self._deliveries.in_state(job.workspace_id, job.config_id, part, place.after, size)
-        wanted = [entry for entry in page if part is State.HELD or entry.reason == _TRIPPED]
+        wanted = [entry for entry in page if part is DeliveryState.HELD or entry.reason == _TRIPPED]
         released = self._release(job, wanted, rate)
         next_at = self._clock() + released * MS_PER_S // rate
         self._go_on(job, place.beyond(page, size), job.pass_started_at, next_at)
@@ -108,9 +108,9 @@ class Releaser:
             self._jobs.end(job)
         else:
             next_at = max(self._clock(), settled_at)
-            self._go_on(job, Place(), next_at, next_at)
+            self._go_on(job, ReleaseCursor(), next_at, next_at)
 
-    def _go_on(self, job: Job, place: Place, pass_started_at: int, next_at: int) -> None:
+    def _go_on(self, job: Job, place: ReleaseCursor, pass_started_at: int, next_at: int) -> None:
         turn = self._jobs.advance(job, place.model_dump_json(), pass_started_at, next_at)
         if turn is not None:
             self._queue.send([turn], next_at - self._clock())
@@ -124,8 +124,10 @@ class Releaser:
         self._queue.send_at(released, now)
         return len(released)
 
-    def _let_go(self, job: Job, entry: Listed, at: int, now: int) -> tuple[Pointer, int] | None:
-        pointer = Pointer(
+    def _let_go(
+        self, job: Job, entry: Listed, at: int, now: int
+    ) -> tuple[AttemptMessage, int] | None:
+        pointer = AttemptMessage(
             workspace_id=job.workspace_id,
             config_id=job.config_id,
             request_id=entry.request_id,

@@ -6,13 +6,13 @@ One conditional write makes it so and a message hurries it, which the wake index
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from shared.attempts.reader import Material, Reader
+from shared.attempts.reader import AttemptContext, AttemptReader
 from shared.clock import Clock
 from shared.deliveries.ledger import Ledger
-from shared.deliveries.models import ENDED, Delivery, Reason, Resend, State
+from shared.deliveries.models import ENDED, Delivery, DeliveryState, Reason, Resend
 from shared.deliveries.queue import Queue
 from shared.endpoints import admission
-from shared.endpoints.admission import Aside
+from shared.endpoints.admission import Rejected
 from shared.errors import ConflictError
 
 PARALLEL = 10
@@ -21,11 +21,11 @@ MAX_AT_ONCE = 100
 # All stay in the item of the delivery, which takes 400 kB, and a whole schedule may follow the last
 # resend.
 MAX_ATTEMPTS = 100
-_CANCELLABLE = frozenset({State.PENDING, State.WAITING, State.HELD})
+_CANCELLABLE = frozenset({DeliveryState.PENDING, DeliveryState.WAITING, DeliveryState.HELD})
 
 
 class Resender:
-    def __init__(self, reader: Reader, ledger: Ledger, queue: Queue, clock: Clock) -> None:
+    def __init__(self, reader: AttemptReader, ledger: Ledger, queue: Queue, clock: Clock) -> None:
         self._reader = reader
         self._ledger = ledger
         self._queue = queue
@@ -73,10 +73,10 @@ class Resender:
         return self._ledger.resend(delivery, _resend_of(delivery, retry), self._clock())
 
 
-def why_not(delivery: Delivery, material: Material, since: int) -> str | None:
+def why_not(delivery: Delivery, material: AttemptContext, since: int) -> str | None:
     """What keeps a delivery from being sent again, if anything does. What has not ended goes out
     in any case, however long ago it was accepted."""
-    if delivery.state is State.SENDING:
+    if delivery.state is DeliveryState.SENDING:
         return "It is being sent just now."
     if len(delivery.attempts) >= MAX_ATTEMPTS:
         return f"It has had {MAX_ATTEMPTS} attempts, and is not sent again."
@@ -85,7 +85,7 @@ def why_not(delivery: Delivery, material: Material, since: int) -> str | None:
     if delivery.state in ENDED and delivery.created_at < since:
         return "What was sent is past content_days, and hidden."
     receiver = admission.receiver(material.config, material.event)
-    return f"It cannot be sent: {receiver.reason}." if isinstance(receiver, Aside) else None
+    return f"It cannot be sent: {receiver.reason}." if isinstance(receiver, Rejected) else None
 
 
 def _resend_of(delivery: Delivery, retry: bool) -> Resend:
@@ -97,4 +97,4 @@ def _resend_of(delivery: Delivery, retry: bool) -> Resend:
 
 
 def _is_resent(delivery: Delivery) -> bool:
-    return delivery.state is State.WAITING and delivery.reason is Reason.RESENT
+    return delivery.state is DeliveryState.WAITING and delivery.reason is Reason.RESENT

@@ -3,7 +3,7 @@
 from urllib.parse import unquote_plus
 
 from shared.attempts import request
-from shared.attempts.reader import Material
+from shared.attempts.reader import AttemptContext
 from shared.attempts.request import Prepared
 from shared.deliveries.models import Delivery
 from shared.deliveries.views import RequestRead
@@ -12,7 +12,7 @@ from shared.outbound.credentials import is_secret
 from shared.outbound.redaction import MASK
 
 
-def of(delivery: Delivery, material: Material) -> RequestRead | None:
+def of(delivery: Delivery, material: AttemptContext) -> RequestRead | None:
     """None if nothing was sent yet, or if what was sent is gone, or erased."""
     config, rendered = material.config, _rendered(delivery, material)
     if config is None or rendered is None:
@@ -29,7 +29,7 @@ def shown(prepared: Prepared, body: bytes) -> RequestRead:
     return RequestRead(url=_without_secrets(prepared.url), headers=headers, body=body.decode())
 
 
-def _rendered(delivery: Delivery, material: Material) -> Rendered | None:
+def _rendered(delivery: Delivery, material: AttemptContext) -> Rendered | None:
     event, config = material.event, material.config
     if delivery.built_at is None or (event is not None and event.erased_at is not None):
         return None

@@ -19,7 +19,7 @@ from shared.events import samples
 from shared.events.models import Event
 from shared.model import Model
 from shared.outbound.exchange import Cause
-from shared.outbound.response import Answer, Timings
+from shared.outbound.response import Response, Timings
 from shared.workspaces.models import Workspace
 
 if TYPE_CHECKING:
@@ -28,16 +28,16 @@ if TYPE_CHECKING:
 TEST_HEADER = "X-Funnelhooks-Test"
 
 
-class TrialState(StrEnum):
+class EventTestState(StrEnum):
     DELIVERED = "delivered"
     FAILED = "failed"
 
 
-class Trial(Model):
+class EventTest(Model):
     """As an attempt is shown, with what was sent. `request_id` names no delivery."""
 
     request_id: str
-    state: TrialState
+    state: EventTestState
     status_code: int | None
     cause: Cause | None
     detail: str | None
@@ -49,7 +49,7 @@ class Trial(Model):
 
 def send(
     config: WebhookConfig, workspace: Workspace, event_type: str, sender: "Sender", clock: Clock
-) -> Trial:
+) -> EventTest:
     """InvalidError if the config's dialect has no words for the type, ConflictError if the config
     is deleted. One that is disabled or archived can be tried out."""
     dialect, now = DIALECTS[config.dialect], clock()
@@ -80,11 +80,13 @@ def _sample(workspace: Workspace, event_type: str, now: int) -> Event:
     )
 
 
-def _trial(request_id: str, config: WebhookConfig, sent: RequestRead, answer: Answer) -> Trial:
+def _trial(
+    request_id: str, config: WebhookConfig, sent: RequestRead, answer: Response
+) -> EventTest:
     succeeded = outcome.is_success(answer, config)
-    return Trial(
+    return EventTest(
         request_id=request_id,
-        state=TrialState.DELIVERED if succeeded else TrialState.FAILED,
+        state=EventTestState.DELIVERED if succeeded else EventTestState.FAILED,
         status_code=answer.status_code,
         cause=outcome.cause(answer, config),
         detail=outcome.detail(answer) or None,

@@ -5,16 +5,16 @@ from random import random
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from shared.attempts.attempt import PARALLEL, Courier
+from shared.attempts.attempt import PARALLEL, AttemptRunner
 from shared.attempts.parts import env, health, ledger, reader, retry_queue
-from shared.attempts.pool import Pool
+from shared.attempts.pool import ThreadPools
 from shared.aws import clients
 from shared.aws.batch import Record, each, message_id
 from shared.clock import now_ms
-from shared.deliveries.queue import Pointer
-from shared.endpoints.admission import Gate
+from shared.deliveries.queue import AttemptMessage
+from shared.endpoints.admission import AdmissionControl
 from shared.endpoints.monitor import Monitor
-from shared.endpoints.rate_limit import Bucket
+from shared.endpoints.rate_limit import RateLimiter
 from shared.outbound.sender import Sender
 from shared.outbound.ssrf import Policy
 
@@ -30,16 +30,16 @@ def _monitor() -> Monitor:
 
 
 @cache
-def _pool() -> Pool:
-    return Pool(PARALLEL)
+def _pool() -> ThreadPools:
+    return ThreadPools(PARALLEL)
 
 
 def deliver(records: list[Record], context: LambdaContext) -> list[str]:
     """Attempt what a batch of SQS messages points to; the ids of those that must come again."""
-    pointers: dict[str, Pointer] = {}
+    pointers: dict[str, AttemptMessage] = {}
 
     def read(record: Record) -> None:
-        pointers[message_id(record)] = Pointer.model_validate_json(record["body"])
+        pointers[message_id(record)] = AttemptMessage.model_validate_json(record["body"])
 
     unreadable = each(records, message_id, read)
     done = _courier(context).deliver(list(pointers.values())) if pointers else []
@@ -48,10 +48,12 @@ def deliver(records: list[Record], context: LambdaContext) -> list[str]:
     ]
 
 
-def _courier(context: LambdaContext) -> Courier:
-    return Courier(
+def _courier(context: LambdaContext) -> AttemptRunner:
+    return AttemptRunner(
         reader=reader(),
-        gate=Gate(health(), Bucket(clients.dynamodb(), env().config_table), random),
+        gate=AdmissionControl(
+            health(), RateLimiter(clients.dynamodb(), env().config_table), random
+        ),
         ledger=ledger(),
         sender=sender(),
         monitor=_monitor(),

@@ -23,7 +23,7 @@ class NotPutAsideError(Exception):
     """SQS took some of the letters, and not the others."""
 
 
-class Letter(Model):
+class DeadLetter(Model):
     """A message, or an event of its batch, in the form in which it can be sent once more.
 
     `source_id` is the message, bus event or invocation that brought it.
@@ -37,8 +37,8 @@ class Letter(Model):
     batch_index: int | None = None
 
 
-def letter(body: str, source_id: str, error: FunnelhooksError) -> Letter:
-    return Letter(
+def dead_letter(body: str, source_id: str, error: FunnelhooksError) -> DeadLetter:
+    return DeadLetter(
         body=body,
         source_id=source_id,
         error_code=error.code,
@@ -53,7 +53,7 @@ class DeadLetters:
         self._url = url
         self._clock = clock
 
-    def put(self, letters: Sequence[Letter]) -> None:
+    def put(self, letters: Sequence[DeadLetter]) -> None:
         """Raises NotPutAsideError if any of them was not taken."""
         refused_at = rfc3339(self._clock())
         entries = [_entry(number, one, refused_at) for number, one in enumerate(letters)]
@@ -80,7 +80,7 @@ def _is_sendable(code: int) -> bool:
     )
 
 
-def _entry(number: int, one: Letter, refused_at: str) -> Any:
+def _entry(number: int, one: DeadLetter, refused_at: str) -> Any:
     values = {
         "error_code": one.error_code,
         "error_message": sendable(one.error_message, MAX_MESSAGE),

@@ -17,7 +17,7 @@ FIRST_PAUSE_S = 0.02
 MAX_ITEMS = 100
 
 
-class CancelledError(Exception):
+class TransactionRefusedError(Exception):
     """Conditions failed, and nothing was written. `failed` are the positions of their items."""
 
     def __init__(self, failed: frozenset[int]) -> None:
@@ -37,7 +37,7 @@ def transact(dynamodb: "DynamoDBClient", items: Sequence[Any]) -> None:
         except ClientError as error:
             reasons = _reasons(error)
             if "ConditionalCheckFailed" in reasons:
-                raise CancelledError(_positions(reasons)) from None
+                raise TransactionRefusedError(_positions(reasons)) from None
             if "TransactionConflict" not in reasons or number == ROUNDS - 1:
                 raise
             time.sleep(FIRST_PAUSE_S * 2**number * random.random())  # noqa: S311 -- spreads, hides nothing

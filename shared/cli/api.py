@@ -12,7 +12,7 @@ TIMEOUT_S = 30
 Json = dict[str, Any]
 
 
-class Api:
+class ApiClient:
     def __init__(self, url: str, key: str) -> None:
         self._url = url.rstrip("/")
         self._session = requests.Session()

@@ -7,10 +7,10 @@ from typing import Any
 import click
 
 from shared.cli import show
-from shared.cli.api import Api, Json
+from shared.cli.api import ApiClient, Json
 from shared.cli.errors import CommandError
 from shared.cli.options import as_json, in_window, on_stack
-from shared.cli.target import Target
+from shared.cli.target import StackTarget
 from shared.clock import MS_PER_S, now_ms
 
 COLUMNS = (
@@ -43,7 +43,7 @@ def deliveries() -> None:
 @as_json
 @on_stack
 def list_deliveries(
-    target: Target, count: int, as_json: bool, in_state: str | None, **query: str | None
+    target: StackTarget, count: int, as_json: bool, in_state: str | None, **query: str | None
 ) -> None:
     """The newest deliveries of a config or an event."""
     found = list(target.api.pages(PATH, count, state=in_state, **query))
@@ -54,7 +54,7 @@ def list_deliveries(
 @click.argument("request_id")
 @as_json
 @on_stack
-def show_delivery(target: Target, request_id: str, as_json: bool) -> None:
+def show_delivery(target: StackTarget, request_id: str, as_json: bool) -> None:
     """One delivery, by the request id that its receiver saw, with its attempts."""
     found = target.api.get(f"{PATH}/{request_id}")
     if as_json:
@@ -70,7 +70,7 @@ def show_delivery(target: Target, request_id: str, as_json: bool) -> None:
 @click.option("--retry", is_flag=True, help="Begin its schedule anew.")
 @as_json
 @on_stack
-def resend(target: Target, request_id: str, retry: bool, as_json: bool) -> None:
+def resend(target: StackTarget, request_id: str, retry: bool, as_json: bool) -> None:
     """Send a delivery once more: the same bytes under the same request id."""
     found = target.api.post(f"{PATH}/{request_id}/resend", {"retry": retry})
     show.document(found) if as_json else show.table("Resent", COLUMNS, [found])
@@ -83,7 +83,7 @@ def resend(target: Target, request_id: str, retry: bool, as_json: bool) -> None:
 @as_json
 @on_stack
 def tail(
-    target: Target,
+    target: StackTarget,
     config_ids: tuple[str, ...],
     every: float,
     seconds: float | None,
@@ -98,13 +98,13 @@ def tail(
         show.line(delivery) if as_json else click.echo(_line(delivery))
 
 
-def all_configs(api: Api) -> tuple[str, ...]:
+def all_configs(api: ApiClient) -> tuple[str, ...]:
     listed = api.get("/v1/webhookconfig/list", status="active")
     return tuple(config["idWebhookConfig"] for config in listed)
 
 
 def changes(
-    api: Api, config_ids: tuple[str, ...], every: float, ends_at: float | None
+    api: ApiClient, config_ids: tuple[str, ...], every: float, ends_at: float | None
 ) -> Iterator[Json]:
     """Each delivery that was made since now, once for each thing that becomes of it."""
     since, seen = now_ms() - MS_PER_S, dict[str, tuple[Any, ...]]()

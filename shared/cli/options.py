@@ -9,7 +9,7 @@ import click
 from botocore.exceptions import BotoCoreError, ClientError
 
 from shared.cli.errors import UnreachableError
-from shared.cli.target import Target
+from shared.cli.target import StackTarget
 
 Command = Callable[..., None]
 
@@ -57,8 +57,8 @@ def on_stack(command: Command) -> Command:
         if local == bool(stack):
             raise click.UsageError("Name the stack: --stack NAME on AWS, or --local.")
         try:
-            here = Target.local(state, key, workspace) if local else None
-            command(here or Target(str(stack), {}, None, key, workspace), **options)
+            here = StackTarget.local(state, key, workspace) if local else None
+            command(here or StackTarget(str(stack), {}, None, key, workspace), **options)
         except (BotoCoreError, ClientError) as error:
             raise UnreachableError(
                 f"AWS refused: {error}\nCheck the credentials and the region in use."

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from shared.cli import show
 from shared.cli.errors import CommandError
 from shared.cli.options import on_stack
-from shared.cli.target import Target
+from shared.cli.target import StackTarget
 
 QUEUES = {"intake": "Intake", "imports": "Import", "dispatch": "Dispatch", "retry": "Retry"}
 LETTERS = ("source_id", "error_code", "error_message", "error_fields", "refused_at", "received")
@@ -24,7 +24,7 @@ _NO_MOVE_TASKS = {"InvalidAction", "AWS.SimpleQueueService.UnsupportedOperation"
 @click.argument("queue", type=click.Choice(list(QUEUES)))
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @on_stack
-def redrive(target: Target, queue: str, yes: bool) -> None:
+def redrive(target: StackTarget, queue: str, yes: bool) -> None:
     """Send the dead letters of a queue back to it, after a look at the first of them.
 
     Those of fanout are not for sending: the sweep makes their deliveries.

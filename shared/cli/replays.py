@@ -8,10 +8,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from shared.cli import show
-from shared.cli.api import Api, Json
+from shared.cli.api import ApiClient, Json
 from shared.cli.errors import CommandError
 from shared.cli.options import as_json, on_stack
-from shared.cli.target import Target
+from shared.cli.target import StackTarget
 
 PATH = "/v1/replays"
 _OUTCOMES = ("delivered", "failed", "held", "cancelled")
@@ -33,7 +33,12 @@ _GOES_ON = ("counting", "running")
 @as_json
 @on_stack
 def replay(
-    target: Target, follow: str | None, no_wait: bool, every: float, as_json: bool, **wanted: Any
+    target: StackTarget,
+    follow: str | None,
+    no_wait: bool,
+    every: float,
+    as_json: bool,
+    **wanted: Any,
 ) -> None:
     """Send the events of some time to a config once more, and watch. Ctrl-C only stops watching."""
     started = {"replay_id": follow} if follow else _start(target.api, wanted)
@@ -46,14 +51,14 @@ def replay(
         raise CommandError(f"{ended['failed']} deliveries failed: deliveries list --state failed")
 
 
-def _start(api: Api, wanted: Json) -> Json:
+def _start(api: ApiClient, wanted: Json) -> Json:
     if not wanted["config_id"] or not wanted["since"]:
         raise click.UsageError("--config and --since, or --follow REPLAY_ID.")
     body = {name: value for name, value in wanted.items() if value}
     return dict(api.post(PATH, body))
 
 
-def watch(api: Api, replay_id: str, every: float) -> Json:
+def watch(api: ApiClient, replay_id: str, every: float) -> Json:
     """How it ended, or stood when it was paused."""
     with _bar() as bar:
         task = bar.add_task(replay_id, total=None)

@@ -9,7 +9,7 @@ from shared.aws.table import batch_get
 from shared.cli import show
 from shared.cli.options import as_json, on_stack
 from shared.cli.queues import attributes
-from shared.cli.target import Target
+from shared.cli.target import StackTarget
 from shared.clock import rfc3339
 from shared.configs.store import health_key
 from shared.endpoints.store import health_from
@@ -39,7 +39,7 @@ THROTTLES = Ask("Throttles", "AWS/Lambda", "FunctionName", "Sum", HOUR_S)
 @click.command()
 @as_json
 @on_stack
-def status(target: Target, as_json: bool) -> None:
+def status(target: StackTarget, as_json: bool) -> None:
     """Queues with depth and age, dead letters, functions' errors, endpoints in trouble.
 
     Endpoints need a key of the workspace; those whose breaker is open, also its id.
@@ -58,7 +58,7 @@ def status(target: Target, as_json: bool) -> None:
         click.echo("Endpoints in trouble: put a key of the workspace into FUNNELHOOKS_API_KEY.")
 
 
-def queues(target: Target) -> list[dict[str, Any]]:
+def queues(target: StackTarget) -> list[dict[str, Any]]:
     """A row for each queue with its dead letters; fanout reads a stream, and has only those."""
     sqs, urls = target.client("sqs"), target.resources("queues")
     known = {name: attributes(sqs, url) for name, url in urls.items()}
@@ -89,7 +89,7 @@ def _number(found: dict[str, str], kind: str) -> int | None:
     return None if value is None else int(value)
 
 
-def functions(target: Target) -> list[dict[str, Any]]:
+def functions(target: StackTarget) -> list[dict[str, Any]]:
     names = sorted(target.resources("functions").values())
     errors, throttles = _figures(target, ERRORS, names), _figures(target, THROTTLES, names)
     return [
@@ -102,7 +102,7 @@ def functions(target: Target) -> list[dict[str, Any]]:
     ]
 
 
-def endpoints(target: Target) -> list[dict[str, Any]]:
+def endpoints(target: StackTarget) -> list[dict[str, Any]]:
     """Active configs that are disabled, or whose breaker is open."""
     listed = target.api.get("/v1/webhookconfig/list", status="active")
     tripped = _tripped(target, [config["idWebhookConfig"] for config in listed])
@@ -130,7 +130,7 @@ def _disabled(config: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _tripped(target: Target, config_ids: list[str]) -> dict[str, str | None]:
+def _tripped(target: StackTarget, config_ids: list[str]) -> dict[str, str | None]:
     """Since when each of them fails whose breaker is open."""
     if target.workspace_id is None or not config_ids:
         return {}
@@ -152,7 +152,7 @@ def _moment(ms: int | None) -> str | None:
     return None if ms is None else rfc3339(ms)
 
 
-def _figures(target: Target, ask: Ask, names: list[str]) -> dict[str, int | None]:
+def _figures(target: StackTarget, ask: Ask, names: list[str]) -> dict[str, int | None]:
     """None where CloudWatch has nothing to say, as it may have on a stack that sleeps."""
     end = datetime.now(UTC)
     answer = target.client("cloudwatch").get_metric_data(

@@ -7,13 +7,13 @@ from typing import Any
 
 import boto3
 
-from shared.cli.api import Api
+from shared.cli.api import ApiClient
 from shared.cli.errors import CommandError, UnreachableError
 
 RESOURCES = {"queues": "AWS::SQS::Queue", "functions": "AWS::Lambda::Function"}
 
 
-class Target:
+class StackTarget:
     """`api_url`, `api_key` and `workspace_id` are asked for when a command needs them."""
 
     def __init__(
@@ -31,7 +31,7 @@ class Target:
         self._api_key = api_key
 
     @classmethod
-    def local(cls, state: Path, api_key: str | None, workspace_id: str | None) -> "Target":
+    def local(cls, state: Path, api_key: str | None, workspace_id: str | None) -> "StackTarget":
         """The stack that `make up` has left word of."""
         try:
             known = json.loads((state / "stack.json").read_text(encoding="utf-8"))
@@ -78,9 +78,9 @@ class Target:
         return self._api_key is not None
 
     @cached_property
-    def api(self) -> Api:
+    def api(self) -> ApiClient:
         if self._api_key is None:
             raise CommandError(
                 "This asks the API: put a key of the workspace into FUNNELHOOKS_API_KEY."
             )
-        return Api(self._api_url or self.output("ApiUrl"), self._api_key)
+        return ApiClient(self._api_url or self.output("ApiUrl"), self._api_key)

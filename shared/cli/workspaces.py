@@ -8,7 +8,7 @@ import click
 from shared.cli import show
 from shared.cli.errors import CommandError
 from shared.cli.options import on_stack
-from shared.cli.target import Target
+from shared.cli.target import StackTarget
 
 _LIMITS = "configs, event_types, subscriptions, requests_per_minute or events_per_second"
 
@@ -52,7 +52,7 @@ _content = click.option(
 @_retention
 @_content
 @on_stack
-def bootstrap(target: Target, **given: Any) -> None:
+def bootstrap(target: StackTarget, **given: Any) -> None:
     """Make a workspace and a key with every scope."""
     made = _invoke(target, {"operation": "bootstrap"} | _settings(**given))
     show.fields({"api_url": target.output("ApiUrl")} | made)
@@ -68,7 +68,7 @@ def bootstrap(target: Target, **given: Any) -> None:
 @_content
 @click.option("--no-redirect-hosts", is_flag=True, help="Actions may redirect nowhere.")
 @on_stack
-def configure(target: Target, no_redirect_hosts: bool, **given: Any) -> None:
+def configure(target: StackTarget, no_redirect_hosts: bool, **given: Any) -> None:
     """Change a workspace's name, slug, limits, hosts or retention; what is not given stays."""
     if target.workspace_id is None:
         raise CommandError("Which workspace? --workspace ID, or FUNNELHOOKS_WORKSPACE.")
@@ -85,7 +85,7 @@ def _settings(**given: Any) -> dict[str, Any]:
     return {name: value for name, value in settings.items() if value}
 
 
-def _invoke(target: Target, command: dict[str, Any]) -> dict[str, Any]:
+def _invoke(target: StackTarget, command: dict[str, Any]) -> dict[str, Any]:
     function = target.output("ConfigsFunctionName")
     answer = target.client("lambda").invoke(FunctionName=function, Payload=json.dumps(command))
     result: dict[str, Any] = json.loads(answer["Payload"].read())

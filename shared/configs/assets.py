@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from shared.aws.items import to_item
-from shared.aws.transaction import CancelledError, transact
+from shared.aws.transaction import TransactionRefusedError, transact
 from shared.aws.update import Update
 from shared.clock import MS_PER_DAY
 from shared.configs.models import Status
@@ -33,7 +33,7 @@ def change_all(
     ]
     try:
         transact(dynamodb, items)
-    except CancelledError as error:
+    except TransactionRefusedError as error:
         raise unknown([ids[position] for position in sorted(error.failed)]) from None
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 MAX_POSITION = 10**16 - 1
 
 
-class ClaimedError(Exception):
+class IdTakenError(Exception):
     """Another config of the list has what only one may have."""
 
 

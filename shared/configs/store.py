@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from shared import jobs
 from shared.aws.items import from_item, to_item
 from shared.aws.table import batch_get
-from shared.aws.transaction import CancelledError, transact
+from shared.aws.transaction import TransactionRefusedError, transact
 from shared.aws.update import Update
 from shared.clock import MS_PER_S
 from shared.configs import listings
@@ -49,13 +49,13 @@ class ConfigStore:
             items.append(self._count(config, 1, limit))
         try:
             transact(self._dynamodb, items)
-        except CancelledError as error:
+        except TransactionRefusedError as error:
             if 0 in error.failed:
                 raise ConflictError(
                     f"The id {config.id} is taken. Choose another, or save by PUT."
                 ) from None
             if config.listing and config.listing.claim and 1 in error.failed:
-                raise listings.ClaimedError from None
+                raise listings.IdTakenError from None
             raise ForbiddenError(f"The plan limit of {limit} webhook configs is reached.") from None
 
     def replace(self, old: WebhookConfig, new: WebhookConfig) -> None:
@@ -70,7 +70,7 @@ class ConfigStore:
             items += self._fresh_start(new)
         try:
             transact(self._dynamodb, items)
-        except CancelledError:
+        except TransactionRefusedError:
             raise _saved_meanwhile(new.id) from None
 
     def remove(self, config: WebhookConfig) -> None:
@@ -88,7 +88,7 @@ class ConfigStore:
             items += [self._count(config, -1, None), *listings.removals(self._table, config)]
         try:
             transact(self._dynamodb, items)
-        except CancelledError:
+        except TransactionRefusedError:
             raise _saved_meanwhile(config.id) from None
 
     def change_all(self, workspace_id: str, ids: Sequence[str], changes: dict[str, Any]) -> None:

@@ -8,8 +8,8 @@ from shared.aws.items import from_item
 from shared.aws.table import is_condition
 from shared.clock import MS_PER_S
 from shared.deliveries.item import delivery_from
-from shared.deliveries.models import Attempt, Delivery, State
-from shared.deliveries.queue import MAX_DELAY_MS, Pointer
+from shared.deliveries.models import Attempt, Delivery, DeliveryState
+from shared.deliveries.queue import MAX_DELAY_MS, AttemptMessage
 from shared.events.models import Event
 from shared.model import Model
 
@@ -33,23 +33,23 @@ HOLDER = "#state = :when_sending AND lease = :when_lease"
 class NotDue(Model):
     """The attempt that is to be made, `wait_ms` from now."""
 
-    pointer: Pointer
+    pointer: AttemptMessage
     wait_ms: int
 
 
 def claimable(attempt: int, event: Event | None, now: int) -> tuple[str, dict[str, Any]]:
     """Without its event, a delivery that is not there yet cannot be made."""
     values: dict[str, Any] = {
-        "waiting": State.WAITING,
+        "waiting": DeliveryState.WAITING,
         "previous": attempt - 1,
         "soon": now + EARLY_MS,
-        "sending": State.SENDING,
+        "sending": DeliveryState.SENDING,
         "attempt": attempt,
         "now": now,
     }
     if attempt > 1:
         return _DUE, values
-    return _BEGUN if event is None else _NEW, values | {"pending": State.PENDING}
+    return _BEGUN if event is None else _NEW, values | {"pending": DeliveryState.PENDING}
 
 
 def why_not(
@@ -65,7 +65,7 @@ def why_not(
     if old is None or (lease is not None and old.lease == lease):
         return old
     next_at = old.next_attempt_at or now
-    is_its = old.state is State.WAITING and attempt in (old.attempt, old.attempt + 1)
+    is_its = old.state is DeliveryState.WAITING and attempt in (old.attempt, old.attempt + 1)
     if not is_its or is_parked(next_at, now):
         return None
     return NotDue(pointer=old.next_pointer, wait_ms=next_at - now)

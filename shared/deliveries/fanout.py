@@ -7,7 +7,7 @@ from shared import ids
 from shared.configs.models import ALL_TYPES
 from shared.configs.store import ConfigStore
 from shared.configs.triggers import Wanted, wanting
-from shared.deliveries.queue import Pointer, Queue
+from shared.deliveries.queue import AttemptMessage, Queue
 from shared.events import operational
 from shared.events.models import Event
 
@@ -27,7 +27,7 @@ def remembering(configs: ConfigStore) -> Wanting:
     return ask
 
 
-def first_pointers(event: Event, ask: Wanting) -> list[Pointer]:
+def first_pointers(event: Event, ask: Wanting) -> list[AttemptMessage]:
     """An event that names its configs goes to them, whatever their triggers.
 
     No config is told of itself: what it is told of is, most often, that it cannot be told.
@@ -36,7 +36,7 @@ def first_pointers(event: Event, ask: Wanting) -> list[Pointer]:
     if operational.is_operational(event.event_id):
         config_ids = [one for one in config_ids if one != operational.config_of(event)]
     return [
-        Pointer(
+        AttemptMessage(
             workspace_id=event.workspace_id,
             config_id=config_id,
             request_id=ids.request_id(event.key, config_id),
@@ -47,10 +47,10 @@ def first_pointers(event: Event, ask: Wanting) -> list[Pointer]:
 
 
 def send_all(
-    queue: Queue, pointers: Mapping[str, Sequence[Pointer]], has_time: Callable[[], bool]
+    queue: Queue, pointers: Mapping[str, Sequence[AttemptMessage]], has_time: Callable[[], bool]
 ) -> list[str]:
     """Send the pointers of each record, in order. The records for which there was no time."""
-    chunk, unsent = list[Pointer](), list[str]()
+    chunk, unsent = list[AttemptMessage](), list[str]()
     names = iter(pointers)
     for name in names:
         chunk.extend(pointers[name])

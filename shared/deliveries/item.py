@@ -4,8 +4,8 @@ from typing import Any
 from uuid import UUID
 
 from shared import ids
-from shared.deliveries.models import Attempt, Delivery, State
-from shared.deliveries.queue import Pointer
+from shared.deliveries.models import Attempt, Delivery, DeliveryState
+from shared.deliveries.queue import AttemptMessage
 from shared.tables import event_table
 
 _COLUMNS = frozenset(Delivery.model_fields)
@@ -20,7 +20,7 @@ def delivery_key(workspace_id: str, request_id: UUID) -> dict[str, str]:
     }
 
 
-def logged(delivery: Pointer | Delivery, created_at: int) -> dict[str, str]:
+def logged(delivery: AttemptMessage | Delivery, created_at: int) -> dict[str, str]:
     return {
         "log_pk": event_table.delivery_log(delivery.workspace_id, delivery.config_id),
         "log_sk": event_table.log_sk(created_at, str(delivery.request_id)),
@@ -35,9 +35,9 @@ def wake(request_id: UUID, at_ms: int) -> dict[str, Any]:
     return {"wake_shard": event_table.wake_shard(str(request_id)), "wake_at": at_ms}
 
 
-def listed_as(workspace_id: str, config_id: str, state: State) -> dict[str, str | None]:
+def listed_as(workspace_id: str, config_id: str, state: DeliveryState) -> dict[str, str | None]:
     """Most deliveries are delivered; only the others pay for an entry by state."""
-    listed = state is not State.DELIVERED
+    listed = state is not DeliveryState.DELIVERED
     return {"state_pk": event_table.state_log(workspace_id, config_id, state) if listed else None}
 
 

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from shared import ids, retention
 from shared.aws.items import from_item, to_item
-from shared.aws.transaction import CancelledError, transact
+from shared.aws.transaction import TransactionRefusedError, transact
 from shared.aws.update import Update
 from shared.clock import MS_PER_S
 from shared.deliveries.conditions import (
@@ -35,8 +35,8 @@ from shared.deliveries.item import (
     logged,
     wake,
 )
-from shared.deliveries.models import Attempt, Delivery, Reason, Resend, State
-from shared.deliveries.queue import MAX_DELAY_MS, Pointer
+from shared.deliveries.models import Attempt, Delivery, DeliveryState, Reason, Resend
+from shared.deliveries.queue import MAX_DELAY_MS, AttemptMessage
 from shared.dialects import Rendered
 from shared.events.models import Event
 from shared.events.packing import pack
@@ -69,7 +69,9 @@ class Ledger:
         own._retention = workspace.retention(self._retention_days)
         return own
 
-    def claim(self, pointer: Pointer, event: Event | None, now: int) -> Delivery | NotDue | None:
+    def claim(
+        self, pointer: AttemptMessage, event: Event | None, now: int
+    ) -> Delivery | NotDue | None:
         """The delivery, whose attempt is now this caller's alone; None if it is not to be made.
 
         `event` is needed for the first attempt, which makes the delivery.
@@ -77,7 +79,7 @@ class Ledger:
         until, lease = now + LEASE_MS, ids.new_lease()
         update = Update().set(
             {
-                "state": State.SENDING,
+                "state": DeliveryState.SENDING,
                 "reason": None,
                 "attempt": pointer.attempt,
                 "lease": lease,
@@ -94,10 +96,10 @@ class Ledger:
             return why_not(error, pointer.attempt, lease, now)
 
     def defer(
-        self, pointer: Pointer, event: Event | None, reason: Reason, next_at: int, now: int
+        self, pointer: AttemptMessage, event: Event | None, reason: Reason, next_at: int, now: int
     ) -> Delivery | NotDue | None:
         """The delivery, whose next attempt is put off and not used up; otherwise as `claim`."""
-        state, request_id = State.WAITING, pointer.request_id
+        state, request_id = DeliveryState.WAITING, pointer.request_id
         changes = {"state": state, "reason": reason, "attempt": pointer.attempt - 1}
         update = Update().set(
             changes
@@ -114,17 +116,17 @@ class Ledger:
         except ClientError as error:
             return why_not(error, pointer.attempt, None, now)
 
-    def release(self, pointer: Pointer, at: int, now: int) -> Delivery | None:
+    def release(self, pointer: AttemptMessage, at: int, now: int) -> Delivery | None:
         """Let a held delivery, or one that waits for its endpoint, go at a moment. None if it has
         moved on. Of the pointer, the attempt does not matter."""
-        state = State.WAITING
+        state = DeliveryState.WAITING
         update = Update().set(
             {"state": state, "reason": Reason.RELEASED, "next_attempt_at": at, "settled_at": None}
             | {"expires_at": self._retention.record_until_s(now, at)}
             | self._until(pointer.request_id, at, now)
             | listed_as(pointer.workspace_id, pointer.config_id, state)
         )
-        values = {"held": State.HELD, "waiting": state, "tripped": Reason.ENDPOINT_TRIPPED}
+        values = {"held": DeliveryState.HELD, "waiting": state, "tripped": Reason.ENDPOINT_TRIPPED}
         update.when(RELEASABLE, values | {"at": at})
         try:
             return self._update(pointer.workspace_id, pointer.request_id, update)
@@ -133,7 +135,12 @@ class Ledger:
             return None
 
     def set_aside(
-        self, pointer: Pointer, event: Event | None, state: State, reason: Reason, now: int
+        self,
+        pointer: AttemptMessage,
+        event: Event | None,
+        state: DeliveryState,
+        reason: Reason,
+        now: int,
     ) -> bool:
         """Hold or cancel a delivery in place of its next attempt. False if it has moved on."""
         update = Update().set(
@@ -148,7 +155,7 @@ class Ledger:
 
     def resend(self, seen: Delivery, resend: Resend, now: int) -> Delivery:
         """Let a delivery go now, as a resend; as it stands if it has moved on since it was seen."""
-        state = State.WAITING
+        state = DeliveryState.WAITING
         update = Update().set(
             {"state": state, "reason": Reason.RESENT, "next_attempt_at": now, "settled_at": None}
             | {
@@ -162,7 +169,7 @@ class Ledger:
 
     def cancel(self, seen: Delivery, now: int) -> Delivery:
         """Cancel a delivery that is not under way; as it stands if it has moved on."""
-        state = State.CANCELLED
+        state = DeliveryState.CANCELLED
         update = Update().set(
             {"state": state, "reason": Reason.BY_REQUEST, "settled_at": now}
             | ASLEEP
@@ -171,7 +178,12 @@ class Ledger:
         return self._moved(seen, update)
 
     def delivered(self, delivery: Delivery, attempt: Attempt, now: int) -> bool:
-        changes = {"state": State.DELIVERED, "reason": None, "settled_at": now, "replay_pk": None}
+        changes = {
+            "state": DeliveryState.DELIVERED,
+            "reason": None,
+            "settled_at": now,
+            "replay_pk": None,
+        }
         update = self._settling(delivery, attempt, changes | ASLEEP)
         return self._settle(delivery, attempt, update)
 
@@ -181,7 +193,7 @@ class Ledger:
         """`told` is an item to be written in the same transaction."""
         is_spent = delivery.counts_from is not None
         reason = Reason.SCHEDULE_SPENT if is_spent else Reason.RESEND_FAILED
-        changes = {"state": State.FAILED, "reason": reason, "settled_at": now}
+        changes = {"state": DeliveryState.FAILED, "reason": reason, "settled_at": now}
         update = self._settling(delivery, attempt, changes | ASLEEP)
         if told is None:
             return self._settle(delivery, attempt, update)
@@ -190,7 +202,7 @@ class Ledger:
     def waiting(
         self, delivery: Delivery, attempt: Attempt, reason: Reason, next_at: int, now: int
     ) -> bool:
-        changes = {"state": State.WAITING, "reason": reason, "next_attempt_at": next_at}
+        changes = {"state": DeliveryState.WAITING, "reason": reason, "next_attempt_at": next_at}
         expiry = {"expires_at": self._retention.record_until_s(now, next_at)}
         update = self._settling(
             delivery, attempt, changes | expiry | self._until(delivery.request_id, next_at, now)
@@ -224,7 +236,7 @@ class Ledger:
             .set(listed_as(delivery.workspace_id, delivery.config_id, changes["state"]))
             .once(logged(delivery, delivery.created_at))
             .append("attempts", compact(attempt))
-            .when(HOLDER, {"sending": State.SENDING, "lease": delivery.lease})
+            .when(HOLDER, {"sending": DeliveryState.SENDING, "lease": delivery.lease})
         )
 
     def _settle(self, delivery: Delivery, attempt: Attempt, update: Update) -> bool:
@@ -240,7 +252,7 @@ class Ledger:
         settled = {"Update": {"TableName": self._table, "Key": key, **update.request()}}
         try:
             transact(self._dynamodb, [settled, told])
-        except CancelledError:
+        except TransactionRefusedError:
             return False
         return True
 
@@ -250,7 +262,12 @@ class Ledger:
         return wake(request_id, next_at + (-PARK_LEAD_MS if parked else self._repair_after_ms))
 
     def _born(
-        self, update: Update, pointer: Pointer, event: Event | None, now: int, next_at: int = 0
+        self,
+        update: Update,
+        pointer: AttemptMessage,
+        event: Event | None,
+        now: int,
+        next_at: int = 0,
     ) -> Update:
         update.set({"expires_at": self._retention.record_until_s(now, next_at)})
         if event is None:

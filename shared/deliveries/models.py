@@ -3,13 +3,13 @@
 from enum import StrEnum
 from uuid import UUID
 
-from shared.deliveries.queue import Pointer
+from shared.deliveries.queue import AttemptMessage
 from shared.model import Model
 from shared.outbound.exchange import Cause
 from shared.outbound.response import Timings
 
 
-class State(StrEnum):
+class DeliveryState(StrEnum):
     PENDING = "pending"
     SENDING = "sending"
     WAITING = "waiting"
@@ -20,7 +20,7 @@ class State(StrEnum):
 
 
 # Nothing is to be sent until somebody asks for it.
-ENDED = frozenset({State.DELIVERED, State.FAILED, State.CANCELLED})
+ENDED = frozenset({DeliveryState.DELIVERED, DeliveryState.FAILED, DeliveryState.CANCELLED})
 
 
 class Reason(StrEnum):
@@ -47,7 +47,7 @@ class Reason(StrEnum):
     ERASED = "erased"
 
 
-class Origin(StrEnum):
+class AttemptOrigin(StrEnum):
     """What brought an attempt about."""
 
     SCHEDULE = "schedule"
@@ -60,7 +60,7 @@ class Attempt(Model):
     """One HTTP request and what came of it; never changed once it is recorded."""
 
     number: int
-    trigger: Origin = Origin.SCHEDULE
+    trigger: AttemptOrigin = AttemptOrigin.SCHEDULE
     started_at: int
     succeeded: bool
     status_code: int | None = None
@@ -91,7 +91,7 @@ class Delivery(Model):
     event_id: str
     event_type: str
     config_id: str
-    state: State
+    state: DeliveryState
     reason: Reason | None = None
     attempt: int = 0
     attempts: tuple[Attempt, ...] = ()
@@ -106,12 +106,12 @@ class Delivery(Model):
     resend: Resend | None = None
 
     @property
-    def origin(self) -> Origin:
+    def origin(self) -> AttemptOrigin:
         """Of the attempt that was begun last."""
         if self.resend is not None and self.attempt == self.resend.after + 1:
-            return Origin.RESEND
+            return AttemptOrigin.RESEND
         is_replay = self.replay_id is not None and self.attempt == 1
-        return Origin.REPLAY if is_replay else Origin.SCHEDULE
+        return AttemptOrigin.REPLAY if is_replay else AttemptOrigin.SCHEDULE
 
     @property
     def counts_from(self) -> int | None:
@@ -123,11 +123,11 @@ class Delivery(Model):
         return self.lease_until is not None and until <= self.lease_until
 
     @property
-    def next_pointer(self) -> Pointer:
+    def next_pointer(self) -> AttemptMessage:
         return self.pointer(self.attempt + 1)
 
-    def pointer(self, attempt: int) -> Pointer:
-        return Pointer(
+    def pointer(self, attempt: int) -> AttemptMessage:
+        return AttemptMessage(
             workspace_id=self.workspace_id,
             config_id=self.config_id,
             request_id=self.request_id,

@@ -29,7 +29,7 @@ class Message(Protocol):
     def model_dump_json(self, *, exclude_defaults: bool = ...) -> str: ...
 
 
-class Pointer(Model):
+class AttemptMessage(Model):
     """The attempt of a delivery that is to be made.
 
     `in_turn` says that it has waited in the line of its config's rate limit.

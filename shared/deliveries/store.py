@@ -7,7 +7,7 @@ from uuid import UUID
 from shared.aws.items import from_item, to_item
 from shared.clock import MS_PER_S, Clock, now_ms
 from shared.deliveries.item import delivery_from, delivery_key
-from shared.deliveries.models import Delivery, State
+from shared.deliveries.models import Delivery, DeliveryState
 from shared.errors import NotFoundError
 from shared.events.models import Event
 from shared.model import Model
@@ -59,7 +59,7 @@ class DeliveryStore:
         return next(self._pages_of(event, request_id, Limit=limit))
 
     def in_state(
-        self, workspace_id: str, config_id: str, state: State, after: str, limit: int
+        self, workspace_id: str, config_id: str, state: DeliveryState, after: str, limit: int
     ) -> list[Listed]:
         """Oldest event first, from the beginning or after a place. The index is a moment behind."""
         answer = self._dynamodb.query(

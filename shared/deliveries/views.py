@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from shared.clock import Timestamp
-from shared.deliveries.models import Attempt, Delivery, Origin, Reason, State
+from shared.deliveries.models import Attempt, AttemptOrigin, Delivery, DeliveryState, Reason
 from shared.events.models import Event
 from shared.events.views import EventSummary
 from shared.model import Model
@@ -33,7 +33,7 @@ class DeliverySummary(Model):
     event_id: str
     event_type: str
     config_id: str
-    state: State
+    state: DeliveryState
     reason: Reason | None = None
     attempt: int
     status_code: int | None = None
@@ -50,7 +50,7 @@ class DeliveryPage(Model):
 
 class AttemptRead(Model):
     number: int
-    trigger: Origin
+    trigger: AttemptOrigin
     started_at: Timestamp
     succeeded: bool
     status_code: int | None

@@ -6,22 +6,26 @@ from urllib.parse import urlsplit
 from shared.clock import rfc3339
 from shared.configs.models import DisabledReason, WebhookConfig
 from shared.deliveries.models import Attempt, Delivery
-from shared.endpoints.breaker import Health
+from shared.endpoints.breaker import EndpointHealth
 from shared.events import operational
 from shared.events.models import Event
 from shared.events.operational import OperationalType
 
 
-def tripped(config: WebhookConfig, health: Health, delivery: Delivery, now: int) -> Event:
+def tripped(config: WebhookConfig, health: EndpointHealth, delivery: Delivery, now: int) -> Event:
     return _of_config(OperationalType.CONFIG_TRIPPED, config, health, delivery, now, now)
 
 
-def recovered(config: WebhookConfig, health: Health, delivery: Delivery, now: int) -> Event:
+def recovered(config: WebhookConfig, health: EndpointHealth, delivery: Delivery, now: int) -> Event:
     return _of_config(OperationalType.CONFIG_RECOVERED, config, health, delivery, now, now)
 
 
 def disabled(
-    config: WebhookConfig, reason: DisabledReason, health: Health, delivery: Delivery, now: int
+    config: WebhookConfig,
+    reason: DisabledReason,
+    health: EndpointHealth,
+    delivery: Delivery,
+    now: int,
 ) -> Event:
     kind, version = OperationalType.CONFIG_DISABLED, config.version
     return _of_config(kind, config, health, delivery, version, now, reason=reason)
@@ -43,7 +47,7 @@ def exhausted(config: WebhookConfig, delivery: Delivery, attempt: Attempt, now: 
 def _of_config(
     kind: OperationalType,
     config: WebhookConfig,
-    health: Health,
+    health: EndpointHealth,
     delivery: Delivery,
     occasion: int,
     now: int,

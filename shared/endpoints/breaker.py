@@ -49,13 +49,13 @@ class Outcome(Enum):
     GONE = auto()
 
 
-class Admission(Enum):
+class BreakerState(Enum):
     OPEN = auto()  # nothing goes out
     PROBE = auto()  # one may, if it gets the lease
     CLOSED = auto()
 
 
-class Health(Model):
+class EndpointHealth(Model):
     """Of a config's endpoint; blank as long as all is well.
 
     `failures` look like its trouble, `exhausted` deliveries ended, both in a row; `opened` counts
@@ -75,7 +75,7 @@ class Health(Model):
 
     @property
     def is_blank(self) -> bool:
-        return self == Health()
+        return self == EndpointHealth()
 
 
 def outcome_of(succeeded: bool, status_code: int | None, cause: Cause | None) -> Outcome:
@@ -89,13 +89,13 @@ def outcome_of(succeeded: bool, status_code: int | None, cause: Cause | None) ->
     return Outcome.UNASKED if cause in _UNASKED else Outcome.REFUSED
 
 
-def admission(health: Health, now: int) -> Admission:
+def admission(health: EndpointHealth, now: int) -> BreakerState:
     if not health.opened:
-        return Admission.CLOSED
-    return Admission.OPEN if now < _shut_until(health) else Admission.PROBE
+        return BreakerState.CLOSED
+    return BreakerState.OPEN if now < _shut_until(health) else BreakerState.PROBE
 
 
-def must_pause(health: Health, now: int) -> bool:
+def must_pause(health: EndpointHealth, now: int) -> bool:
     return health.hanging >= ENOUGH_HANG and now < health.hanging_until
 
 
@@ -105,8 +105,8 @@ def pause_until(now: int, random: Random) -> int:
 
 
 def failed(
-    health: Health, outcome: Outcome, exhausted: bool, now: int, anew: bool = False
-) -> Health:
+    health: EndpointHealth, outcome: Outcome, exhausted: bool, now: int, anew: bool = False
+) -> EndpointHealth:
     """After an attempt that failed. `anew` says that it was preceded by one that did not."""
     failures = 0 if anew or outcome is Outcome.REFUSED else health.failures
     return health.model_copy(
@@ -118,11 +118,11 @@ def failed(
     )
 
 
-def must_trip(health: Health) -> bool:
+def must_trip(health: EndpointHealth) -> bool:
     return not health.opened and health.failures >= TRIP_AFTER
 
 
-def opened(health: Health, now: int) -> Health:
+def opened(health: EndpointHealth, now: int) -> EndpointHealth:
     """Open for the first time, or for twice as long as before."""
     windows = health.opened + 1
     return health.model_copy(
@@ -135,16 +135,16 @@ def opened(health: Health, now: int) -> Health:
     )
 
 
-def probing(health: Health, lease: str, now: int) -> Health:
+def probing(health: EndpointHealth, lease: str, now: int) -> EndpointHealth:
     return health.model_copy(update={"probe": lease, "probe_until": now + PROBE_MS})
 
 
-def closed(health: Health) -> Health:
+def closed(health: EndpointHealth) -> EndpointHealth:
     """It answers again. Whether it takes what it is sent is another matter."""
-    return Health(failing_since=health.failing_since, exhausted=health.exhausted)
+    return EndpointHealth(failing_since=health.failing_since, exhausted=health.exhausted)
 
 
-def must_disable(health: Health, now: int) -> bool:
+def must_disable(health: EndpointHealth, now: int) -> bool:
     """Failing for days. While the breaker is open few deliveries get as far as to be exhausted, so
     a window that ended in a failed probe counts as much."""
     if health.failing_since is None or now - health.failing_since < GIVE_UP_MS:
@@ -157,12 +157,12 @@ def window_ms(windows: int) -> int:
     return min(FIRST_WINDOW_MS << min(windows - 1, 10), MAX_WINDOW_MS)
 
 
-def back_at(health: Health, now: int, random: Random) -> int:
+def back_at(health: EndpointHealth, now: int, random: Random) -> int:
     """When a delivery that finds it open should come again, spread so that they come one by one."""
     since = health.failing_since if health.failing_since is not None else now
     patience = max(window_ms(health.opened), min((now - since) // 2, MAX_PATIENCE_MS))
     return max(now, _shut_until(health)) + round(random() * patience)
 
 
-def _shut_until(health: Health) -> int:
+def _shut_until(health: EndpointHealth) -> int:
     return max(health.open_until, health.probe_until)

@@ -6,7 +6,7 @@ from shared import metrics
 from shared.configs.models import DisabledReason, WebhookConfig
 from shared.deliveries.models import Attempt, Delivery
 from shared.endpoints import alerts, breaker
-from shared.endpoints.breaker import Health, Outcome
+from shared.endpoints.breaker import EndpointHealth, Outcome
 from shared.endpoints.store import HealthStore
 from shared.events import operational
 from shared.events.models import Event
@@ -17,14 +17,14 @@ from shared.observability import logger
 MAX_REMEMBERED = 10_000
 
 
-class Report(NamedTuple):
+class AttemptReport(NamedTuple):
     """A settled attempt. `health` is what was known of the endpoint before it, `probe` the lease
     if it went out as the probe, `hung` whether its request was said to hang."""
 
     config: WebhookConfig
     delivery: Delivery
     attempt: Attempt
-    health: Health
+    health: EndpointHealth
     probe: str | None
     hung: bool
     now: int
@@ -73,13 +73,13 @@ class Monitor:
         """A request to it has had no answer for seconds."""
         self._store.hangs(config, now)
 
-    def report(self, report: Report) -> None:
+    def report(self, report: AttemptReport) -> None:
         if report.outcome is Outcome.SUCCEEDED:
             self._after_success(report)
         else:
             self._after_failure(report)
 
-    def _after_success(self, report: Report) -> None:
+    def _after_success(self, report: AttemptReport) -> None:
         if len(self._succeeded) >= MAX_REMEMBERED:
             self._succeeded.clear()
         self._succeeded.add(_key(report))
@@ -88,7 +88,7 @@ class Monitor:
         elif (report.hung or not report.health.is_blank) and not report.health.opened:
             self._store.clear(report.config, report.now)
 
-    def _after_failure(self, report: Report) -> None:
+    def _after_failure(self, report: AttemptReport) -> None:
         outcome, now = report.outcome, report.now
         if outcome is Outcome.GONE:
             self._disable(report, DisabledReason.ENDPOINT_GONE, report.health)
@@ -110,27 +110,29 @@ class Monitor:
         if breaker.must_disable(health, now):
             self._disable(report, DisabledReason.ENDPOINT_FAILING, health)
 
-    def _is_anew(self, report: Report) -> bool:
+    def _is_anew(self, report: AttemptReport) -> bool:
         try:
             self._succeeded.remove(_key(report))
         except KeyError:
             return False
         return True
 
-    def _trip(self, report: Report, health: Health) -> None:
+    def _trip(self, report: AttemptReport, health: EndpointHealth) -> None:
         told = _told(
             report.delivery, alerts.tripped(report.config, health, report.delivery, report.now)
         )
         if self._store.trip(report.config, health, report.now, told):
             _log("config.tripped", metrics.TRIPPED, report)
 
-    def _recover(self, report: Report, probe: str) -> None:
+    def _recover(self, report: AttemptReport, probe: str) -> None:
         config, health, now = report.config, report.health, report.now
         told = _told(report.delivery, alerts.recovered(config, health, report.delivery, now))
         if self._store.recover(config, health, report.outcome, probe, now, told):
             _log("config.recovered", metrics.RECOVERED, report)
 
-    def _disable(self, report: Report, reason: DisabledReason, health: Health) -> None:
+    def _disable(
+        self, report: AttemptReport, reason: DisabledReason, health: EndpointHealth
+    ) -> None:
         config, now = report.config, report.now
         told = _told(report.delivery, alerts.disabled(config, reason, health, report.delivery, now))
         if self._store.disable(config, reason, now, told):
@@ -142,11 +144,11 @@ def _told(delivery: Delivery, event: Event) -> Event | None:
     return None if operational.is_operational(delivery.event_id) else event
 
 
-def _key(report: Report) -> tuple[str, str]:
+def _key(report: AttemptReport) -> tuple[str, str]:
     return report.config.workspace_id, report.config.id
 
 
-def _log(message: str, metric: Metric, report: Report, **more: Any) -> None:
+def _log(message: str, metric: Metric, report: AttemptReport, **more: Any) -> None:
     logger.warning(
         message,
         workspace_id=report.config.workspace_id,

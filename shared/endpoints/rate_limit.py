@@ -91,7 +91,7 @@ def _reach(rate: int) -> int:
     return (rate - 1) * interval_us(rate)
 
 
-class Bucket:
+class RateLimiter:
     def __init__(self, dynamodb: "DynamoDBClient", table: str) -> None:
         self._dynamodb = dynamodb
         self._table = table

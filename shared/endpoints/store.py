@@ -12,13 +12,13 @@ from botocore.exceptions import ClientError
 from shared import ids, jobs
 from shared.aws.items import from_item, to_item
 from shared.aws.table import is_condition
-from shared.aws.transaction import CancelledError, transact
+from shared.aws.transaction import TransactionRefusedError, transact
 from shared.aws.update import Update
 from shared.clock import MS_PER_DAY, MS_PER_S
 from shared.configs.models import DisabledReason, WebhookConfig
 from shared.configs.store import config_key, health_key
 from shared.endpoints import breaker
-from shared.endpoints.breaker import Health, Outcome
+from shared.endpoints.breaker import EndpointHealth, Outcome
 from shared.events.models import Event
 from shared.events.store import EventStore
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 # So long after its last failure an endpoint that nobody asked again counts as well.
 FORGET_MS = 30 * MS_PER_DAY
 
-_COLUMNS = frozenset(Health.model_fields)
+_COLUMNS = frozenset(EndpointHealth.model_fields)
 _HOLDER = "probe = :when_probe"
 
 
@@ -38,7 +38,7 @@ class HealthStore:
         self._table = table
         self._events = events
 
-    def find(self, workspace_id: str, config_id: str) -> Health:
+    def find(self, workspace_id: str, config_id: str) -> EndpointHealth:
         answer = self._dynamodb.get_item(
             TableName=self._table,
             Key=to_item(health_key(workspace_id, config_id)),
@@ -46,7 +46,7 @@ class HealthStore:
         )
         return health_from(from_item(answer.get("Item", {})))
 
-    def probe(self, config: WebhookConfig, known: Health, now: int) -> str | None:
+    def probe(self, config: WebhookConfig, known: EndpointHealth, now: int) -> str | None:
         """The lease of the one probe that may go out now; None if another worker has it."""
         wanted = breaker.probing(known, ids.new_lease(), now)
         update = _changing(known, wanted).when(
@@ -69,7 +69,7 @@ class HealthStore:
         now: int,
         anew: bool,
         hangs: bool,
-    ) -> Health:
+    ) -> EndpointHealth:
         """As breaker.failed, but counted by the table, where many count at once. `hangs` is whether
         the requests that hang may do so on: one that was answered speaks for them."""
         update = Update().once({"failing_since": now}).set(_expiry(now))
@@ -81,7 +81,7 @@ class HealthStore:
             update.set({"failures": 1 if outcome is Outcome.TROUBLED else None})
         if exhausted:
             update.add("exhausted", 1)
-        return self._write(config, update) or Health()
+        return self._write(config, update) or EndpointHealth()
 
     def hangs(self, config: WebhookConfig, now: int) -> None:
         """One more request has no answer; one of long ago does not count with it."""
@@ -90,13 +90,17 @@ class HealthStore:
         if self._write(config, more) is None:
             self._write(config, Update().set(until | {"hanging": 1}))
 
-    def reopen(self, config: WebhookConfig, known: Health, probe: str, now: int) -> Health | None:
+    def reopen(
+        self, config: WebhookConfig, known: EndpointHealth, probe: str, now: int
+    ) -> EndpointHealth | None:
         """After a probe that failed. None if its lease was lost."""
         held = breaker.probing(known, probe, now)
         update = _changing(held, breaker.opened(held, now)).set(_expiry(now))
         return self._write(config, update.when(_HOLDER, {"probe": probe}))
 
-    def trip(self, config: WebhookConfig, health: Health, now: int, told: Event | None) -> bool:
+    def trip(
+        self, config: WebhookConfig, health: EndpointHealth, now: int, told: Event | None
+    ) -> bool:
         update = _changing(health, breaker.opened(health, now)).when(
             "attribute_not_exists(opened) AND failures >= :when_enough",
             {"enough": breaker.TRIP_AFTER},
@@ -106,7 +110,7 @@ class HealthStore:
     def recover(
         self,
         config: WebhookConfig,
-        known: Health,
+        known: EndpointHealth,
         outcome: Outcome,
         probe: str,
         now: int,
@@ -114,7 +118,7 @@ class HealthStore:
     ) -> bool:
         """After a probe that was answered. What waits for the endpoint need not wait longer."""
         held = breaker.probing(known, probe, now)
-        recovered = Health() if outcome is Outcome.SUCCEEDED else breaker.closed(held)
+        recovered = EndpointHealth() if outcome is Outcome.SUCCEEDED else breaker.closed(held)
         update = _changing(held, recovered).when(_HOLDER, {"probe": probe})
         release = jobs.release(config.workspace_id, config.id, now)
         return self._transact(
@@ -167,11 +171,11 @@ class HealthStore:
     def _transact(self, items: list[dict[str, Any]]) -> bool:
         try:
             transact(self._dynamodb, items)
-        except CancelledError:
+        except TransactionRefusedError:
             return False
         return True
 
-    def _write(self, config: WebhookConfig, update: Update) -> Health | None:
+    def _write(self, config: WebhookConfig, update: Update) -> EndpointHealth | None:
         """None if the condition did not hold."""
         try:
             answer = self._dynamodb.update_item(
@@ -187,13 +191,13 @@ class HealthStore:
         return health_from(from_item(answer["Attributes"]))
 
 
-def health_from(values: dict[str, Any]) -> Health:
-    return Health.model_validate({name: values[name] for name in values.keys() & _COLUMNS})
+def health_from(values: dict[str, Any]) -> EndpointHealth:
+    return EndpointHealth.model_validate({name: values[name] for name in values.keys() & _COLUMNS})
 
 
-def _changing(old: Health, new: Health) -> Update:
+def _changing(old: EndpointHealth, new: EndpointHealth) -> Update:
     """Only what differs, so that what others count meanwhile stays; blank is not stored."""
-    blank = Health().model_dump()
+    blank = EndpointHealth().model_dump()
     before, after = old.model_dump(), new.model_dump()
     changed = {name: value for name, value in after.items() if value != before[name]}
     return Update().set(

@@ -6,28 +6,28 @@ from shared.clock import Clock
 from shared.errors import ConflictError, TooLargeError
 from shared.events import reading
 from shared.events.models import EventId
-from shared.events.schema_check import Checker
+from shared.events.schema_check import SchemaChecker
 from shared.events.store import EventStore
 from shared.model import Model
 from shared.retention import Retention
 
 
-class Accepted(Model):
+class AcceptedEvent(Model):
     """`is_new` if this very record brought the event, now or when it was handed in before."""
 
     event_id: EventId
     is_new: bool
 
 
-class Door:
-    def __init__(self, store: EventStore, checker: Checker, clock: Clock) -> None:
+class Acceptor:
+    def __init__(self, store: EventStore, checker: SchemaChecker, clock: Clock) -> None:
         self._store = store
         self._checker = checker
         self._clock = clock
 
     def accept(
         self, values: Any, workspace_id: str, retention: Retention, origin: str | None = None
-    ) -> Accepted:
+    ) -> AcceptedEvent:
         """The event is stored now, or was before with the same body.
 
         `origin` names the record that brings the event, such as a message or a line of an object.
@@ -51,4 +51,4 @@ class Door:
                 "conversion_id, its custom_event_id, or its hit and node."
             )
         is_new = known is None or (origin is not None and known.origin == origin)
-        return Accepted(event_id=event.event_id, is_new=is_new)
+        return AcceptedEvent(event_id=event.event_id, is_new=is_new)

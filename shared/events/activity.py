@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 KEPT_MS = 7 * MS_PER_DAY
 
 
-class Slot(Model):
+class ActivityMarker(Model):
     """Of a workspace, from `since` up to `until`, in milliseconds. All of it stands in its key."""
 
     workspace_id: str
@@ -35,19 +35,19 @@ class Slot(Model):
         return event_table.log_sk(self.until, "")
 
 
-def slot_of(workspace_id: str, at_ms: int, repair_after_s: int) -> Slot:
+def marker_of(workspace_id: str, at_ms: int, repair_after_s: int) -> ActivityMarker:
     """A minute, or less where repair is to come sooner."""
     length = min(MS_PER_MINUTE, repair_after_s * MS_PER_S)
     since = at_ms - at_ms % length
-    return Slot(workspace_id=workspace_id, since=since, until=since + length)
+    return ActivityMarker(workspace_id=workspace_id, since=since, until=since + length)
 
 
-def slot_from(sk: str) -> Slot:
+def marker_from(sk: str) -> ActivityMarker:
     until, since, workspace_id = sk.split("#", 2)
-    return Slot(workspace_id=workspace_id, since=int(since), until=int(until))
+    return ActivityMarker(workspace_id=workspace_id, since=int(since), until=int(until))
 
 
-class Notes:
+class ActivityMarkers:
     """What a worker has noted in a slot it remembers until it notes another slot.
 
     A note that is written twice is the same note: its item follows from its key.
@@ -62,7 +62,7 @@ class Notes:
 
     def note(self, workspace_id: str, accepted_at: int) -> None:
         """To be done before the event is stored. Only what the table has is remembered."""
-        slot = slot_of(workspace_id, accepted_at, self._repair_after_s)
+        slot = marker_of(workspace_id, accepted_at, self._repair_after_s)
         if slot.sk in self._noted:
             return
         self._dynamodb.put_item(TableName=self._table, Item=_item(slot))
@@ -71,7 +71,7 @@ class Notes:
         self._noted.add(slot.sk)
 
 
-def _item(slot: Slot) -> dict[str, dict[str, str]]:
+def _item(slot: ActivityMarker) -> dict[str, dict[str, str]]:
     return to_item(
         {
             "pk": event_table.active_shard(slot.workspace_id),

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from shared.aws.dead_letters import Letter
+from shared.aws.dead_letters import DeadLetter
 from shared.clock import MS_PER_S, rfc3339
 from shared.events import operational
 from shared.events.models import Event
@@ -38,10 +38,10 @@ class Bus:
             raise NotPutError(answer["Entries"][0].get("ErrorCode"))
 
 
-def untold(event: Event) -> Letter:
+def untold(event: Event) -> DeadLetter:
     """The dead letter of an event that did not get onto the bus; it is in the log all the same."""
     body = {"workspace_id": event.workspace_id, "event_id": event.event_id}
-    return Letter(
+    return DeadLetter(
         body=json.dumps(body),
         source_id=event.event_id,
         error_code="not_put",

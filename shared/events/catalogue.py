@@ -19,7 +19,7 @@ class System(StrEnum):
     CLICKFUNNELS = "clickfunnels"
 
 
-class Entry(Model):
+class CatalogueEntry(Model):
     name: EventType
     group: str
     description: str
@@ -150,7 +150,7 @@ _TYPES: Mapping[System, _Groups] = {
 }
 
 ENTRIES = tuple(
-    Entry(name=name, group=group, description=description, system=system)
+    CatalogueEntry(name=name, group=group, description=description, system=system)
     for system, groups in _TYPES.items()
     for group, types in groups.items()
     for name, description in types.items()
@@ -158,7 +158,7 @@ ENTRIES = tuple(
 _BY_NAME = {entry.name: entry for entry in ENTRIES}
 
 
-def find(name: str) -> Entry | None:
+def find(name: str) -> CatalogueEntry | None:
     return _BY_NAME.get(name)
 
 

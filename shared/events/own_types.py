@@ -9,7 +9,7 @@ from pydantic import Field, StringConstraints
 
 from shared.aws.items import from_item, to_item
 from shared.aws.table import is_condition
-from shared.aws.transaction import CancelledError, transact
+from shared.aws.transaction import TransactionRefusedError, transact
 from shared.aws.update import Update
 from shared.errors import ConflictError, ForbiddenError, NotFoundError
 from shared.events.models import EventType
@@ -66,7 +66,7 @@ class EventTypeStore:
         """
         try:
             transact(self._dynamodb, [self._new(own), self._count(own.workspace_id, 1, limit)])
-        except CancelledError as error:
+        except TransactionRefusedError as error:
             if 0 in error.failed:
                 return self._replace(own), False
             raise ForbiddenError(f"The plan limit of {limit} own event types is reached.") from None
@@ -78,7 +78,7 @@ class EventTypeStore:
         gone = {"Delete": {"TableName": self._table, "Key": key, **condition}}
         try:
             transact(self._dynamodb, [gone, self._count(workspace_id, -1, None)])
-        except CancelledError:
+        except TransactionRefusedError:
             raise _unknown(name) from None
 
     def find(self, workspace_id: str, name: str) -> OwnType:

@@ -23,7 +23,7 @@ FindSchema = Callable[[str, str], Schema | None]
 
 
 @dataclass(frozen=True)
-class Remembered:
+class RememberedSchema:
     until: int
     schema: DataSchema | None
 
@@ -32,12 +32,12 @@ class Remembered:
         return 0 if self.schema is None else self.schema.weight
 
 
-class Checker:
+class SchemaChecker:
     def __init__(self, find: FindSchema, clock: Clock) -> None:
         self._find = find
         self._clock = clock
         self._lock = Lock()
-        self._known: dict[tuple[str, str], Remembered] = {}
+        self._known: dict[tuple[str, str], RememberedSchema] = {}
 
     def check(self, workspace_id: str, event: NewEvent) -> None:
         """Raises InvalidError if the event breaks the schema of its type.
@@ -61,10 +61,10 @@ class Checker:
             self._make_room()
             return known.schema
 
-    def _read(self, workspace_id: str, event_type: str) -> Remembered:
+    def _read(self, workspace_id: str, event_type: str) -> RememberedSchema:
         found = self._find(workspace_id, event_type)
         schema = None if found is None else _ready(found, workspace_id, event_type)
-        return Remembered(self._clock() + REMEMBER_MS, schema)
+        return RememberedSchema(self._clock() + REMEMBER_MS, schema)
 
     def _make_room(self) -> None:
         """The type that was used longest ago goes first, and the last one stays."""

@@ -13,7 +13,7 @@ from shared.aws.update import Update
 from shared.clock import MS_PER_S, Clock, now_ms
 from shared.errors import NotFoundError
 from shared.events import personal
-from shared.events.activity import Notes
+from shared.events.activity import ActivityMarkers
 from shared.events.models import Event
 from shared.events.packing import pack, unpack
 from shared.events.reading import compact
@@ -43,7 +43,7 @@ class EventStore:
         self._table = table
         self._retention = retention.of_days(retention_days)
         self._clock = clock
-        self._notes = Notes(dynamodb, table, repair_after_s)
+        self._notes = ActivityMarkers(dynamodb, table, repair_after_s)
 
     def add(self, event: Event) -> Event | None:
         """None if the event is new, else the event that has its id already."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from shared.imports import streams
-from shared.imports.models import Report, Source
+from shared.imports.models import FileReport, ImportSource
 from shared.imports.streams import Stream
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ _GONE = {"NoSuchKey", "PreconditionFailed", "404", "412"}
 _PAST_THE_END = {"InvalidRange", "416"}
 
 
-class GoneError(Exception):
+class ObjectGoneError(Exception):
     """The object was deleted, or another was uploaded in its place."""
 
 
@@ -25,12 +25,12 @@ class ImportBucket:
     def __init__(self, s3: "S3Client") -> None:
         self._s3 = s3
 
-    def open(self, source: Source, offset: int) -> Stream:
+    def open(self, source: ImportSource, offset: int) -> Stream:
         """The object's lines from `offset` (unpacked) bytes on; reading may raise GoneError."""
         fetch = partial(self._fetch, source)
         return (streams.unpacked if source.is_packed else streams.plain)(fetch, offset)
 
-    def has(self, source: Source) -> bool:
+    def has(self, source: ImportSource) -> bool:
         try:
             self._s3.head_object(Bucket=source.bucket, Key=source.key, IfMatch=f'"{source.etag}"')
         except ClientError as error:
@@ -39,7 +39,7 @@ class ImportBucket:
             return False
         return True
 
-    def write(self, report: Report, key: str) -> None:
+    def write(self, report: FileReport, key: str) -> None:
         self._s3.put_object(
             Bucket=report.bucket,
             Key=key,
@@ -47,7 +47,7 @@ class ImportBucket:
             ContentType="application/json",
         )
 
-    def _fetch(self, source: Source, offset: int, size: int) -> bytes:
+    def _fetch(self, source: ImportSource, offset: int, size: int) -> bytes:
         try:
             answer = self._s3.get_object(
                 Bucket=source.bucket,
@@ -59,7 +59,7 @@ class ImportBucket:
             if _code(error) in _PAST_THE_END:
                 return b""
             if _code(error) in _GONE:
-                raise GoneError from None
+                raise ObjectGoneError from None
             raise
         return answer["Body"].read()
 

@@ -12,11 +12,19 @@ from typing import NamedTuple
 from shared.aws.dead_letters import sendable
 from shared.clock import Clock
 from shared.errors import FunnelhooksError, NotFoundError
-from shared.events.accept import Door
+from shared.events.accept import Acceptor
 from shared.events.reading import MAX_EVENT_BYTES
-from shared.imports.bucket import GoneError, ImportBucket
+from shared.imports.bucket import ImportBucket, ObjectGoneError
 from shared.imports.lines import Line, lines
-from shared.imports.models import MAX_REFUSED, Job, Refused, Report, Source, State, Tally
+from shared.imports.models import (
+    MAX_REFUSED,
+    FileReport,
+    ImportJob,
+    ImportSource,
+    ImportState,
+    RefusedLine,
+    Tally,
+)
 from shared.imports.streams import UnreadableError
 from shared.input.json_body import parse_json
 from shared.retention import Retention
@@ -27,14 +35,14 @@ PARALLEL = 10
 MAX_MESSAGE = 500
 
 # Refused, or whether the event is new; None for a line without anything.
-Outcome = Refused | bool | None
+Outcome = RefusedLine | bool | None
 
 
 class Run(NamedTuple):
     """How far a run came."""
 
-    job: Job
-    state: State
+    job: ImportJob
+    state: ImportState
     reason: str | None = None
 
 
@@ -42,7 +50,7 @@ class Importer:
     def __init__(
         self,
         bucket: ImportBucket,
-        door: Door,
+        door: Acceptor,
         retention_of: Callable[[str], Retention],
         clock: Clock,
         has_time: Callable[[], bool],
@@ -53,25 +61,25 @@ class Importer:
         self._clock = clock
         self._has_time = has_time
 
-    def run(self, job: Job) -> Run | None:
+    def run(self, job: ImportJob) -> Run | None:
         """None if the object is there no more; what took its place is announced by itself."""
         report_key = job.source.report_key
         try:
             run = self._read(job)
-        except GoneError:
+        except ObjectGoneError:
             return None
         if not self._bucket.has(job.source):
             return None
         self._bucket.write(report(run, self._clock()), report_key)
         return run
 
-    def _read(self, job: Job) -> Run:
+    def _read(self, job: ImportJob) -> Run:
         source = job.source
         try:
             retention = self._retention_of(source.workspace_id)
         except NotFoundError:
             reason = "The key must begin with the id of a workspace: <workspace_id>/<name>.jsonl"
-            return Run(job, State.FAILED, reason)
+            return Run(job, ImportState.FAILED, reason)
         unread = lines(
             self._bucket.open(source, job.position.offset).read, job.position, MAX_EVENT_BYTES
         )
@@ -80,20 +88,22 @@ class Importer:
                 for batch in _batches(unread):
                     job = self._accept(job, batch, retention, pool)
                     if len(batch) == BATCH and not self._has_time():
-                        return Run(job, State.RUNNING)
+                        return Run(job, ImportState.RUNNING)
         except UnreadableError as error:
-            return Run(job, State.FAILED, str(error))
-        return Run(job, State.DONE)
+            return Run(job, ImportState.FAILED, str(error))
+        return Run(job, ImportState.DONE)
 
-    def _accept(self, job: Job, batch: list[Line], retention: Retention, pool: Executor) -> Job:
+    def _accept(
+        self, job: ImportJob, batch: list[Line], retention: Retention, pool: Executor
+    ) -> ImportJob:
         outcomes = pool.map(partial(self._outcome, job.source, retention), batch)
         position = batch[-1].after if batch else job.position
         return job.model_copy(update={"tally": counted(job.tally, outcomes), "position": position})
 
-    def _outcome(self, source: Source, retention: Retention, line: Line) -> Outcome:
+    def _outcome(self, source: ImportSource, retention: Retention, line: Line) -> Outcome:
         if line.content is None:
             message = f"The line has more than {MAX_EVENT_BYTES} bytes."
-            return Refused(line=line.number, code="too_large", message=message)
+            return RefusedLine(line=line.number, code="too_large", message=message)
         if not line.content:
             return None
         try:
@@ -102,12 +112,12 @@ class Importer:
             return self._door.accept(values, source.workspace_id, retention, origin).is_new
         except FunnelhooksError as error:
             message = sendable(error.message, MAX_MESSAGE)
-            return Refused(line=line.number, code=error.code, message=message)
+            return RefusedLine(line=line.number, code=error.code, message=message)
 
 
 def counted(tally: Tally, outcomes: Iterable[Outcome]) -> Tally:
     found = [outcome for outcome in outcomes if outcome is not None]
-    refused = [outcome for outcome in found if isinstance(outcome, Refused)]
+    refused = [outcome for outcome in found if isinstance(outcome, RefusedLine)]
     return Tally(
         accepted=tally.accepted + found.count(True),
         repeated=tally.repeated + found.count(False),
@@ -116,9 +126,9 @@ def counted(tally: Tally, outcomes: Iterable[Outcome]) -> Tally:
     )
 
 
-def report(run: Run, now: int) -> Report:
+def report(run: Run, now: int) -> FileReport:
     source, tally = run.job.source, run.job.tally
-    return Report(
+    return FileReport(
         state=run.state,
         reason=run.reason,
         bucket=source.bucket,

@@ -7,7 +7,7 @@ import json
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from shared.imports.models import Job, Source
+from shared.imports.models import ImportJob, ImportSource
 from shared.input.json_body import parse_json
 from shared.input.validation import invalid
 
@@ -38,22 +38,24 @@ class _Notice(_Named):
     detail: _Detail
 
 
-def job_in(message: str, now: int) -> Job:
+def job_in(message: str, now: int) -> ImportJob:
     """Raises InvalidError for what is neither."""
     values = parse_json(message.encode(), MAX_BYTES)
     try:
         if isinstance(values, dict) and "detail-type" in values:
             return _begun(_Notice.model_validate(values).detail, now)
-        return Job.model_validate(values)
+        return ImportJob.model_validate(values)
     except ValidationError as error:
         raise invalid(error) from None
 
 
-def message_of(job: Job) -> str:
+def message_of(job: ImportJob) -> str:
     """In ASCII: SQS does not take every character that a key or a reason may hold."""
     return json.dumps(job.model_dump(mode="json"))
 
 
-def _begun(detail: _Detail, now: int) -> Job:
-    source = Source(bucket=detail.bucket.name, key=detail.created.key, etag=detail.created.etag)
-    return Job(source=source, started_at=now)
+def _begun(detail: _Detail, now: int) -> ImportJob:
+    source = ImportSource(
+        bucket=detail.bucket.name, key=detail.created.key, etag=detail.created.etag
+    )
+    return ImportJob(source=source, started_at=now)

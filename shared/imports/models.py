@@ -18,7 +18,7 @@ MAX_KEY_BYTES = 1024
 MAX_REFUSED = 100
 
 
-class Source(Model):
+class ImportSource(Model):
     """One version of an object: what is uploaded under the same key later has another etag."""
 
     bucket: str
@@ -47,7 +47,7 @@ class Source(Model):
         return f"s3-{digest}-{number}"
 
 
-class Refused(Model):
+class RefusedLine(Model):
     """A line that is no event, and why; values of the line are no part of it."""
 
     line: int
@@ -61,28 +61,28 @@ class Tally(Model):
     accepted: int = 0
     repeated: int = 0
     refused: int = 0
-    refused_lines: tuple[Refused, ...] = ()
+    refused_lines: tuple[RefusedLine, ...] = ()
 
 
-class Job(Model):
+class ImportJob(Model):
     """All that another run must know to go on."""
 
-    source: Source
+    source: ImportSource
     started_at: int
     position: Position = Field(default_factory=Position)
     tally: Tally = Field(default_factory=Tally)
 
 
-class State(StrEnum):
+class ImportState(StrEnum):
     RUNNING = "running"
     DONE = "done"
     FAILED = "failed"
 
 
-class Report(Model):
+class FileReport(Model):
     """`refused_lines` are the first ones; `reason` says why an import failed where it did."""
 
-    state: State
+    state: ImportState
     reason: str | None = None
     bucket: str
     key: str
@@ -92,7 +92,7 @@ class Report(Model):
     accepted: int
     repeated: int
     refused: int
-    refused_lines: tuple[Refused, ...]
+    refused_lines: tuple[RefusedLine, ...]
     started_at: Timestamp
     updated_at: Timestamp
     duration_ms: int

@@ -24,7 +24,7 @@ MAX_PAGE_BYTES = 1024 * 1024
 Values = dict[str, Any]
 
 
-class Page(NamedTuple):
+class ExportPage(NamedTuple):
     lines: tuple[str, ...]
     cursor: str | None
 
@@ -34,16 +34,16 @@ class Exporter:
         self._dynamodb = dynamodb
         self._table = table
 
-    def page(self, workspace_id: str, limit: int, cursor: str | None) -> Page:
+    def page(self, workspace_id: str, limit: int, cursor: str | None) -> ExportPage:
         taken: list[str] = []
         size, last = 0, ""
         for place, line in self._lines(workspace_id, limit, _place(workspace_id, cursor)):
             size += len(line.encode()) + 1
             if taken and (len(taken) == limit or size > MAX_PAGE_BYTES):
-                return Page(tuple(taken), write_cursor(_list(workspace_id), last))
+                return ExportPage(tuple(taken), write_cursor(_list(workspace_id), last))
             taken.append(line)
             last = place
-        return Page(tuple(taken), None)
+        return ExportPage(tuple(taken), None)
 
     def _lines(self, workspace_id: str, limit: int, after: str) -> Iterator[tuple[str, str]]:
         """Each with its place. Those up to the place `after` are left out."""

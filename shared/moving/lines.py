@@ -58,7 +58,7 @@ class ListingLine(Model):
     claim: Claim | None = None
 
 
-class ConfigLine(wire.WebhookConfig):
+class ConfigLine(wire.WebhookConfigBody):
     """A webhook config as it is saved. `********` stands for a secret that does not move."""
 
     kind: Literal["config"]

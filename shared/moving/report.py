@@ -7,7 +7,7 @@ from shared.errors import Field
 from shared.model import Model
 
 
-class Outcome(StrEnum):
+class LineOutcome(StrEnum):
     ACCEPTED = "accepted"
     UPDATED = "updated"
     UNCHANGED = "unchanged"
@@ -24,7 +24,7 @@ class LineReport(Model):
     line: int
     kind: str | None = None
     id: str | None = None
-    outcome: Outcome
+    outcome: LineOutcome
     reason: str | None = None
     fields: tuple[Field, ...] | None = None
     secret: str | None = None
@@ -41,5 +41,5 @@ class ImportReport(Model):
 
 def report(lines: Sequence[LineReport]) -> ImportReport:
     outcomes = [line.outcome for line in lines]
-    counts = {str(outcome): outcomes.count(outcome) for outcome in Outcome}
+    counts = {str(outcome): outcomes.count(outcome) for outcome in LineOutcome}
     return ImportReport(**counts, lines=tuple(lines))

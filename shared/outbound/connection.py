@@ -19,7 +19,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from shared.outbound import ssrf
-from shared.outbound.exchange import CONNECT_S, Cause, Exchange, FailedError, Stage
+from shared.outbound.exchange import CONNECT_S, Cause, Exchange, ExchangeFailedError, Stage
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
@@ -114,7 +114,7 @@ class Connection(HTTPConnection):
         with current.get().during(Stage.WAIT):
             response = super().getresponse()
         if response.status < 200:
-            raise FailedError(Cause.PROTOCOL, f"nobody asked for status {response.status}")
+            raise ExchangeFailedError(Cause.PROTOCOL, f"nobody asked for status {response.status}")
         self._last_used = time.time()
         return response
 
@@ -123,11 +123,11 @@ class TlsConnection(Connection, HTTPSConnection):
     pass
 
 
-class Pool(HTTPConnectionPool):
+class ConnectionPool(HTTPConnectionPool):
     ConnectionCls = Connection
 
 
-class TlsPool(HTTPSConnectionPool):
+class TlsConnectionPool(HTTPSConnectionPool):
     ConnectionCls = TlsConnection
 
 
@@ -140,7 +140,10 @@ class Adapter(HTTPAdapter):
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs, ssl_context=self._context)
-        self.poolmanager.pool_classes_by_scheme = {"http": Pool, "https": TlsPool}
+        self.poolmanager.pool_classes_by_scheme = {
+            "http": ConnectionPool,
+            "https": TlsConnectionPool,
+        }
 
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
         """Leave it to the context: requests would load the CA file for every connection."""

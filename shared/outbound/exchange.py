@@ -59,7 +59,7 @@ _TLS_HINTS = {
 }
 
 
-class FailedError(Exception):
+class ExchangeFailedError(Exception):
     def __init__(self, cause: Cause, detail: str) -> None:
         super().__init__(detail)
         self.cause = cause
@@ -101,17 +101,21 @@ class Exchange:
             self.first_byte_ms = ms_since(self._sent_at)
         self._wire_bytes += count
         if self._wire_bytes > WIRE_BYTES:
-            raise FailedError(Cause.PROTOCOL, f"the answer is longer than {WIRE_BYTES} bytes")
+            raise ExchangeFailedError(
+                Cause.PROTOCOL, f"the answer is longer than {WIRE_BYTES} bytes"
+            )
 
-    def failure(self, error: Exception) -> FailedError:
+    def failure(self, error: Exception) -> ExchangeFailedError:
         origin = error.__cause__ or error  # urllib3 wraps what goes wrong inside a body
         if isinstance(origin, TimeoutError):
-            return FailedError(Cause.TIMEOUT, f"out of time while {self.stage}")
+            return ExchangeFailedError(Cause.TIMEOUT, f"out of time while {self.stage}")
         lost = isinstance(origin, ssl.SSLEOFError | ssl.SSLZeroReturnError)
         if isinstance(origin, ssl.SSLError) and not lost:
-            return FailedError(Cause.TLS, _told(origin))
+            return ExchangeFailedError(Cause.TLS, _told(origin))
         again = " (on a connection used before)" if self.reused else ""
-        return FailedError(_CAUSES[self.stage], f"{_told(origin)} while {self.stage}{again}")
+        return ExchangeFailedError(
+            _CAUSES[self.stage], f"{_told(origin)} while {self.stage}{again}"
+        )
 
 
 class During:
@@ -133,7 +137,7 @@ class During:
     ) -> None:
         self._exchange.spent_ms.setdefault(self._stage, ms_since(self._began))
         if isinstance(error, ssrf.RefusedAddressError):
-            raise FailedError(Cause.REFUSED_ADDRESS, str(error)) from None
+            raise ExchangeFailedError(Cause.REFUSED_ADDRESS, str(error)) from None
         if isinstance(error, OSError | http.client.HTTPException | HTTPError):
             raise self._exchange.failure(error) from None
 

@@ -14,7 +14,7 @@ class Timings(Model):
     first_byte: int | None = None  # after the request was sent
 
 
-class Answer(Model):
+class Response(Model):
     """It counts as answered only if `cause` is None: an answer that broke off, or dripped on past
     the deadline, has a status code and a cause.
     """

@@ -12,10 +12,15 @@ from urllib3 import HTTPResponse
 
 from shared.outbound import connection, excerpt, redaction, ssrf
 from shared.outbound.dns import Lookups
-from shared.outbound.exchange import EXCHANGE_S, Cause, Exchange, FailedError, Stage, ms_since
-from shared.outbound.response import Answer, Timings
-
-__all__ = ["Answer", "Cause", "Sender", "Timings"]
+from shared.outbound.exchange import (
+    EXCHANGE_S,
+    Cause,
+    Exchange,
+    ExchangeFailedError,
+    Stage,
+    ms_since,
+)
+from shared.outbound.response import Response, Timings
 
 READ_BYTES = 64 * 1024
 
@@ -45,7 +50,7 @@ class Sender:
         headers: Mapping[str, str],
         body: bytes,
         timeout_s: float = EXCHANGE_S,
-    ) -> Answer:
+    ) -> Response:
         """Send once; `timeout_s` bounds everything from the look-up to the last byte read."""
         exchange = Exchange(self._lookups, min(timeout_s, EXCHANGE_S))
         token = connection.current.set(exchange)
@@ -57,14 +62,14 @@ class Sender:
         except requests.ConnectionError as error:  # of what no stage saw, as a lost race in ssl
             failure = exchange.failure(error)
             return _answer(exchange, cause=failure.cause, detail=failure.detail)
-        except FailedError as failure:
+        except ExchangeFailedError as failure:
             return _answer(exchange, cause=failure.cause, detail=failure.detail)
         finally:
             connection.current.reset(token)
 
     def _exchanged(
         self, exchange: Exchange, url: str, headers: Mapping[str, str], body: bytes
-    ) -> Answer:
+    ) -> Response:
         request = requests.Request("POST", url, headers={**_HEADERS, **headers}, data=body)
         with self._session.send(
             request.prepare(), timeout=EXCHANGE_S, allow_redirects=False, stream=True
@@ -98,11 +103,11 @@ class _Session(requests.Session):
         """None, always: even unfollowed, a redirect would have its whole body read."""
 
 
-def _read(exchange: Exchange, response: HTTPResponse, secrets: Sequence[str]) -> Answer:
+def _read(exchange: Exchange, response: HTTPResponse, secrets: Sequence[str]) -> Response:
     try:
         with exchange.during(Stage.READ):
             body = _body(response)
-    except FailedError as failure:
+    except ExchangeFailedError as failure:
         return _answer(exchange, response, cause=failure.cause, detail=failure.detail)
     encoding = response.headers.get("Content-Encoding", "")
     return _answer(exchange, response, said=excerpt.of(body, encoding, secrets))
@@ -125,8 +130,8 @@ def _answer(
     cause: Cause | None = None,
     detail: str = "",
     said: str = "",
-) -> Answer:
-    return Answer(
+) -> Response:
+    return Response(
         status_code=response.status if response else None,
         cause=cause,
         detail=detail,

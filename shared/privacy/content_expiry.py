@@ -16,11 +16,11 @@ from shared.events.log import Log, LogReader
 from shared.events.models import Event
 from shared.events.store import EventStore
 from shared.input.paging import Page, Window, read_cursor
-from shared.jobs import Job, JobStore, Turn
+from shared.jobs import Job, JobMessage, JobStore
 from shared.model import Model
 from shared.observability import logger
 from shared.privacy.delivery_erasure import DeliveryErasure
-from shared.repair.event_scan import Unseen
+from shared.repair.event_scan import EventScan
 from shared.tables import event_table
 from shared.workspaces.models import Workspace
 from shared.workspaces.store import WorkspaceStore
@@ -33,7 +33,7 @@ PAGE_MS = 5 * MS_PER_S
 PASS_EVERY_MS = 360 * MS_PER_MINUTE
 
 
-class Place(Model):
+class ExpiryCursor(Model):
     """How far a pass has come: after which of the late ones, until it is through with them; and
     after which entry of the log, from pass to pass."""
 
@@ -41,20 +41,20 @@ class Place(Model):
     read_to: str = ""
 
     @classmethod
-    def read(cls, text: str) -> "Place":
+    def read(cls, text: str) -> "ExpiryCursor":
         return cls.model_validate_json(text) if text else cls()
 
     @property
     def after(self) -> str:
         return self.read_to if self.late is None else self.late
 
-    def beyond(self, read_to: str, is_last: bool) -> "Place":
+    def beyond(self, read_to: str, is_last: bool) -> "ExpiryCursor":
         if self.late is not None:
-            return Place(late=None if is_last else read_to, read_to=self.read_to)
-        return Place(late="" if is_last else None, read_to=read_to)
+            return ExpiryCursor(late=None if is_last else read_to, read_to=self.read_to)
+        return ExpiryCursor(late="" if is_last else None, read_to=read_to)
 
 
-class Emptier:
+class ContentExpiry:
     def __init__(
         self,
         jobs: JobStore,
@@ -62,7 +62,7 @@ class Emptier:
         logs: LogReader,
         events: EventStore,
         deliveries: DeliveryErasure,
-        unseen: Unseen,
+        unseen: EventScan,
         queue: Queue,
         clock: Clock,
         stack_days: int,
@@ -77,7 +77,7 @@ class Emptier:
         self._clock = clock
         self._stack_days = stack_days
 
-    def turn(self, turn: Turn) -> None:
+    def turn(self, turn: JobMessage) -> None:
         """Do a page, and queue the next turn. A turn that was done already is nothing to do."""
         job = self._jobs.find(turn)
         if job is None:
@@ -88,7 +88,7 @@ class Emptier:
             self._jobs.end(job)
             return
         kept_since = retention.shows_content_since(self._clock())
-        self._do_page(job, Place.read(job.place), kept_since)
+        self._do_page(job, ExpiryCursor.read(job.place), kept_since)
 
     def _workspace(self, job: Job) -> Workspace | None:
         try:
@@ -96,7 +96,7 @@ class Emptier:
         except NotFoundError:
             return None
 
-    def _do_page(self, job: Job, place: Place, kept_since: int) -> None:
+    def _do_page(self, job: Job, place: ExpiryCursor, kept_since: int) -> None:
         is_late = place.late is not None
         workspace_id = job.workspace_id
         late, every = log.late_events_of(workspace_id), log.events_of(workspace_id, None)
@@ -137,7 +137,7 @@ class Emptier:
         self._events.empty(event, self._clock())
         return True
 
-    def _go_on(self, job: Job, place: Place) -> None:
+    def _go_on(self, job: Job, place: ExpiryCursor) -> None:
         """The sweep gives the next pass its first turn."""
         now = self._clock()
         is_over = place.late == ""

@@ -13,7 +13,7 @@ from shared.aws.items import to_item
 from shared.aws.table import is_condition
 from shared.aws.update import Update
 from shared.deliveries.item import delivery_key
-from shared.deliveries.models import ENDED, Delivery, Reason, State
+from shared.deliveries.models import ENDED, Delivery, DeliveryState, Reason
 from shared.deliveries.store import DeliveryStore
 from shared.events.models import Event
 from shared.model import Model
@@ -67,7 +67,7 @@ class DeliveryErasure:
 
     def _erase(self, delivery: Delivery, now: int) -> bool:
         """An attempt that is under way may finish, and keep its body: that is erased later."""
-        if delivery.state is State.SENDING and (delivery.lease_until or 0) > now:
+        if delivery.state is DeliveryState.SENDING and (delivery.lease_until or 0) > now:
             return False
         self._delete_body(delivery)
         update = Update()
@@ -101,10 +101,12 @@ def _has_excerpts(delivery: Delivery) -> bool:
 
 
 def _cancel(update: Update, delivery: Delivery, now: int) -> None:
-    state_pk = event_table.state_log(delivery.workspace_id, delivery.config_id, State.CANCELLED)
+    state_pk = event_table.state_log(
+        delivery.workspace_id, delivery.config_id, DeliveryState.CANCELLED
+    )
     update.set(
         {
-            "state": State.CANCELLED,
+            "state": DeliveryState.CANCELLED,
             "reason": Reason.ERASED,
             "settled_at": now,
             "state_pk": state_pk,

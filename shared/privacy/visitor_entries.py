@@ -8,21 +8,21 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from shared.aws.items import to_item
-from shared.aws.transaction import CancelledError, transact
-from shared.visitors.models import Entry, Identity, Kind, Visitor
+from shared.aws.transaction import TransactionRefusedError, transact
+from shared.visitors.models import Identity, IdentityKind, VisitorEntry, VisitorRecord
 from shared.visitors.store import Change, VisitorStore, is_version, key_of, visitor_key
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
-class Forgetting:
+class VisitorEntries:
     def __init__(self, dynamodb: "DynamoDBClient", table: str, visitors: VisitorStore) -> None:
         self._dynamodb = dynamodb
         self._table = table
         self._visitors = visitors
 
-    def begin(self, entry: Entry, visitor: Visitor, now: int) -> bool:
+    def begin(self, entry: VisitorEntry, visitor: VisitorRecord, now: int) -> bool:
         """False if somebody else has changed the visitor meanwhile."""
         key = visitor_key(visitor.workspace_id, visitor.visitor_id)
         values = {"erased_at": now, "erasing": visitor.ids | entry.erasing}
@@ -31,17 +31,17 @@ class Forgetting:
 
     def end(self, workspace_id: str, visitor_ids: Iterable[str], now: int) -> None:
         """An id that has come to somebody new since then stays."""
-        sessions = [Identity(kind=Kind.SESSION, value=one) for one in visitor_ids]
+        sessions = [Identity(kind=IdentityKind.SESSION, value=one) for one in visitor_ids]
         for trace in self._visitors.trace(workspace_id, sessions, now):
             if trace.visitor is None:
                 key = key_of(workspace_id, trace.identity)
                 self._try([self._visitors.put(key, trace.entry.version, {"erased_at": now}, now)])
 
-    def _without_emails(self, visitor: Visitor, now: int) -> list[Change]:
+    def _without_emails(self, visitor: VisitorRecord, now: int) -> list[Change]:
         ways = [
             key_of(visitor.workspace_id, one)
             for one in visitor.identities.values()
-            if one.kind is Kind.EMAIL
+            if one.kind is IdentityKind.EMAIL
         ]
         entries = self._visitors.entries(ways, now)
         return [
@@ -56,11 +56,11 @@ class Forgetting:
     def _try(self, changes: list[Change]) -> bool:
         try:
             transact(self._dynamodb, changes)
-        except CancelledError:
+        except TransactionRefusedError:
             return False
         return True
 
 
-def _is_own(entry: Entry, visitor: Visitor) -> bool:
+def _is_own(entry: VisitorEntry, visitor: VisitorRecord) -> bool:
     """An address that was not seen for so long that it expired may be another visitor's by now."""
     return entry.version > 0 and (entry.leads_to is None or entry.leads_to in visitor.ids)

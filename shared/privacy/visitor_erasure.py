@@ -16,7 +16,7 @@ from shared.errors import NotFoundError
 from shared.events.store import EventStore
 from shared.model import Model
 from shared.privacy.delivery_erasure import DeliveryErasure
-from shared.privacy.visitor_entries import Forgetting
+from shared.privacy.visitor_entries import VisitorEntries
 from shared.visitors.history import History
 from shared.visitors.store import VisitorStore
 
@@ -28,7 +28,7 @@ PARALLEL = 10
 ROUNDS = 10
 
 
-class Report(Model):
+class ErasureReport(Model):
     """What one call has erased. Unless it is `complete`, call again."""
 
     visitor_id: str
@@ -39,7 +39,7 @@ class Report(Model):
     complete: bool
 
 
-class Begun(NamedTuple):
+class ErasureBegun(NamedTuple):
     """How many `identities` a visitor had who was known until now; None for another one, who
     `was_erased` before or is known by events alone."""
 
@@ -52,7 +52,7 @@ class Begun(NamedTuple):
         return self.identities is not None
 
 
-class Progress(NamedTuple):
+class ErasureProgress(NamedTuple):
     """`left` are events that another look must be taken at, `moved` those that came a step on."""
 
     events: int = 0
@@ -66,11 +66,11 @@ class RacesLostError(Exception):
     """Others have changed the visitor time after time; the request may be repeated."""
 
 
-class Erasure:
+class VisitorErasure:
     def __init__(
         self,
         visitors: VisitorStore,
-        forgetting: Forgetting,
+        forgetting: VisitorEntries,
         history: History,
         events: EventStore,
         deliveries: DeliveryErasure,
@@ -85,17 +85,17 @@ class Erasure:
         self._clock = clock
         self._pause = pause
 
-    def run(self, workspace_id: str, visitor_id: str) -> Report:
+    def run(self, workspace_id: str, visitor_id: str) -> ErasureReport:
         """Raises NotFoundError for an id of which nothing was ever known here."""
         until = self._clock() + BUDGET_MS
         begun = self._begin(workspace_id, visitor_id)
         done, is_complete = self._passes(workspace_id, begun, until)
         is_known = begun.is_fresh or begun.was_erased
-        if not is_known and done == Progress():
+        if not is_known and done == ErasureProgress():
             raise NotFoundError(f"No visitor {visitor_id} is known here.")
         if is_complete:
             self._forgetting.end(workspace_id, begun.ids, self._clock())
-        return Report(
+        return ErasureReport(
             visitor_id=visitor_id,
             identities=begun.identities or 0,
             events=done.events,
@@ -104,19 +104,21 @@ class Erasure:
             complete=is_complete,
         )
 
-    def _begin(self, workspace_id: str, visitor_id: str) -> Begun:
+    def _begin(self, workspace_id: str, visitor_id: str) -> ErasureBegun:
         for _ in range(ROUNDS):
             now = self._clock()
             entry = self._visitors.find(workspace_id, visitor_id, now)
             ids = entry.erasing | {visitor_id}
             if entry.visitor is None:
-                return Begun(ids, None, entry.is_erased)
+                return ErasureBegun(ids, None, entry.is_erased)
             if self._forgetting.begin(entry, entry.visitor, now):
-                return Begun(ids | entry.visitor.ids, len(entry.visitor.identities))
+                return ErasureBegun(ids | entry.visitor.ids, len(entry.visitor.identities))
         raise RacesLostError
 
-    def _passes(self, workspace_id: str, begun: Begun, until: int) -> tuple[Progress, bool]:
-        total = Progress()
+    def _passes(
+        self, workspace_id: str, begun: ErasureBegun, until: int
+    ) -> tuple[ErasureProgress, bool]:
+        total = ErasureProgress()
         for number in count():
             seen = self._pass(workspace_id, begun.ids, until)
             total = _sum([total, seen])
@@ -127,8 +129,8 @@ class Erasure:
             self._pause(PAUSE_S)
         raise AssertionError
 
-    def _pass(self, workspace_id: str, ids: Iterable[str], until: int) -> Progress:
-        found = Progress()
+    def _pass(self, workspace_id: str, ids: Iterable[str], until: int) -> ErasureProgress:
+        found = ErasureProgress()
         with ThreadPoolExecutor(PARALLEL) as pool:
             for page in self._history.partitions(workspace_id, sorted(ids)):
                 found = _sum([found, *pool.map(self._event, page)])
@@ -136,19 +138,19 @@ class Erasure:
                     return found._replace(left=found.left + 1)
         return found
 
-    def _event(self, pk: str) -> Progress:
+    def _event(self, pk: str) -> ErasureProgress:
         event = self._events.at(pk)
         if event is None or event.visitor_id is None:  # the index is behind
-            return Progress()
+            return ErasureProgress()
         if event.erased_at is None:
             self._events.erase(event, self._clock())
-            return Progress(left=1, moved=1)
+            return ErasureProgress(left=1, moved=1)
         erased = self._deliveries.erase(event, self._clock())
         if not erased.is_complete:
-            return Progress(cancelled=erased.cancelled, left=1)
+            return ErasureProgress(cancelled=erased.cancelled, left=1)
         self._events.untie(event)
-        return Progress(1, erased.deliveries, erased.cancelled, left=0, moved=1)
+        return ErasureProgress(1, erased.deliveries, erased.cancelled, left=0, moved=1)
 
 
-def _sum(some: Iterable[Progress]) -> Progress:
-    return Progress(*(sum(numbers) for numbers in zip(*some, strict=True)))
+def _sum(some: Iterable[ErasureProgress]) -> ErasureProgress:
+    return ErasureProgress(*(sum(numbers) for numbers in zip(*some, strict=True)))

@@ -15,8 +15,8 @@ from shared.aws.table import batch_get, is_condition
 from shared.aws.update import Update
 from shared.clock import MS_PER_DAY, MS_PER_S
 from shared.deliveries.item import delivery_from, delivery_key, logged, wake
-from shared.deliveries.models import Delivery, Reason, State
-from shared.deliveries.queue import Pointer
+from shared.deliveries.models import Delivery, DeliveryState, Reason
+from shared.deliveries.queue import AttemptMessage
 from shared.events.models import Event
 from shared.model import Model
 from shared.tables import event_table
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 PAGE = 10
 
 
-class Entry(Model):
+class DueEntry(Model):
     pk: str
     sk: str
     wake_at: int
@@ -38,16 +38,16 @@ class Entry(Model):
         return self.sk == event_table.EVENT_SK
 
 
-class Begun(Model):
+class BegunDelivery(Model):
     """As much of a delivery as tells that it is there, and whether its first attempt hangs."""
 
     workspace_id: str
     request_id: UUID
-    state: State
+    state: DeliveryState
     lease_until: int | None = None
 
 
-class WakeIndex:
+class DueIndex:
     def __init__(
         self,
         dynamodb: "DynamoDBClient",
@@ -60,7 +60,7 @@ class WakeIndex:
         self._retention_ms = retention_days * MS_PER_DAY
         self._repair_after_ms = repair_after_s * MS_PER_S
 
-    def pages(self, shard: str, until: int) -> Iterator[list[Entry]]:
+    def pages(self, shard: str, until: int) -> Iterator[list[DueEntry]]:
         """What should have moved up to `until`, oldest first."""
         found = self._dynamodb.get_paginator("query").paginate(
             TableName=self._table,
@@ -73,7 +73,7 @@ class WakeIndex:
             if page["Items"]:
                 yield [_entry(from_item(item)) for item in page["Items"]]
 
-    def push_back(self, entry: Entry, now: int) -> Delivery | None:
+    def push_back(self, entry: DueEntry, now: int) -> Delivery | None:
         """The delivery, if it still waits; the index holds it on, in case it is lost again."""
         delivery = self._read(entry)
         if delivery is None:
@@ -95,23 +95,23 @@ class WakeIndex:
         }
         self._try(key, update)
 
-    def forget(self, entry: Entry) -> None:
+    def forget(self, entry: DueEntry) -> None:
         """Take an event out of the index, unless it is to be looked at once more."""
         update = Update().set({"wake_shard": None, "wake_at": None})
         update.when("wake_at = :when_seen", {"seen": entry.wake_at})
         self._try({"pk": entry.pk, "sk": entry.sk}, update)
 
-    def begun(self, pointers: Sequence[Pointer]) -> list[Begun]:
+    def begun(self, pointers: Sequence[AttemptMessage]) -> list[BegunDelivery]:
         """As they were a moment ago: what has begun since is refused a second beginning."""
-        columns = tuple(Begun.model_fields)
+        columns = tuple(BegunDelivery.model_fields)
         wanted = [delivery_key(pointer.workspace_id, pointer.request_id) for pointer in pointers]
         found = batch_get(self._dynamodb, {self._table: wanted}, columns, consistent=False)
-        return [Begun.model_validate(values) for values in found[self._table]]
+        return [BegunDelivery.model_validate(values) for values in found[self._table]]
 
-    def begin(self, pointer: Pointer, event: Event, now: int) -> bool:
+    def begin(self, pointer: AttemptMessage, event: Event, now: int) -> bool:
         """Record a delivery whose first message was lost. False if it has begun meanwhile."""
         delivery = {
-            "state": State.PENDING,
+            "state": DeliveryState.PENDING,
             "reason": Reason.REPAIRED,
             "attempt": 0,
             "workspace_id": pointer.workspace_id,
@@ -128,16 +128,17 @@ class WakeIndex:
         update = Update().set(delivery).when("attribute_not_exists(pk)", {})
         return self._try(key, update) is not None
 
-    def watch(self, delivery: Begun) -> None:
+    def watch(self, delivery: BegunDelivery) -> None:
         """A first attempt is not in the index; one that takes this long is put there."""
         wake_at = (delivery.lease_until or 0) + self._repair_after_ms
         update = Update().set(wake(delivery.request_id, wake_at))
         update.when(
-            "#state = :when_sending AND attribute_not_exists(wake_at)", {"sending": State.SENDING}
+            "#state = :when_sending AND attribute_not_exists(wake_at)",
+            {"sending": DeliveryState.SENDING},
         )
         self._try(delivery_key(delivery.workspace_id, delivery.request_id), update)
 
-    def _read(self, entry: Entry) -> Delivery | None:
+    def _read(self, entry: DueEntry) -> Delivery | None:
         found = batch_get(self._dynamodb, {self._table: [{"pk": entry.pk, "sk": entry.sk}]})
         return next((delivery_from(values) for values in found[self._table]), None)
 
@@ -156,5 +157,5 @@ class WakeIndex:
         return from_item(answer["Attributes"])
 
 
-def _entry(values: dict[str, Any]) -> Entry:
-    return Entry(pk=values["pk"], sk=values["sk"], wake_at=values["wake_at"])
+def _entry(values: dict[str, Any]) -> DueEntry:
+    return DueEntry(pk=values["pk"], sk=values["sk"], wake_at=values["wake_at"])

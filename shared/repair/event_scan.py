@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from shared.aws.items import from_item, to_item
 from shared.aws.table import batch_get
 from shared.clock import MS_PER_S, Clock
-from shared.events.activity import Slot, slot_from, slot_of
+from shared.events.activity import ActivityMarker, marker_from, marker_of
 from shared.events.log import LogReader, events_of
 from shared.events.models import Event
 from shared.events.store import event_from
@@ -29,32 +29,32 @@ if TYPE_CHECKING:
 PAGE = 10
 
 
-class Place(Model):
+class ScanCursor(Model):
     """In which slot of a shard, by its key, and after which entry of the log."""
 
     slot: str = "0"
     log_sk: str = ""
 
-    def is_beyond(self, slot: Slot, log_sk: str) -> bool:
+    def is_beyond(self, slot: ActivityMarker, log_sk: str) -> bool:
         return (slot.sk, log_sk) <= (self.slot, self.log_sk)
 
 
-class Batch(Model):
+class ScanBatch(Model):
     """Events by their partitions, the place behind each of them, and that behind the batch. The
     first are due since `due_at`."""
 
     pks: tuple[str, ...]
-    places: tuple[Place, ...]
-    place: Place
+    places: tuple[ScanCursor, ...]
+    place: ScanCursor
     due_at: int
 
-    def place_before(self, pk: str) -> Place | None:
+    def place_before(self, pk: str) -> ScanCursor | None:
         """None if it is the first."""
         number = self.pks.index(pk)
         return self.places[number - 1] if number else None
 
 
-class Unseen:
+class EventScan:
     def __init__(
         self,
         dynamodb: "DynamoDBClient",
@@ -70,10 +70,10 @@ class Unseen:
         self._clock = clock
         self._log = LogReader(dynamodb, event_table, clock)
 
-    def batches(self, shard: str) -> Iterator[Batch]:
+    def batches(self, shard: str) -> Iterator[ScanBatch]:
         """A page of events each, less than twice as many, and fewer at the end, or if it takes a
         page of Queries to find them: those of small slots go together."""
-        reads: list[Batch] = []
+        reads: list[ScanBatch] = []
         for read in self._reads(shard, self.place(shard)):
             reads.append(read)
             if len(reads) == PAGE or sum(len(one.pks) for one in reads) >= PAGE:
@@ -94,28 +94,28 @@ class Unseen:
         place = self.place(keys.active_shard(workspace_id))
 
         def is_seen(event: Event) -> bool:
-            slot = slot_of(workspace_id, event.accepted_at, self._repair_after_s)
+            slot = marker_of(workspace_id, event.accepted_at, self._repair_after_s)
             entry = keys.log_sk(event.accepted_at, event.key)
             return event.wake_at is None and place.is_beyond(slot, entry)
 
         return is_seen
 
-    def place(self, shard: str) -> Place:
+    def place(self, shard: str) -> ScanCursor:
         answer = self._dynamodb.get_item(TableName=self._configs, Key=_cursor_key(shard))
-        return Place.model_validate(from_item(answer.get("Item", {})).get("place", {}))
+        return ScanCursor.model_validate(from_item(answer.get("Item", {})).get("place", {}))
 
-    def save(self, shard: str, place: Place) -> None:
+    def save(self, shard: str, place: ScanCursor) -> None:
         item = _cursor_key(shard) | to_item({"place": place.model_dump()})
         self._dynamodb.put_item(TableName=self._configs, Item=item)
 
-    def _reads(self, shard: str, start: Place) -> Iterator[Batch]:
+    def _reads(self, shard: str, start: ScanCursor) -> Iterator[ScanBatch]:
         """One Query of the log each."""
         for slot in self._slots(shard, start.slot):
             after = start.log_sk if slot.sk == start.slot else ""
             if after < slot.end:
                 yield from self._of_slot(slot, after)
 
-    def _of_slot(self, slot: Slot, after: str) -> Iterator[Batch]:
+    def _of_slot(self, slot: ActivityMarker, after: str) -> Iterator[ScanBatch]:
         log = events_of(slot.workspace_id, None)
         cursor = log.cursor_after(after) if after else None
         while True:
@@ -123,16 +123,18 @@ class Unseen:
             page = self._log.page(log, window, ascending=True)
             cursor = page.cursor
             log_sk = slot.end if cursor is None else read_cursor(log.name, cursor)
-            yield Batch(
+            yield ScanBatch(
                 pks=tuple(item["pk"] for item in page.items),
-                places=tuple(Place(slot=slot.sk, log_sk=item["log_sk"]) for item in page.items),
-                place=Place(slot=slot.sk, log_sk=log_sk),
+                places=tuple(
+                    ScanCursor(slot=slot.sk, log_sk=item["log_sk"]) for item in page.items
+                ),
+                place=ScanCursor(slot=slot.sk, log_sk=log_sk),
                 due_at=slot.until + self._repair_after_s * MS_PER_S,
             )
             if cursor is None:
                 return
 
-    def _slots(self, shard: str, start: str) -> Iterator[Slot]:
+    def _slots(self, shard: str, start: str) -> Iterator[ActivityMarker]:
         """Those that ended long enough ago, beginning with the one of `start`."""
         end = f"{self._clock() - self._repair_after_s * MS_PER_S + 1:015d}"
         if end <= start:  # the clock was set back
@@ -144,11 +146,11 @@ class Unseen:
         )
         for page in found:
             for item in page["Items"]:
-                yield slot_from(from_item(item)["sk"])
+                yield marker_from(from_item(item)["sk"])
 
 
-def _joined(reads: Sequence[Batch]) -> Batch:
-    return Batch(
+def _joined(reads: Sequence[ScanBatch]) -> ScanBatch:
+    return ScanBatch(
         pks=tuple(pk for read in reads for pk in read.pks),
         places=tuple(place for read in reads for place in read.places),
         place=reads[-1].place,

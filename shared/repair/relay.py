@@ -11,10 +11,10 @@ from functools import partial
 from shared import jobs
 from shared.clock import MS_PER_MINUTE, Clock
 from shared.deliveries.queue import Queue
-from shared.jobs import OVERDUE_MS, Job, JobStore, Kind, Turn
+from shared.jobs import OVERDUE_MS, Job, JobKind, JobMessage, JobStore
 from shared.metrics import BEHIND, FAULTS, measured
 from shared.observability import logger
-from shared.repair.sweeper import Sweep, Swept, total
+from shared.repair.sweeper import Sweeper, Swept, total
 from shared.tables.event_table import ACTIVE_SHARDS, WAKE_SHARDS
 
 KINDS = (WAKE_SHARDS, ACTIVE_SHARDS)
@@ -26,7 +26,7 @@ class Relay:
     """So many shards of each kind have turns at a time: `lanes`."""
 
     def __init__(
-        self, sweep: Sweep, job_store: JobStore, queue: Queue, clock: Clock, lanes: int
+        self, sweep: Sweeper, job_store: JobStore, queue: Queue, clock: Clock, lanes: int
     ) -> None:
         self._sweep = sweep
         self._jobs = job_store
@@ -39,7 +39,7 @@ class Relay:
         end if any of it failed.
         """
         now = self._clock()
-        found = self._sweep.guarded("jobs", lambda: self._jobs.of(Kind.SWEEP))
+        found = self._sweep.guarded("jobs", lambda: self._jobs.of(JobKind.SWEEP))
         busy = {jobs.shard_of(job) for job in found or () if _has_turns(job, now)}
         swept: dict[str, Swept] = {}
         for kind in KINDS:
@@ -51,7 +51,7 @@ class Relay:
         self._sweep.check()
         return every
 
-    def turn(self, turn: Turn) -> None:
+    def turn(self, turn: JobMessage) -> None:
         """Go on with a shard, and queue the next turn. A turn that was taken already is nothing to
         do; if that cannot be told, or nothing be queued, the next one comes when it is overdue.
         """
@@ -59,7 +59,7 @@ class Relay:
         if swept is not None or self._sweep.faults:
             self._told(swept, job_id=turn.job_id)
 
-    def _take(self, turn: Turn) -> Swept | None:
+    def _take(self, turn: JobMessage) -> Swept | None:
         """None if it was taken, or the shard broke, which leaves it to the runs."""
         now, job = self._clock(), self._jobs.find(turn)
         following = None if job is None else self._jobs.advance(job, "", now, now)

@@ -8,13 +8,13 @@ from typing import NamedTuple, TypeVar
 
 from shared.clock import Clock
 from shared.deliveries.fanout import Wanting, first_pointers
-from shared.deliveries.models import Delivery, State
-from shared.deliveries.queue import Pointer, Queue
+from shared.deliveries.models import Delivery, DeliveryState
+from shared.deliveries.queue import AttemptMessage, Queue
 from shared.events.models import Event
 from shared.model import Model
 from shared.observability import fault, logger
-from shared.repair.due_index import Entry, WakeIndex
-from shared.repair.event_scan import Unseen
+from shared.repair.due_index import DueEntry, DueIndex
+from shared.repair.event_scan import EventScan
 from shared.tables import event_table
 
 PARALLEL = 10
@@ -22,7 +22,7 @@ PARALLEL = 10
 AT_ONCE = 100
 
 T = TypeVar("T")
-Expected = tuple[Event, Pointer]
+Expected = tuple[Event, AttemptMessage]
 
 
 class SweepError(Exception):
@@ -45,7 +45,7 @@ class Looked(NamedTuple):
     stopped_at: str | None = None
 
 
-class Sweep:
+class Sweeper:
     """`has_time` is asked before each page; what is left over is found by whoever comes next.
 
     `faults` counts what broke on the way, which stops nothing beside it.
@@ -53,8 +53,8 @@ class Sweep:
 
     def __init__(
         self,
-        wake: WakeIndex,
-        unseen: Unseen,
+        wake: DueIndex,
+        unseen: EventScan,
         queue: Queue,
         ask: Wanting,
         clock: Clock,
@@ -103,11 +103,11 @@ class Sweep:
     def _left(self, swept: Swept, due_at: int) -> Swept:
         return swept.model_copy(update={"behind_ms": max(1, self._clock() - due_at)})
 
-    def _move(self, entry: Entry) -> Swept:
+    def _move(self, entry: DueEntry) -> Swept:
         move = self._look_again if entry.is_event else self._requeue
         return self.guarded(entry.sk, lambda: move(entry)) or Swept()
 
-    def _requeue(self, entry: Entry) -> Swept:
+    def _requeue(self, entry: DueEntry) -> Swept:
         now = self._clock()
         delivery = self._wake.push_back(entry, now)
         if delivery is None:
@@ -115,7 +115,7 @@ class Sweep:
         self._queue.send([_next(delivery)], (delivery.next_attempt_at or now) - now)
         return Swept(requeued=1)
 
-    def _look_again(self, entry: Entry) -> Swept:
+    def _look_again(self, entry: DueEntry) -> Swept:
         """The event stays in the index if that is in vain once more, or takes too long."""
         looked = self._begin(self._unseen.events([entry.pk]))
         if looked.stopped_at is None:
@@ -157,14 +157,14 @@ class Sweep:
     def _begin_lost(self, expected: Sequence[Expected]) -> int:
         known = {one.request_id: one for one in self._wake.begun([it for _, it in expected])}
         for delivery in known.values():
-            if delivery.state is State.SENDING:
+            if delivery.state is DeliveryState.SENDING:
                 self._wake.watch(delivery)
         lost = [(event, it) for event, it in expected if it.request_id not in known]
         begun = [pointer for event, pointer in lost if self._begin_one(event, pointer)]
         self._queue.send(begun)
         return len(begun)
 
-    def _begin_one(self, event: Event, pointer: Pointer) -> bool:
+    def _begin_one(self, event: Event, pointer: AttemptMessage) -> bool:
         begin = partial(self._wake.begin, pointer, event, self._clock())
         return self._or_again([event], begin) or False
 
@@ -178,9 +178,9 @@ class Sweep:
         return done
 
 
-def _next(delivery: Delivery) -> Pointer:
+def _next(delivery: Delivery) -> AttemptMessage:
     """An attempt that was begun and has no outcome is made again."""
-    was_begun = delivery.state is State.SENDING
+    was_begun = delivery.state is DeliveryState.SENDING
     return delivery.pointer(delivery.attempt) if was_begun else delivery.next_pointer
 
 

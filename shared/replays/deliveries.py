@@ -13,7 +13,7 @@ from shared.aws.table import is_condition
 from shared.aws.update import Update
 from shared.clock import MS_PER_DAY, MS_PER_S
 from shared.deliveries.item import delivery_from, delivery_key, logged, wake
-from shared.deliveries.models import Delivery, Reason, State
+from shared.deliveries.models import Delivery, DeliveryState, Reason
 from shared.ids import replay_request_id
 from shared.model import Model
 from shared.replays.models import Replay
@@ -33,7 +33,7 @@ class Found(Model):
     accepted_at: int
 
 
-class Deliveries:
+class ReplayDeliveries:
     def __init__(
         self, dynamodb: "DynamoDBClient", table: str, retention_days: int, repair_after_s: int
     ) -> None:
@@ -80,7 +80,7 @@ def planned(replay: Replay, found: Found, at: int) -> Delivery:
         event_id=found.event_id,
         event_type=found.event_type,
         config_id=replay.config_id,
-        state=State.WAITING,
+        state=DeliveryState.WAITING,
         reason=Reason.REPLAYED,
         created_at=found.accepted_at,
         next_attempt_at=at,

@@ -11,7 +11,7 @@ from shared.events import operational
 from shared.events.store import event_from
 from shared.model import Model
 from shared.replays.deliveries import Found
-from shared.replays.source import Entry
+from shared.replays.source import ReplayEntry
 from shared.tables import event_table
 from shared.workspaces.store import WorkspaceStore
 
@@ -40,7 +40,7 @@ class Eligibility:
         self._stack_days = stack_days
         self._clock = clock
 
-    def of(self, entries: Sequence[Entry], config: WebhookConfig) -> list[Found]:
+    def of(self, entries: Sequence[ReplayEntry], config: WebhookConfig) -> list[Found]:
         """Not those that are gone or erased or show no content any more, that its dialect has no
         words for, or about itself."""
         can_express = DIALECTS[config.dialect].can_express
@@ -57,7 +57,7 @@ class Eligibility:
         workspace = self._workspaces.get(workspace_id)
         return workspace.retention(self._stack_days).shows_content_since(self._clock())
 
-    def _facts(self, entries: Sequence[Entry], since: int) -> dict[str, _Facts]:
+    def _facts(self, entries: Sequence[ReplayEntry], since: int) -> dict[str, _Facts]:
         wanted = [_key(pk) for pk in dict.fromkeys(entry.pk for entry in entries)]
         found = batch_get(self._dynamodb, {self._table: wanted}, tuple(_Facts.model_fields))
         known = map(_Facts.model_validate, found[self._table])
@@ -67,7 +67,7 @@ class Eligibility:
             if facts.erased_at is None and facts.accepted_at >= since
         }
 
-    def _about(self, config: WebhookConfig, entries: Sequence[Entry]) -> set[str]:
+    def _about(self, config: WebhookConfig, entries: Sequence[ReplayEntry]) -> set[str]:
         """No config is told of itself."""
         told = {entry.pk for entry in entries if operational.is_operational(entry.event_id)}
         found = batch_get(self._dynamodb, {self._table: map(_key, told)})[self._table]
@@ -82,7 +82,7 @@ def _key(pk: str) -> dict[str, str]:
     return {"pk": pk, "sk": event_table.EVENT_SK}
 
 
-def _found(entry: Entry, facts: _Facts) -> Found:
+def _found(entry: ReplayEntry, facts: _Facts) -> Found:
     return Found(
         spot=entry.spot,
         key=event_table.event_key_of(entry.pk),

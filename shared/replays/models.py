@@ -3,12 +3,18 @@
 from enum import StrEnum
 from typing import Any, Literal
 
-from shared.deliveries.models import State
+from shared.deliveries.models import DeliveryState
 from shared.jobs import Job
 from shared.model import Model
 
 # Those in which a delivery may stay; the others it only passes through.
-Lasting = Literal[State.WAITING, State.HELD, State.DELIVERED, State.FAILED, State.CANCELLED]
+Lasting = Literal[
+    DeliveryState.WAITING,
+    DeliveryState.HELD,
+    DeliveryState.DELIVERED,
+    DeliveryState.FAILED,
+    DeliveryState.CANCELLED,
+]
 
 
 class ReplayState(StrEnum):
@@ -21,7 +27,7 @@ class ReplayState(StrEnum):
 ACTIVE = (ReplayState.RUNNING, ReplayState.PAUSED)
 
 
-class Place(Model):
+class ReplayCursor(Model):
     """In which part of its source a replay is, and after which entry of it."""
 
     part: int = 0
@@ -40,7 +46,7 @@ class Selection(Model):
     until: int
     event_types: tuple[str, ...] = ()
     source_id: str | None = None
-    states: tuple[State, ...] = ()
+    states: tuple[DeliveryState, ...] = ()
 
 
 class Replay(Selection):
@@ -51,7 +57,7 @@ class Replay(Selection):
     rate: int
     state: ReplayState = ReplayState.RUNNING
     is_counted: bool
-    place: Place = Place()
+    place: ReplayCursor = ReplayCursor()
     total: int = 0
     queued: int = 0
     skipped: int = 0
@@ -70,10 +76,12 @@ def stored(replay: Replay) -> dict[str, Any]:
     return values | {name: some or None for name, some in lists.items()} | place_of(replay.place)
 
 
-def place_of(place: Place) -> dict[str, str]:
+def place_of(place: ReplayCursor) -> dict[str, str]:
     return {"place": place.model_dump_json()}
 
 
 def replay_from(values: dict[str, Any]) -> Replay:
     known = {name: values[name] for name in values.keys() & Replay.model_fields.keys()}
-    return Replay.model_validate(known | {"place": Place.model_validate_json(values["place"])})
+    return Replay.model_validate(
+        known | {"place": ReplayCursor.model_validate_json(values["place"])}
+    )

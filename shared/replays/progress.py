@@ -7,7 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from shared.aws.items import to_item
-from shared.deliveries.models import State
+from shared.deliveries.models import DeliveryState
 from shared.model import Model
 from shared.replays.models import Replay
 from shared.tables import event_table
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MAX_QUERIES = 5
 
 
-class Progress(Model):
+class ReplayProgress(Model):
     """`pending` are on their way; `held` wait for the config to receive again."""
 
     delivered: int
@@ -34,7 +34,7 @@ class ProgressReader:
         self._dynamodb = dynamodb
         self._table = table
 
-    def read(self, replay: Replay) -> Progress | None:
+    def read(self, replay: Replay) -> ReplayProgress | None:
         """None if too many are not delivered to be counted. The index is a moment behind."""
         states = self._states(event_table.replay_log(replay.workspace_id, replay.replay_id))
         return None if states is None else progress(replay.queued, states)
@@ -58,16 +58,16 @@ class ProgressReader:
         return None
 
 
-def progress(queued: int, states: Counter[str]) -> Progress:
+def progress(queued: int, states: Counter[str]) -> ReplayProgress:
     """`states` are those of the deliveries that are not delivered.
 
     A page whose count is not saved yet has made deliveries that `queued` does not know of.
     """
-    settled = {State.HELD, State.FAILED, State.CANCELLED}
-    return Progress(
+    settled = {DeliveryState.HELD, DeliveryState.FAILED, DeliveryState.CANCELLED}
+    return ReplayProgress(
         delivered=max(0, queued - states.total()),
         pending=sum(number for state, number in states.items() if state not in settled),
-        held=states[State.HELD],
-        failed=states[State.FAILED],
-        cancelled=states[State.CANCELLED],
+        held=states[DeliveryState.HELD],
+        failed=states[DeliveryState.FAILED],
+        cancelled=states[DeliveryState.CANCELLED],
     )

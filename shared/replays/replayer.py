@@ -11,16 +11,16 @@ from concurrent.futures import ThreadPoolExecutor
 from shared.clock import MS_PER_S, Clock
 from shared.configs.models import Status, WebhookConfig
 from shared.configs.store import ConfigStore
-from shared.deliveries.models import Delivery, Reason, State
+from shared.deliveries.models import Delivery, DeliveryState, Reason
 from shared.deliveries.queue import Queue
 from shared.endpoints.store import HealthStore
 from shared.errors import NotFoundError
-from shared.jobs import Job, Turn
+from shared.jobs import Job, JobMessage
 from shared.observability import logger
-from shared.replays.deliveries import Deliveries, Found
+from shared.replays.deliveries import Found, ReplayDeliveries
 from shared.replays.eligibility import Eligibility
 from shared.replays.models import Replay
-from shared.replays.source import Source
+from shared.replays.source import ReplaySource
 from shared.replays.steps import Done, Steps
 
 # What a page may hold takes a second or two.
@@ -39,9 +39,9 @@ class Replayer:
         steps: Steps,
         configs: ConfigStore,
         health: HealthStore,
-        source: Source,
+        source: ReplaySource,
         eligibility: Eligibility,
-        deliveries: Deliveries,
+        deliveries: ReplayDeliveries,
         queue: Queue,
         clock: Clock,
     ) -> None:
@@ -54,7 +54,7 @@ class Replayer:
         self._queue = queue
         self._clock = clock
 
-    def turn(self, turn: Turn) -> None:
+    def turn(self, turn: JobMessage) -> None:
         """Do a page, and queue the next turn. A turn that was done already is nothing to do."""
         begun = self._steps.begin(turn)
         if begun is None:
@@ -114,11 +114,11 @@ class Replayer:
         self._queue.send_at(waiting, now)
         return made
 
-    def _queue_turn(self, turn: Turn | None, at: int) -> None:
+    def _queue_turn(self, turn: JobMessage | None, at: int) -> None:
         if turn is not None:
             self._queue.send([turn], at - self._clock())
 
 
 def _is_waiting(delivery: Delivery) -> bool:
     """For its first message, which may have been lost when the page was done before."""
-    return delivery.state is State.WAITING and delivery.reason is Reason.REPLAYED
+    return delivery.state is DeliveryState.WAITING and delivery.reason is Reason.REPLAYED

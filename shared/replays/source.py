@@ -6,24 +6,24 @@ A source has parts: the log of the workspace, or of what a config was sent, or o
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shared.aws.items import from_item, to_item
-from shared.deliveries.models import State
+from shared.deliveries.models import DeliveryState
 from shared.model import Model
-from shared.replays.models import Place, Selection
+from shared.replays.models import ReplayCursor, Selection
 from shared.tables import event_table
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
-class Part(NamedTuple):
+class ReplayPart(NamedTuple):
     """A partition of the index `by`, and a state that an entry must have."""
 
     by: str
     partition: str
-    state: State | None = None
+    state: DeliveryState | None = None
 
 
-class Entry(Model):
+class ReplayEntry(Model):
     """`spot` names it within its source; `pk` is its event's partition."""
 
     spot: str
@@ -33,22 +33,22 @@ class Entry(Model):
     replay_id: str | None = None
 
 
-def parts_of(selection: Selection) -> tuple[Part, ...]:
+def parts_of(selection: Selection) -> tuple[ReplayPart, ...]:
     workspace_id, config_id = selection.workspace_id, selection.source_id
     if config_id is None:
-        return (Part("log", event_table.event_log(workspace_id)),)
+        return (ReplayPart("log", event_table.event_log(workspace_id)),)
     sent = event_table.delivery_log(workspace_id, config_id)
     if not selection.states:
-        return (Part("log", sent),)
+        return (ReplayPart("log", sent),)
     return tuple(
-        Part("log", sent, state)
-        if state is State.DELIVERED  # most are, and have no index by state
-        else Part("state", event_table.state_log(workspace_id, config_id, state))
+        ReplayPart("log", sent, state)
+        if state is DeliveryState.DELIVERED  # most are, and have no index by state
+        else ReplayPart("state", event_table.state_log(workspace_id, config_id, state))
         for state in selection.states
     )
 
 
-class Source:
+class ReplaySource:
     """The indexes are a moment behind the table."""
 
     def __init__(self, dynamodb: "DynamoDBClient", table: str) -> None:
@@ -56,14 +56,16 @@ class Source:
         self._table = table
 
     def page(
-        self, selection: Selection, place: Place, size: int
-    ) -> tuple[list[Entry], Place | None]:
+        self, selection: Selection, place: ReplayCursor, size: int
+    ) -> tuple[list[ReplayEntry], ReplayCursor | None]:
         """What it finds among the next `size` entries, and where the next page begins, if any."""
         answer = self._dynamodb.query(**self._request(selection, place), Limit=size)
         found = [_entry(place.part, from_item(item)) for item in answer["Items"]]
         return found, _next(selection, place, answer)
 
-    def count(self, selection: Selection, place: Place, queries: int) -> tuple[int, Place | None]:
+    def count(
+        self, selection: Selection, place: ReplayCursor, queries: int
+    ) -> tuple[int, ReplayCursor | None]:
         """How many there are in the next megabytes, one for each query, and where it stopped."""
         counted, at = 0, place
         for _ in range(queries):
@@ -74,7 +76,7 @@ class Source:
             at = following
         return counted, at
 
-    def _request(self, selection: Selection, place: Place) -> dict[str, Any]:
+    def _request(self, selection: Selection, place: ReplayCursor) -> dict[str, Any]:
         part = parts_of(selection)[place.part]
         values: dict[str, Any] = {
             ":pk": part.partition,
@@ -92,7 +94,7 @@ class Source:
 
 
 def _filtered(
-    request: dict[str, Any], values: dict[str, Any], selection: Selection, part: Part
+    request: dict[str, Any], values: dict[str, Any], selection: Selection, part: ReplayPart
 ) -> dict[str, Any]:
     conditions = list[str]()
     if part.state is not None:
@@ -108,13 +110,13 @@ def _filtered(
     return request | {"ExpressionAttributeValues": to_item(values)}
 
 
-def _next(selection: Selection, place: Place, answer: Any) -> Place | None:
+def _next(selection: Selection, place: ReplayCursor, answer: Any) -> ReplayCursor | None:
     if "LastEvaluatedKey" in answer:
-        return Place(part=place.part, after=from_item(answer["LastEvaluatedKey"]))
+        return ReplayCursor(part=place.part, after=from_item(answer["LastEvaluatedKey"]))
     is_last = place.part + 1 == len(parts_of(selection))
-    return None if is_last else Place(part=place.part + 1)
+    return None if is_last else ReplayCursor(part=place.part + 1)
 
 
-def _entry(part: int, values: dict[str, Any]) -> Entry:
-    known = {name: values[name] for name in values.keys() & Entry.model_fields.keys()}
-    return Entry.model_validate(known | {"spot": f"{part}#{values['log_sk']}"})
+def _entry(part: int, values: dict[str, Any]) -> ReplayEntry:
+    known = {name: values[name] for name in values.keys() & ReplayEntry.model_fields.keys()}
+    return ReplayEntry.model_validate(known | {"spot": f"{part}#{values['log_sk']}"})

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 from shared.aws.update import Update
 from shared.clock import MS_PER_DAY
 from shared.errors import NotFoundError
-from shared.jobs import Job, JobStore, Turn
+from shared.jobs import Job, JobMessage, JobStore
 from shared.model import Model
-from shared.replays.models import Place, Replay, ReplayState, place_of, replay_id_of
+from shared.replays.models import Replay, ReplayCursor, ReplayState, place_of, replay_id_of
 from shared.replays.store import ReplayStore, active, ended, is_in, item
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class Steps:
         self._table = table
         self._retention_ms = retention_days * MS_PER_DAY
 
-    def begin(self, turn: Turn) -> tuple[Job, Replay] | None:
+    def begin(self, turn: JobMessage) -> tuple[Job, Replay] | None:
         """None if there is nothing to do. The job of a replay that does not go on ends here."""
         job = self._jobs.find(turn)
         if job is None:
@@ -42,21 +42,21 @@ class Steps:
             return None
         return job, replay
 
-    def wait(self, job: Job, next_at: int) -> Turn | None:
+    def wait(self, job: Job, next_at: int) -> JobMessage | None:
         return self._jobs.advance(job, "", job.pass_started_at, next_at)
 
     def count(
-        self, job: Job, replay: Replay, number: int, place: Place | None, now: int
-    ) -> Turn | None:
+        self, job: Job, replay: Replay, number: int, place: ReplayCursor | None, now: int
+    ) -> JobMessage | None:
         """`place` is where the counting goes on; None if all is counted."""
-        changes = {"is_counted": place is None} | place_of(place or Place())
+        changes = {"is_counted": place is None} | place_of(place or ReplayCursor())
         update = Update().set(changes).add("total", number)
         also = [item(self._table, replay, update)]
         return self._jobs.advance(job, "", job.pass_started_at, now, also)
 
     def go_on(
-        self, job: Job, replay: Replay, done: Done, place: Place, next_at: int
-    ) -> Turn | None:
+        self, job: Job, replay: Replay, done: Done, place: ReplayCursor, next_at: int
+    ) -> JobMessage | None:
         update = _add(Update().set(place_of(place)), done)
         also = [item(self._table, replay, update)]
         return self._jobs.advance(job, "", job.pass_started_at, next_at, also)

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from shared import jobs
 from shared.aws.items import from_item, to_item
-from shared.aws.transaction import CancelledError, transact
+from shared.aws.transaction import TransactionRefusedError, transact
 from shared.aws.update import Update
 from shared.clock import MS_PER_DAY, MS_PER_S
 from shared.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
-from shared.jobs import Job, Turn
+from shared.jobs import Job, JobMessage
 from shared.replays.models import ACTIVE, Replay, ReplayState, replay_from, stored
 from shared.tables import config_table
 
@@ -73,7 +73,7 @@ class ReplayStore:
                 self._dynamodb,
                 [item(self._table, replay, update), active(self._table, replay, count), job],
             )
-        except CancelledError:
+        except TransactionRefusedError:
             raise ForbiddenError(
                 f"{MAX_ACTIVE} replays have not ended yet. Wait for one, or cancel it."
             ) from None
@@ -106,12 +106,12 @@ class ReplayStore:
         update = Update().set({"state": after} | changes).when(*is_in(*before))
         try:
             transact(self._dynamodb, [item(self._table, replay, update), *also])
-        except CancelledError:
+        except TransactionRefusedError:
             state = self.find(replay.workspace_id, replay.replay_id).state
             raise ConflictError(f"The replay is {state}.") from None
 
 
-def first_turn(replay: Replay) -> Turn:
+def first_turn(replay: Replay) -> JobMessage:
     """Of a replay that was just begun or resumed; it comes after FIRST_TURN_MS."""
     return _job(replay, replay.created_at).next_turn
 

@@ -6,7 +6,7 @@ from shared import ids
 from shared.model import Model
 
 
-class Kind(StrEnum):
+class IdentityKind(StrEnum):
     EMAIL = "email"
     SESSION = "session"
 
@@ -14,12 +14,12 @@ class Kind(StrEnum):
 class Identity(Model):
     """An e-mail address, or an id that a tracker gave: its session."""
 
-    kind: Kind
+    kind: IdentityKind
     value: str
 
     def key(self, workspace_id: str) -> str:
         """What stands for it in the table. Addresses that differ in case alone are one."""
-        if self.kind is Kind.EMAIL:
+        if self.kind is IdentityKind.EMAIL:
             return ids.email_key(workspace_id, self.value.strip().casefold())
         return ids.visitor_key(workspace_id, self.value)
 
@@ -30,7 +30,7 @@ class Known(Identity):
     seen_at: int
 
 
-class Visitor(Model):
+class VisitorRecord(Model):
     """`merged` are the ids of visitors who turned out to be this one."""
 
     workspace_id: str
@@ -44,11 +44,13 @@ class Visitor(Model):
     @property
     def ids(self) -> frozenset[str]:
         """Every id under which there may be events of this visitor."""
-        sessions = {one.value for one in self.identities.values() if one.kind is Kind.SESSION}
+        sessions = {
+            one.value for one in self.identities.values() if one.kind is IdentityKind.SESSION
+        }
         return frozenset({self.visitor_id}) | self.merged | sessions
 
 
-class Entry(Model):
+class VisitorEntry(Model):
     """What stands in a partition: a visitor, or the id of the one to whom it leads.
 
     Neither if nothing is known, or it has expired or was erased; `version` is 0 if there is no item
@@ -57,7 +59,7 @@ class Entry(Model):
 
     pk: str
     version: int = 0
-    visitor: Visitor | None = None
+    visitor: VisitorRecord | None = None
     leads_to: str | None = None
     is_erased: bool = False
     erasing: frozenset[str] = frozenset()
@@ -67,5 +69,5 @@ class Trace(Model):
     """Where an identity leads: `entry` stands under its key, `visitor` at the end of the way."""
 
     identity: Identity
-    entry: Entry
-    visitor: Visitor | None
+    entry: VisitorEntry
+    visitor: VisitorRecord | None

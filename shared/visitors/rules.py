@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from shared.clock import MS_PER_DAY
 from shared.model import Model
-from shared.visitors.models import Identity, Kind, Known, Trace, Visitor
+from shared.visitors.models import Identity, IdentityKind, Known, Trace, VisitorRecord
 
 # More than one person has; it bounds what a merge and an erasure write at once.
 MAX_IDENTITIES = 50
@@ -19,10 +19,10 @@ class Resolution(Model):
     younger visitor who turned out to be the same.
     """
 
-    visitor: Visitor
+    visitor: VisitorRecord
     is_new: bool = False
     tied: tuple[Trace, ...] = ()
-    absorbed: Visitor | None = None
+    absorbed: VisitorRecord | None = None
 
 
 def resolve(workspace_id: str, traces: Sequence[Trace], now: int, new_id: str) -> Resolution:
@@ -45,8 +45,8 @@ def known(trace: Trace, now: int) -> Known:
 
 def _newcomer(workspace_id: str, traces: Sequence[Trace], now: int, new_id: str) -> Resolution:
     """A session is the id that a tracker gave the visitor, so a visitor made from one keeps it."""
-    sessions = [t.identity.value for t in traces if t.identity.kind is Kind.SESSION]
-    visitor = Visitor(
+    sessions = [t.identity.value for t in traces if t.identity.kind is IdentityKind.SESSION]
+    visitor = VisitorRecord(
         workspace_id=workspace_id,
         visitor_id=sessions[0] if sessions else new_id,
         first_seen_at=now,
@@ -56,15 +56,15 @@ def _newcomer(workspace_id: str, traces: Sequence[Trace], now: int, new_id: str)
     return Resolution(visitor=visitor, is_new=True, tied=tuple(traces))
 
 
-def _to_tie(visitor: Visitor, traces: Sequence[Trace], now: int) -> tuple[Trace, ...]:
+def _to_tie(visitor: VisitorRecord, traces: Sequence[Trace], now: int) -> tuple[Trace, ...]:
     room = max(0, MAX_IDENTITIES - len(visitor.identities))
     stale = [trace for trace in traces if _seen_at(visitor, trace.identity) <= now - FRESH_MS]
     new = [t for t in stale if t.identity.key(visitor.workspace_id) not in visitor.identities]
     return tuple(trace for trace in stale if trace not in new[room:])
 
 
-def _seen_at(visitor: Visitor, identity: Identity) -> int:
-    if identity.kind is Kind.SESSION and identity.value == visitor.visitor_id:
+def _seen_at(visitor: VisitorRecord, identity: Identity) -> int:
+    if identity.kind is IdentityKind.SESSION and identity.value == visitor.visitor_id:
         return visitor.last_seen_at
     one = visitor.identities.get(identity.key(visitor.workspace_id))
     return 0 if one is None else one.seen_at

@@ -12,7 +12,7 @@ from shared.aws.items import to_item
 from shared.aws.table import batch_get
 from shared.clock import MS_PER_DAY, MS_PER_S
 from shared.tables import event_table
-from shared.visitors.models import Entry, Identity, Kind, Known, Trace, Visitor
+from shared.visitors.models import Identity, IdentityKind, Known, Trace, VisitorEntry, VisitorRecord
 from shared.visitors.rules import FRESH_MS, MAX_IDENTITIES, Resolution, known
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ MAX_STEPS = MAX_IDENTITIES + 1
 
 Key = Mapping[str, str]
 Change = dict[str, Any]
-_COLUMNS = frozenset(Visitor.model_fields)
+_COLUMNS = frozenset(VisitorRecord.model_fields)
 
 
 class VisitorStore:
@@ -43,15 +43,15 @@ class VisitorStore:
             for identity, entry, end in zip(identities, entries, ends, strict=True)
         ]
 
-    def find(self, workspace_id: str, visitor_id: str, now: int) -> Entry:
+    def find(self, workspace_id: str, visitor_id: str, now: int) -> VisitorEntry:
         """What stands at the end of the way from an id."""
-        start = Entry(pk="", leads_to=visitor_id)
+        start = VisitorEntry(pk="", leads_to=visitor_id)
         return self._ends(workspace_id, [start], now)[0]
 
-    def entries(self, wanted: Sequence[Key], now: int) -> dict[str, Entry]:
+    def entries(self, wanted: Sequence[Key], now: int) -> dict[str, VisitorEntry]:
         """By partition; for what is not there, an empty one."""
         found = batch_get(self._dynamodb, {self._table: wanted})[self._table]
-        entries = {key["pk"]: Entry(pk=key["pk"]) for key in wanted}
+        entries = {key["pk"]: VisitorEntry(pk=key["pk"]) for key in wanted}
         return entries | {item["pk"]: _entry_from(item, now) for item in found}
 
     def changes(self, found: Resolution, now: int) -> list[Change]:
@@ -108,7 +108,9 @@ class VisitorStore:
             }
         }
 
-    def _ends(self, workspace_id: str, entries: Sequence[Entry], now: int) -> list[Entry]:
+    def _ends(
+        self, workspace_id: str, entries: Sequence[VisitorEntry], now: int
+    ) -> list[VisitorEntry]:
         for _ in range(MAX_STEPS):
             onward = {entry.leads_to for entry in entries if entry.leads_to is not None}
             if not onward:
@@ -128,7 +130,7 @@ def visitor_key(workspace_id: str, visitor_id: str) -> dict[str, str]:
 
 def key_of(workspace_id: str, identity: Identity) -> dict[str, str]:
     key = identity.key(workspace_id)
-    is_email = identity.kind is Kind.EMAIL
+    is_email = identity.kind is IdentityKind.EMAIL
     return (
         event_table.email(workspace_id, key) if is_email else event_table.visitor(workspace_id, key)
     )
@@ -165,8 +167,8 @@ def _merged(found: Resolution) -> frozenset[str]:
     return merged.union(*(trace.entry.erasing for trace in found.tied)) - {found.visitor.visitor_id}
 
 
-def _entry_from(item: Mapping[str, Any], now: int) -> Entry:
-    entry = Entry(
+def _entry_from(item: Mapping[str, Any], now: int) -> VisitorEntry:
+    entry = VisitorEntry(
         pk=item["pk"],
         version=item["version"],
         is_erased="erased_at" in item,
@@ -180,4 +182,4 @@ def _entry_from(item: Mapping[str, Any], now: int) -> Entry:
     if "first_seen_at" not in item:
         return entry
     known_ones = {name: item[name] for name in item.keys() & _COLUMNS}
-    return entry.model_copy(update={"visitor": Visitor.model_validate(known_ones)})
+    return entry.model_copy(update={"visitor": VisitorRecord.model_validate(known_ones)})

@@ -24,14 +24,14 @@ class Request(Model):
 Who = TypeVar("Who", bound=Model)
 
 
-class Admission(Model, Generic[Who]):
+class Authenticated(Model, Generic[Who]):
     """A caller that may go on, and headers for every answer that it gets, such as rate limits."""
 
     caller: Who
     headers: dict[str, str]
 
 
-class Gate(Protocol):
-    def admit(self, request: Request, scope: Scope) -> Admission[Any]:
+class Authenticator(Protocol):
+    def admit(self, request: Request, scope: Scope) -> Authenticated[Any]:
         """Raises what the caller is refused for: no key, no scope, too many requests."""
         ...

@@ -10,8 +10,8 @@ from shared.clock import MS_PER_S, Clock
 from shared.errors import ForbiddenError, NotFoundError, UnauthenticatedError
 from shared.ids import sha256_hex
 from shared.observability import fault, logger
-from shared.web.authentication import Admission, Request
-from shared.web.rate_limits import CallRate
+from shared.web.authentication import Authenticated, Request
+from shared.web.rate_limits import CallRateLimiter
 from shared.workspaces.models import Caller, Scope
 from shared.workspaces.store import USE_EVERY_MS, WorkspaceStore
 
@@ -22,7 +22,7 @@ MAX_SECRET = 512
 
 
 @dataclass(frozen=True)
-class Remembered:
+class RememberedCaller:
     until: int
     caller: Caller
     used_at: int | None
@@ -34,13 +34,13 @@ class Keyring:
     def __init__(self, store: WorkspaceStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._rate = CallRate(store, clock)
-        self._known: dict[str, Remembered] = {}
+        self._rate = CallRateLimiter(store, clock)
+        self._known: dict[str, RememberedCaller] = {}
 
-    def admit(self, request: Request, scope: Scope) -> Admission[Caller]:
+    def admit(self, request: Request, scope: Scope) -> Authenticated[Caller]:
         """The caller of a management call, which counts towards the limit of its key."""
         caller = self.bearer(request.headers, scope)
-        return Admission(caller=caller, headers=self._rate.take(caller))
+        return Authenticated(caller=caller, headers=self._rate.take(caller))
 
     def bearer(self, headers: Mapping[str, str], scope: Scope) -> Caller:
         """Who sends `Authorization: Bearer`, if the key may do what `scope` says."""
@@ -80,7 +80,7 @@ class Keyring:
         self._remember(fingerprint, self._use(secret, known, now))
         return known.caller
 
-    def _read(self, secret: str, now: int) -> Remembered | None:
+    def _read(self, secret: str, now: int) -> RememberedCaller | None:
         key = self._store.find_key(secret)
         if key is None:
             return None
@@ -89,9 +89,9 @@ class Keyring:
         except NotFoundError:
             return None
         caller = Caller(key=key, workspace=workspace)
-        return Remembered(now + REMEMBER_MS, caller, key.last_used_at)
+        return RememberedCaller(now + REMEMBER_MS, caller, key.last_used_at)
 
-    def _use(self, secret: str, known: Remembered, now: int) -> Remembered:
+    def _use(self, secret: str, known: RememberedCaller, now: int) -> RememberedCaller:
         """That a use cannot be recorded is no reason to refuse it."""
         if known.used_at is not None and now - known.used_at < USE_EVERY_MS:
             return known
@@ -99,9 +99,9 @@ class Keyring:
             self._store.touch(secret, now)
         except (ClientError, BotoCoreError) as error:
             logger.warning("key.use_not_recorded", key_id=known.caller.key.id, **fault(error))
-        return Remembered(known.until, known.caller, now)
+        return RememberedCaller(known.until, known.caller, now)
 
-    def _remember(self, fingerprint: str, known: Remembered) -> None:
+    def _remember(self, fingerprint: str, known: RememberedCaller) -> None:
         if fingerprint not in self._known and len(self._known) >= MAX_REMEMBERED:
             self._known.clear()
         self._known[fingerprint] = known

@@ -28,7 +28,7 @@ from shared.input.json_body import parse_json
 from shared.input.validation import invalid
 from shared.model import Model
 from shared.web import resolver
-from shared.web.authentication import Admission, Gate
+from shared.web.authentication import Authenticated, Authenticator
 from shared.web.problems import Native, Problems
 from shared.web.resolver import Answer, Headers
 from shared.workspaces.models import Scope
@@ -124,7 +124,7 @@ class Api:
     import.
     """
 
-    def __init__(self, problems: Problems = NATIVE, **gates: Callable[[], Gate]) -> None:
+    def __init__(self, problems: Problems = NATIVE, **gates: Callable[[], Authenticator]) -> None:
         self._problems = problems
         self._gates = gates
         self._app = resolver.new_app(problems)
@@ -196,7 +196,9 @@ class Api:
 
         return serve
 
-    def _arguments(self, operation: Operation, admission: Admission[Any] | None) -> dict[str, Any]:
+    def _arguments(
+        self, operation: Operation, admission: Authenticated[Any] | None
+    ) -> dict[str, Any]:
         arguments: dict[str, Any] = {}
         if "request" in operation.hints:
             arguments["request"] = resolver.request_of(self._app)
@@ -208,7 +210,7 @@ class Api:
             arguments["body"] = self._body(operation)
         return arguments
 
-    def _admit(self, operation: Operation) -> Admission[Any] | None:
+    def _admit(self, operation: Operation) -> Authenticated[Any] | None:
         if operation.scope is None:
             return None
         gate = self._gates[operation.security]()

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from shared import ids, jobs
 from shared.aws.items import from_item, to_item
 from shared.aws.table import batch_get, is_condition
-from shared.aws.transaction import CancelledError, transact
+from shared.aws.transaction import TransactionRefusedError, transact
 from shared.aws.update import Update
 from shared.clock import MS_PER_MINUTE, MS_PER_S, Clock, now_ms
 from shared.errors import ConflictError, NotFoundError
@@ -58,7 +58,7 @@ class WorkspaceStore:
         change = {"Update": {"TableName": self._table, "Key": key, **update.request()}}
         try:
             transact(self._dynamodb, [change, *self._emptying(new)])
-        except CancelledError:
+        except TransactionRefusedError:
             raise _changed(f"workspace {self.get(old.workspace_id).workspace_id}") from None
         return self.get(old.workspace_id)
 

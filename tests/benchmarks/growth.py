@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from shared.clock import MS_PER_DAY
-from shared.events.activity import slot_of
+from shared.events.activity import marker_of
 from shared.tables import event_table
 from tests.benchmarks import journey, samples
 from tests.benchmarks.figures import Figure, Table
@@ -157,7 +157,7 @@ def _active(course: Course, event: Json, each: int, count: int) -> Model:
 
     return Model(
         count,
-        lambda at: entry | {"sk": {"S": slot_of(f"workspace-{at}", long_ago, 600).sk}},
+        lambda at: entry | {"sk": {"S": marker_of(f"workspace-{at}", long_ago, 600).sk}},
         lambda key: event if key["sk"]["S"] == event_table.EVENT_SK else _begun(key),
         how_many,
     )

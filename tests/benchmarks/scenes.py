@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 from shared import clock
 from shared.imports.messages import message_of
-from shared.imports.models import Job, Source
+from shared.imports.models import ImportJob, ImportSource
 from tests.benchmarks import journey, log_bytes, samples, sink
 from tests.benchmarks.journey import Course
 from tests.benchmarks.tape import Tape
@@ -97,7 +97,7 @@ def _configs(scene: Scene, course: Course, url: str) -> None:
 def _imports(scene: Scene, course: Course, url: str) -> None:
     """An object that is gone: what the reader of one streams is not on the tape."""
     key = f"{course.world.workspace_id}/gone.jsonl"
-    job = Job(source=Source(bucket=IMPORT_BUCKET, key=key, etag="0"), started_at=0)
+    job = ImportJob(source=ImportSource(bucket=IMPORT_BUCKET, key=key, etag="0"), started_at=0)
     course.world.put_message("ImportQueue", message_of(job))
     scene.record(course, [{"Records": course.world.receive("ImportQueue")}])
 

@@ -8,7 +8,7 @@ from functools import cache
 import pytest
 
 from functions.retry import handler, pages
-from shared.jobs import Turn
+from shared.jobs import JobMessage
 from shared.repair.relay import Relay
 from tests.faults.storms import STORMS, Result, named, run
 from tests.template import template
@@ -73,10 +73,10 @@ def test_every_message_twice_in_any_order_sends_no_attempt_twice() -> None:
 def test_sweeps_that_have_no_time_pass_on_what_they_leave(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    turns: list[Turn] = []
+    turns: list[JobMessage] = []
     take = Relay.turn
 
-    def noted(relay: Relay, turn: Turn) -> None:
+    def noted(relay: Relay, turn: JobMessage) -> None:
         turns.append(turn)
         take(relay, turn)
 

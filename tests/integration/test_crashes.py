@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.attempts.reader import Reader
+from shared.attempts.reader import AttemptReader
 from shared.deliveries.ledger import Ledger
 from shared.deliveries.queue import Queue
-from shared.events.activity import Notes
+from shared.events.activity import ActivityMarkers
 from shared.events.store import EventStore
 from shared.outbound.sender import Sender
-from shared.repair.due_index import WakeIndex
-from shared.repair.event_scan import Unseen
+from shared.repair.due_index import DueIndex
+from shared.repair.event_scan import EventScan
 from tests import factories
 from tests.integration.account import Account
 from tests.integration.world import CrashError, World, new_world, refuse
@@ -24,7 +24,7 @@ Step = tuple[type, str]
 Disaster = tuple[type, str, bool] | str
 
 # What an attempt consists of, in the order in which it takes its steps.
-BEGINNING: list[Step] = [(Reader, "read"), (Ledger, "claim"), (Sender, "post")]
+BEGINNING: list[Step] = [(AttemptReader, "read"), (Ledger, "claim"), (Sender, "post")]
 SUCCEEDING: list[Step] = [*BEGINNING, (Ledger, "delivered")]
 FAILING_AGAIN: list[Step] = [*BEGINNING, (Ledger, "waiting"), (Queue, "send")]
 FAILING: list[Step] = [*FAILING_AGAIN, (Ledger, "keep")]
@@ -133,7 +133,7 @@ def test_a_fanout_that_dies_is_run_again(world: World, receiver: Receiver, after
 
 @pytest.mark.parametrize(
     ("target", "step"),
-    [(Unseen, "events"), (WakeIndex, "begin"), (Queue, "send"), (Unseen, "save")],
+    [(EventScan, "events"), (DueIndex, "begin"), (Queue, "send"), (EventScan, "save")],
 )
 @pytest.mark.parametrize("after", [False, True])
 def test_a_sweep_that_dies_while_it_begins_is_made_good(
@@ -153,7 +153,7 @@ def test_a_sweep_that_dies_while_it_begins_is_made_good(
     assert len(receiver.requests()) == 1
 
 
-@pytest.mark.parametrize(("target", "step"), [(WakeIndex, "push_back"), (Queue, "send")])
+@pytest.mark.parametrize(("target", "step"), [(DueIndex, "push_back"), (Queue, "send")])
 @pytest.mark.parametrize("after", [False, True])
 def test_a_sweep_that_dies_while_it_queues_again_is_made_good(
     world: World, receiver: Receiver, target: type, step: str, after: bool
@@ -171,12 +171,14 @@ def test_a_sweep_that_dies_while_it_queues_again_is_made_good(
     assert len(receiver.requests()) == 2
 
 
-@pytest.mark.parametrize(("target", "after"), [(Notes, False), (Notes, True), (EventStore, False)])
+@pytest.mark.parametrize(
+    ("target", "after"), [(ActivityMarkers, False), (ActivityMarkers, True), (EventStore, False)]
+)
 def test_a_worker_that_dies_before_the_event_is_stored_has_promised_nothing(
     world: World, receiver: Receiver, target: type, after: bool
 ) -> None:
     world.make_config(receiver.url("/in"))
-    step = "note" if target is Notes else "add"
+    step = "note" if target is ActivityMarkers else "add"
 
     with world.failing(target, step, after), pytest.raises(CrashError):
         world.send(event_id="order-1")

@@ -12,13 +12,13 @@ from shared import ids
 from shared.aws import clients
 from shared.deliveries.ledger import Ledger
 from shared.deliveries.models import Attempt, Delivery, Reason
-from shared.deliveries.queue import Pointer
+from shared.deliveries.queue import AttemptMessage
 from shared.dialects import Rendered
 from shared.events.store import EventStore
-from shared.outbound.sender import Timings
+from shared.outbound.response import Timings
 from shared.privacy.delivery_erasure import DeliveryErasure
-from shared.privacy.visitor_entries import Forgetting
-from shared.privacy.visitor_erasure import Erasure
+from shared.privacy.visitor_entries import VisitorEntries
+from shared.privacy.visitor_erasure import VisitorErasure
 from tests import factories
 from tests.integration.actions import COMMERCE, post
 from tests.integration.world import CrashError, World
@@ -33,11 +33,11 @@ VISITOR = {"visitor_id": SESSION, "ip": IP, "user_agent": "Alice's browser", "ci
 ECHO = Answer(500, body=f"{EMAIL} from {IP}".encode())
 NOTHING = {"identities": 0, "events": 0, "deliveries": 0, "cancelled": 0, "complete": True}
 STEPS = [
-    (Forgetting, "begin"),
+    (VisitorEntries, "begin"),
     (EventStore, "erase"),
     (DeliveryErasure, "erase"),
     (EventStore, "untie"),
-    (Forgetting, "end"),
+    (VisitorEntries, "end"),
 ]
 
 
@@ -325,7 +325,7 @@ class TestOnTheWay:
         world.clock.advance(1)
         post(world, {"email": EMAIL, "session": "s2"})
         world.send(visitor={"visitor_id": "s2", "ip": IP})
-        with suppress(CrashError), world.failing(Forgetting, "begin", after=True):
+        with suppress(CrashError), world.failing(VisitorEntries, "begin", after=True):
             erase(world, "s1")
         post(world, {"email": "new@example.com", "session": "s1"})
 
@@ -416,14 +416,14 @@ class TestOnTheWay:
         self, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         post(world, {"session": SESSION})
-        real, waiting = Forgetting.begin, [{"session": SESSION, "email": EMAIL}]
+        real, waiting = VisitorEntries.begin, [{"session": SESSION, "email": EMAIL}]
 
-        def begin(forgetting: Forgetting, *arguments: Any) -> bool:
+        def begin(forgetting: VisitorEntries, *arguments: Any) -> bool:
             if waiting:
                 post(world, waiting.pop())
             return real(forgetting, *arguments)
 
-        monkeypatch.setattr(Forgetting, "begin", begin)
+        monkeypatch.setattr(VisitorEntries, "begin", begin)
 
         assert erase(world)["events"] == 2
         assert traces(world, EMAIL) == []
@@ -432,7 +432,7 @@ class TestOnTheWay:
 def claim(world: World, event_id: str, config_id: str = "crm") -> Delivery:
     """A worker has read the event and begins its first attempt."""
     request_id = UUID(world.request_id(event_id, config_id))
-    pointer = Pointer(
+    pointer = AttemptMessage(
         workspace_id=world.workspace_id, config_id=config_id, request_id=request_id, attempt=1
     )
     event = factories.event(event_id=event_id)
@@ -454,15 +454,15 @@ def ledger() -> Ledger:
 
 
 def after_the_first_pass(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
-    real, waiting = Erasure._pass, [act]
+    real, waiting = VisitorErasure._pass, [act]
 
-    def look(erasure: Erasure, *arguments: Any) -> Any:
+    def look(erasure: VisitorErasure, *arguments: Any) -> Any:
         seen = real(erasure, *arguments)
         if waiting:
             waiting.pop()()
         return seen
 
-    monkeypatch.setattr(Erasure, "_pass", look)
+    monkeypatch.setattr(VisitorErasure, "_pass", look)
 
 
 def _conversion(world: World) -> Json:

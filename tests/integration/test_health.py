@@ -13,7 +13,7 @@ from shared.aws.items import to_item
 from shared.configs.store import ConfigStore, health_key
 from shared.deliveries.ledger import Ledger
 from shared.endpoints import breaker
-from shared.endpoints.breaker import PROBE_MS, Health, Outcome
+from shared.endpoints.breaker import PROBE_MS, EndpointHealth, Outcome
 from shared.endpoints.store import HealthStore
 from shared.events.store import EventStore
 from shared.outbound.sender import Sender
@@ -687,7 +687,7 @@ def test_the_table_counts_as_the_breaker_does(
         store = HealthStore(
             clients.dynamodb(), "ConfigTable", EventStore(clients.dynamodb(), "E", 30, 600)
         )
-        config, expected = factories.config(), Health()
+        config, expected = factories.config(), EndpointHealth()
 
         for outcome, exhausted, anew, later in row:
             world.clock.advance(later)

@@ -9,10 +9,11 @@ import pytest
 from shared.aws import clients
 from shared.deliveries.conditions import NotDue
 from shared.deliveries.ledger import LEASE_MS, Ledger
-from shared.deliveries.models import Attempt, Delivery, Reason, State
-from shared.deliveries.queue import Pointer
+from shared.deliveries.models import Attempt, Delivery, DeliveryState, Reason
+from shared.deliveries.queue import AttemptMessage
 from shared.events.store import EventStore
-from shared.outbound.sender import Sender, Timings
+from shared.outbound.response import Timings
+from shared.outbound.sender import Sender
 from tests.integration.world import CrashError, World
 from tests.local.receiver import Receiver
 
@@ -22,8 +23,8 @@ def ledger(world: World) -> Ledger:
     return Ledger(clients.dynamodb(), "EventTable", retention_days=30, repair_after_s=600)
 
 
-def first_pointer(world: World, event_id: str) -> Pointer:
-    return Pointer(
+def first_pointer(world: World, event_id: str) -> AttemptMessage:
+    return AttemptMessage(
         workspace_id=world.workspace_id,
         config_id="crm",
         request_id=UUID(world.request_id(event_id)),
@@ -133,7 +134,7 @@ class TestALease:
         first, second = claim(world, ledger, event_id), claim(world, ledger, event_id)
 
         assert isinstance(first, Delivery)
-        assert first.state is State.SENDING
+        assert first.state is DeliveryState.SENDING
         assert second is None
 
     def test_is_won_by_one_of_many_at_once(self, world: World, ledger: Ledger) -> None:
@@ -272,7 +273,7 @@ class TestAWriteWhoseAnswerIsLost:
 
         claimed = claim(world, ledger, event_id)
 
-        assert claimed.state is State.SENDING
+        assert claimed.state is DeliveryState.SENDING
         assert ledger.delivered(claimed, attempt(), world.clock())
 
     @pytest.mark.parametrize("settle", ["delivered", "failed", "waiting"])

@@ -11,10 +11,10 @@ from functions.retry import pages
 from shared import jobs
 from shared.aws import clients
 from shared.aws.items import to_item
-from shared.events.activity import Notes
-from shared.jobs import OVERDUE_MS, Job, JobStore, Kind
-from shared.repair.due_index import WakeIndex
-from shared.repair.event_scan import PAGE, Unseen
+from shared.events.activity import ActivityMarkers
+from shared.jobs import OVERDUE_MS, Job, JobKind, JobStore
+from shared.repair.due_index import DueIndex
+from shared.repair.event_scan import PAGE, EventScan
 from shared.repair.relay import TURNS_MS
 from shared.repair.sweeper import SweepError
 from shared.tables import event_table
@@ -39,15 +39,15 @@ def _behind(world: World) -> World:
 @contextmanager
 def time_for(world: World, pages: int) -> Iterator[None]:
     """Within, an invocation has time to look at so many pages of events."""
-    events, left = Unseen.events, [0]
+    events, left = EventScan.events, [0]
 
-    def counted(unseen: Unseen, pks: Any) -> Any:
+    def counted(unseen: EventScan, pks: Any) -> Any:
         left[0] += 1
         world.context.remaining_ms = 30_000 if left[0] % pages else TOO_LITTLE_MS
         return events(unseen, pks)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Unseen, "events", counted)
+        patch.setattr(EventScan, "events", counted)
         yield
     world.context.remaining_ms = 30_000
 
@@ -151,7 +151,7 @@ class TestAShardThatARunLeaves:
     ) -> None:
         run(behind)
         caplog.clear()
-        broken_turn(behind, WakeIndex, "begin")
+        broken_turn(behind, DueIndex, "begin")
 
         (line,) = told(caplog)
         assert line.faults == PAGE
@@ -162,7 +162,7 @@ class TestAShardThatARunLeaves:
     ) -> None:
         run(behind)
         caplog.clear()
-        broken_turn(behind, Unseen, "place")
+        broken_turn(behind, EventScan, "place")
 
         (line,) = told(caplog)
         assert (line.faults, hasattr(line, "behind_ms")) == (1, False)
@@ -233,15 +233,15 @@ class TestAShardThatARunLeaves:
     ) -> None:
         run(behind)
         records = received(behind)
-        batches, sweeps = Unseen.batches, []
+        batches, sweeps = EventScan.batches, []
 
-        def meanwhile(unseen: Unseen, shard: str) -> Any:
+        def meanwhile(unseen: EventScan, shard: str) -> Any:
             sweeps.append(shard)
             if len(sweeps) == 1:
                 behind.work_on("RetryQueue", records)
             return batches(unseen, shard)
 
-        monkeypatch.setattr(Unseen, "batches", meanwhile)
+        monkeypatch.setattr(EventScan, "batches", meanwhile)
         behind.work_on("RetryQueue", records)
 
         assert len(sweeps) == 1
@@ -268,7 +268,7 @@ class TestTheLanes:
     @pytest.fixture(autouse=True)
     def _many(self, world: World) -> None:
         """Workspaces that were active, one a minute, in as many shards."""
-        notes = Notes(clients.dynamodb(), "EventTable", REPAIR_S)
+        notes = ActivityMarkers(clients.dynamodb(), "EventTable", REPAIR_S)
         for number, workspace_id in enumerate(workspaces()):
             notes.note(workspace_id, world.clock() + 60_000 * number)
         world.clock.advance(DUE_S + 3_600)
@@ -287,7 +287,7 @@ class TestTheLanes:
             JobStore(clients.dynamodb(), "ConfigTable"),
             event_table.active_shard(workspaces()[1]),
         )
-        store.end(next(job for job in store.of(Kind.SWEEP) if jobs.shard_of(job) == second))
+        store.end(next(job for job in store.of(JobKind.SWEEP) if jobs.shard_of(job) == second))
         world.clock.advance(OVERDUE_MS / 1000)  # the first is swept by runs too, and is behind
 
         world.sweep()
@@ -347,14 +347,14 @@ class TestTheLanes:
         world.sweep()
         world.context.remaining_ms = 30_000
         had: list[int] = []
-        batches = Unseen.batches
+        batches = EventScan.batches
 
-        def timed(unseen: Unseen, shard: str) -> Any:
+        def timed(unseen: EventScan, shard: str) -> Any:
             had.append(world.context.remaining_ms)
             world.context.remaining_ms -= 11_000  # half of what there is beside the margin
             return batches(unseen, shard)
 
-        monkeypatch.setattr(Unseen, "batches", timed)
+        monkeypatch.setattr(EventScan, "batches", timed)
         world.work("RetryQueue")
 
         assert had == [30_000, 19_000]
@@ -379,7 +379,7 @@ def test_a_shard_is_passed_on_once(world: World) -> None:
     )
 
     assert (store.start(first), store.start(second)) == (True, False)
-    assert store.of(Kind.SWEEP) == [first]
+    assert store.of(JobKind.SWEEP) == [first]
 
 
 def only(monkeypatch: pytest.MonkeyPatch, workers: int) -> None:

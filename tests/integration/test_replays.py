@@ -11,8 +11,8 @@ from shared.configs.store import ConfigStore
 from shared.deliveries.queue import NotQueuedError, Queue
 from shared.jobs import JobStore
 from shared.replays import replayer
-from shared.replays.deliveries import Deliveries
-from shared.replays.source import Source
+from shared.replays.deliveries import ReplayDeliveries
+from shared.replays.source import ReplaySource
 from shared.replays.steps import Steps
 from shared.replays.store import FIRST_TURN_MS, MAX_ACTIVE
 from tests import factories
@@ -325,12 +325,12 @@ class TestWhich:
         send(world, 5)
         world.make_config(receiver.url("/late"), "late")
 
-        def little(source: Source, selection: Any, place: Any, queries: int) -> Any:
+        def little(source: ReplaySource, selection: Any, place: Any, queries: int) -> Any:
             """As if a megabyte held two entries."""
             page, following = source.page(selection, place, 2)
             return len(page), following
 
-        monkeypatch.setattr(Source, "count", little)
+        monkeypatch.setattr(ReplaySource, "count", little)
         reply = start(world)
         world.run_jobs()
 
@@ -416,8 +416,8 @@ class TestARunningReplay:
         ("target", "name"),
         [
             (JobStore, "find"),
-            (Source, "page"),
-            (Deliveries, "make"),
+            (ReplaySource, "page"),
+            (ReplayDeliveries, "make"),
             (Queue, "send"),
             (Steps, "go_on"),
             (Steps, "finish"),

@@ -15,7 +15,9 @@ from shared.attempts import request
 from shared.clock import now_ms
 from shared.configs.models import OldSecret, TargetType, WebhookConfig
 from shared.dialects import Rendered
-from shared.outbound.sender import Answer, Cause, Sender
+from shared.outbound.exchange import Cause
+from shared.outbound.response import Response
+from shared.outbound.sender import Sender
 from shared.outbound.ssrf import Policy
 from tests import factories
 from tests.factories import SECRET
@@ -43,7 +45,7 @@ def function_url(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> str:
     return f"http://{FUNCTION_HOST}:{receiver.port}"
 
 
-def send(config: WebhookConfig, now: int) -> Answer:
+def send(config: WebhookConfig, now: int) -> Response:
     prepared = request.prepare(config, factories.request_id(), Rendered(BODY, {}), now)
     with Sender(Policy(allow_private=True)) as sender:
         return sender.post(prepared.url, prepared.headers, BODY)

@@ -81,7 +81,7 @@ ANY_NAME = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 PROTECTED = ["idWebhookConfig", "owner", "idOwner", "status", "webhookConfigName", "idCategory"]
 # Names that mean something with any value, names with values of theirs, and anything at all.
 UPDATES = (
-    st.dictionaries(st.sampled_from([*wire.WebhookConfig.model_fields, *PROTECTED]), JSON)
+    st.dictionaries(st.sampled_from([*wire.WebhookConfigBody.model_fields, *PROTECTED]), JSON)
     | st.fixed_dictionaries({}, optional=FIELDS | dict.fromkeys(PROTECTED, JSON))
     | st.dictionaries(ANY_NAME, JSON)
 )
@@ -216,7 +216,7 @@ def test_a_duplicate_stays_itself_whatever_its_updates(
         assert copy.secret == reply.body["secret"] != source.secret
         assert (copy.old_secrets, copy.version, copy.deleted_at) == ((), 1, None)
         read = find(shared_world, copy.id)
-        wire.WebhookConfig.model_validate(read)
+        wire.WebhookConfigBody.model_validate(read)
         save(shared_world, read, "PUT")
     assert stored(shared_world, config_id) == source
 

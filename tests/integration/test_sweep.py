@@ -6,15 +6,15 @@ from typing import Any
 import pytest
 
 from shared.aws import clients
-from shared.deliveries.queue import Pointer
-from shared.events.activity import Notes, slot_of
+from shared.deliveries.queue import AttemptMessage
+from shared.events.activity import ActivityMarkers, marker_of
 from shared.events.models import Event
 from shared.jobs import JobStore
 from shared.outbound.sender import Sender
 from shared.repair import sweeper
-from shared.repair.due_index import Entry, WakeIndex
-from shared.repair.event_scan import PAGE, Place, Unseen
-from shared.repair.sweeper import Sweep, SweepError, Swept
+from shared.repair.due_index import DueEntry, DueIndex
+from shared.repair.event_scan import PAGE, EventScan, ScanCursor
+from shared.repair.sweeper import Sweeper, SweepError, Swept
 from shared.tables import event_table
 from tests.fakes import NOW
 from tests.integration.world import CrashError, World, refuse
@@ -158,9 +158,9 @@ class TestAnEventWhoseDeliveriesAreOnTheirWay:
         world.clock.advance(DUE_S)
         world.sweep()
 
-        slot = slot_of(world.workspace_id, NOW, REPAIR_S)
+        slot = marker_of(world.workspace_id, NOW, REPAIR_S)
         shard = event_table.active_shard(world.workspace_id)
-        assert world.sweep_cursors() == {shard: Place(slot=slot.sk, log_sk=slot.end)}
+        assert world.sweep_cursors() == {shard: ScanCursor(slot=slot.sk, log_sk=slot.end)}
 
     def test_has_no_entry_in_the_wake_index(self, world: World) -> None:
         event_id = world.send()
@@ -234,13 +234,13 @@ class TestADeliveryThatWaits:
         world.make_config(receiver.url("/in"))
         event_id = world.deliver()
         world.clock.advance(1 + REPAIR_S)
-        requeue = Sweep._requeue
+        requeue = Sweeper._requeue
 
-        def late(sweep: Sweep, entry: Entry) -> Swept:
+        def late(sweep: Sweeper, entry: DueEntry) -> Swept:
             world.work("RetryQueue")
             return requeue(sweep, entry)
 
-        monkeypatch.setattr(Sweep, "_requeue", late)
+        monkeypatch.setattr(Sweeper, "_requeue", late)
         swept = world.sweep()
 
         assert swept["requeued"] == 0
@@ -254,14 +254,14 @@ class TestADeliveryThatWaits:
         world.make_config(receiver.url("/in"))
         event_id = world.deliver()
         world.clock.advance(1 + REPAIR_S)
-        requeue = Sweep._requeue
+        requeue = Sweeper._requeue
 
-        def late(sweep: Sweep, entry: Entry) -> Swept:
+        def late(sweep: Sweeper, entry: DueEntry) -> Swept:
             world.forget(event_id)
             world.forget_delivery(event_id)
             return requeue(sweep, entry)
 
-        monkeypatch.setattr(Sweep, "_requeue", late)
+        monkeypatch.setattr(Sweeper, "_requeue", late)
 
         assert world.sweep() == NOTHING
 
@@ -311,25 +311,25 @@ class TestASweepOfMoreThanAPage:
         self, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         entries = send_many(world, self.COUNT)
-        slot = slot_of(world.workspace_id, NOW, REPAIR_S)
+        slot = marker_of(world.workspace_id, NOW, REPAIR_S)
         world.clock.advance(DUE_S)
         looked: list[int] = []
-        events = Unseen.events
+        events = EventScan.events
 
-        def slow(unseen: Unseen, pks: Sequence[str]) -> list[Event]:
+        def slow(unseen: EventScan, pks: Sequence[str]) -> list[Event]:
             world.context.remaining_ms = 0
             looked.append(len(pks))
             return events(unseen, pks)
 
-        monkeypatch.setattr(Unseen, "events", slow)
+        monkeypatch.setattr(EventScan, "events", slow)
         world.sweep()
         (stopped_at,) = world.sweep_cursors().values()
         world.context.remaining_ms = 30_000
         world.work("RetryQueue")
 
         assert looked == [PAGE, 1]
-        assert stopped_at == Place(slot=slot.sk, log_sk=entries[PAGE - 1])
-        assert [*world.sweep_cursors().values()] == [Place(slot=slot.sk, log_sk=slot.end)]
+        assert stopped_at == ScanCursor(slot=slot.sk, log_sk=entries[PAGE - 1])
+        assert [*world.sweep_cursors().values()] == [ScanCursor(slot=slot.sk, log_sk=slot.end)]
 
     def test_goes_on_in_the_middle_of_a_page_if_its_deliveries_are_too_many(
         self, world: World, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
@@ -337,16 +337,16 @@ class TestASweepOfMoreThanAPage:
         monkeypatch.setattr(sweeper, "AT_ONCE", 2)
         world.make_config(receiver.url("/in"))
         entries = send_many(world, 3)
-        slot = slot_of(world.workspace_id, NOW, REPAIR_S)
+        slot = marker_of(world.workspace_id, NOW, REPAIR_S)
         world.clock.advance(DUE_S)
-        begin = WakeIndex.begin
+        begin = DueIndex.begin
 
-        def slow(wake: WakeIndex, pointer: Pointer, event: Event, now: int) -> bool:
+        def slow(wake: DueIndex, pointer: AttemptMessage, event: Event, now: int) -> bool:
             world.context.remaining_ms = 0
             return begin(wake, pointer, event, now)
 
         with monkeypatch.context() as patched:
-            patched.setattr(WakeIndex, "begin", slow)
+            patched.setattr(DueIndex, "begin", slow)
             first = world.sweep()
         (stopped_at,) = world.sweep_cursors().values()
         world.context.remaining_ms = 30_000
@@ -354,27 +354,27 @@ class TestASweepOfMoreThanAPage:
 
         assert first["begun"] == 2
         assert world.delivery_item("2")["reason"] == "repaired"
-        assert stopped_at == Place(slot=slot.sk, log_sk=entries[0])
-        assert [*world.sweep_cursors().values()] == [Place(slot=slot.sk, log_sk=slot.end)]
+        assert stopped_at == ScanCursor(slot=slot.sk, log_sk=entries[0])
+        assert [*world.sweep_cursors().values()] == [ScanCursor(slot=slot.sk, log_sk=slot.end)]
 
     def test_goes_on_past_slots_that_hold_nothing_any_more(
         self, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        notes = Notes(clients.dynamodb(), "EventTable", REPAIR_S)
+        notes = ActivityMarkers(clients.dynamodb(), "EventTable", REPAIR_S)
         for minute in range(PAGE + 1):
             notes.note(world.workspace_id, NOW + 60_000 * minute)
         world.clock.advance(DUE_S + 60 * PAGE)
-        events = Unseen.events
+        events = EventScan.events
 
-        def slow(unseen: Unseen, pks: Sequence[str]) -> list[Event]:
+        def slow(unseen: EventScan, pks: Sequence[str]) -> list[Event]:
             world.context.remaining_ms = 0
             return events(unseen, pks)
 
-        monkeypatch.setattr(Unseen, "events", slow)
+        monkeypatch.setattr(EventScan, "events", slow)
         world.sweep()
 
         (stopped_at,) = world.sweep_cursors().values()
-        assert stopped_at.slot == slot_of(world.workspace_id, NOW + 60_000 * 9, REPAIR_S).sk
+        assert stopped_at.slot == marker_of(world.workspace_id, NOW + 60_000 * 9, REPAIR_S).sk
 
     def test_looks_at_those_of_small_slots_together(self, world: World) -> None:
         for _ in range(PAGE):
@@ -415,16 +415,16 @@ class TestASweepInWhichSomethingBreaks:
         world.make_config(receiver.url("/in"))
         events = [world.send() for _ in range(12)]
         world.clock.advance(DUE_S)
-        begin = WakeIndex.begin
+        begin = DueIndex.begin
         broken = world.request_id(events[3])
 
-        def fussy(wake: WakeIndex, pointer: Pointer, *rest: Any) -> bool:
+        def fussy(wake: DueIndex, pointer: AttemptMessage, *rest: Any) -> bool:
             if str(pointer.request_id) == broken:
                 raise RuntimeError
             return begin(wake, pointer, *rest)
 
         with monkeypatch.context() as breaking:
-            breaking.setattr(WakeIndex, "begin", fussy)
+            breaking.setattr(DueIndex, "begin", fussy)
             with pytest.raises(SweepError):
                 world.sweep()
         begun = [event for event in events if world.delivery_item(event)]
@@ -459,15 +459,15 @@ class TestASweepInWhichSomethingBreaks:
         first, second = world.deliver(), world.deliver()
         world.purge("RetryQueue")
         world.clock.advance(1 + REPAIR_S)
-        push_back = WakeIndex.push_back
+        push_back = DueIndex.push_back
 
-        def fussy(wake: WakeIndex, entry: Entry, now: int) -> Any:
+        def fussy(wake: DueIndex, entry: DueEntry, now: int) -> Any:
             if entry.sk.endswith(world.request_id(first)):
                 raise RuntimeError
             return push_back(wake, entry, now)
 
         with monkeypatch.context() as breaking:
-            breaking.setattr(WakeIndex, "push_back", fussy)
+            breaking.setattr(DueIndex, "push_back", fussy)
             with pytest.raises(SweepError):
                 world.sweep()
         world.work("RetryQueue")
@@ -497,14 +497,14 @@ class TestASweepInWhichSomethingBreaks:
             event = {"event_type": "on_action", "event_id": "event-1", "workspace_id": workspace_id}
             world.invoke("ingest", event)
         world.clock.advance(DUE_S)
-        place = Unseen.place
+        place = EventScan.place
 
-        def fussy(unseen: Unseen, shard: str) -> Place:
+        def fussy(unseen: EventScan, shard: str) -> ScanCursor:
             if shard == event_table.active_shard(world.workspace_id):
                 raise RuntimeError
             return place(unseen, shard)
 
-        monkeypatch.setattr(Unseen, "place", fussy)
+        monkeypatch.setattr(EventScan, "place", fussy)
         with pytest.raises(SweepError):
             world.sweep()
 
@@ -518,7 +518,7 @@ class TestASweepInWhichSomethingBreaks:
         world.clock.advance(DUE_S)
 
         with monkeypatch.context() as breaking:
-            breaking.setattr(WakeIndex, "begun", refuse)
+            breaking.setattr(DueIndex, "begun", refuse)
             with pytest.raises(SweepError):
                 world.sweep()
         waiting = [world.event_item(event)["wake_at"] for event in events]
@@ -536,7 +536,7 @@ class TestASweepInWhichSomethingBreaks:
         world.clock.advance(DUE_S)
 
         with monkeypatch.context() as breaking:
-            breaking.setattr(WakeIndex, "begin", refuse)
+            breaking.setattr(DueIndex, "begin", refuse)
             for _ in range(3):
                 with pytest.raises(SweepError):
                     world.sweep()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from shared.aws import clients
 from shared.events.store import EventStore
-from shared.repair.event_scan import PAGE, Unseen
+from shared.repair.event_scan import PAGE, EventScan
 from shared.tables import event_table
 from tests import factories
 from tests.fakes import FakeClock
@@ -66,7 +66,9 @@ class Round:
         self.seen = Counter[str]()
         self.stored = list[str]()
         self._late_s = 0
-        self.unseen = Unseen(clients.dynamodb(), "EventTable", "ConfigTable", REPAIR_S, self.clock)
+        self.unseen = EventScan(
+            clients.dynamodb(), "EventTable", "ConfigTable", REPAIR_S, self.clock
+        )
         self._worker = EventStore(clients.dynamodb(), "EventTable", 30, REPAIR_S)
 
     def take(self, step: Step) -> None:

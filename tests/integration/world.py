@@ -16,9 +16,9 @@ from unittest.mock import patch
 from shared import clock as shared_clock
 from shared.aws import clients
 from shared.deliveries.item import delivery_key
-from shared.deliveries.queue import Pointer
+from shared.deliveries.queue import AttemptMessage
 from shared.ids import event_key, new_event_id, request_id
-from shared.repair.event_scan import Place
+from shared.repair.event_scan import ScanCursor
 from shared.tables import config_table as config_keys
 from shared.tables import event_table
 from tests import factories
@@ -48,7 +48,7 @@ class Reply(NamedTuple):
 
 
 class Queued(NamedTuple):
-    pointer: Pointer
+    pointer: AttemptMessage
     delay_s: int
     group: str
 
@@ -284,12 +284,14 @@ class World:
     def items(self, table: str) -> list[Json]:
         return self.account.items(table)
 
-    def sweep_cursors(self) -> dict[str, Place]:
+    def sweep_cursors(self) -> dict[str, ScanCursor]:
         found = {
             shard: self.account.item("ConfigTable", {"pk": config_keys.SWEEP, "sk": shard})
             for shard in event_table.ACTIVE_SHARDS
         }
-        return {shard: Place.model_validate(item["place"]) for shard, item in found.items() if item}
+        return {
+            shard: ScanCursor.model_validate(item["place"]) for shard, item in found.items() if item
+        }
 
     def queued(self) -> list[Queued]:
         """The pointer messages that the handlers sent, in order, since the calls were cleared."""
@@ -301,7 +303,7 @@ class World:
         ]
         return [
             Queued(
-                Pointer.model_validate_json(entry["MessageBody"]),
+                AttemptMessage.model_validate_json(entry["MessageBody"]),
                 entry["DelaySeconds"],
                 entry["MessageGroupId"],
             )

@@ -8,14 +8,15 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from shared.outbound.sender import Answer, Sender
+from shared.outbound.response import Response
+from shared.outbound.sender import Sender
 from shared.outbound.ssrf import Policy
 
 PARALLEL = 10
 ROUNDS = 3
 
 
-def _posted(sender: Sender, url: str) -> list[Answer]:
+def _posted(sender: Sender, url: str) -> list[Response]:
     with ThreadPoolExecutor(PARALLEL) as threads:
         return list(threads.map(lambda _: sender.post(url, {}, b"{}", 3), range(PARALLEL)))
 

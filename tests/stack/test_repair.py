@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from shared import jobs
 from shared.clock import now_ms
-from shared.jobs import OVERDUE_MS, JobStore, Kind
+from shared.jobs import OVERDUE_MS, JobKind, JobStore
 from shared.tables.event_table import ACTIVE_SHARDS, WAKE_SHARDS
 from tests.local.receiver import Receiver
 from tests.local.stack import Stack
@@ -55,7 +55,7 @@ def test_a_shard_of_the_sweep_that_was_passed_on_comes_to_its_end(stack: Stack) 
     for shard in WAKE_SHARDS + ACTIVE_SHARDS:
         store.start(jobs.sweep(shard, now_ms() - OVERDUE_MS))
 
-    until(lambda: not store.of(Kind.SWEEP), "each had its turn", timeout_s=120)
+    until(lambda: not store.of(JobKind.SWEEP), "each had its turn", timeout_s=120)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from shared.cli import queues, replays
 from shared.cli.__main__ import main
-from shared.cli.api import Api
+from shared.cli.api import ApiClient
 from shared.cli.deliveries import changes
 
 MADE = {"workspace_id": "w-1", "api_key": "fh_secret"}
@@ -88,7 +88,7 @@ class FakeAws:
         self.letters = [one for one in self.letters if one["ReceiptHandle"] not in request.values()]
 
 
-class FakeApi(Api):
+class FakeApi(ApiClient):
     """Answers by path, one after the other; the last answer stays."""
 
     def __init__(self, **answers: list[Any]) -> None:

@@ -17,7 +17,7 @@ from shared.apis.funnelytics import rules
 from shared.apis.funnelytics.events import Arrival, events
 from shared.aws.items import from_item
 from shared.deliveries.fanout import first_pointers
-from shared.deliveries.queue import Pointer
+from shared.deliveries.queue import AttemptMessage
 from shared.events import reading
 from shared.events.store import event_from
 from tests.local import demo_check, demo_invoke
@@ -228,7 +228,7 @@ def test_a_sample_for_another_workspace_points_to_its_own_delivery() -> None:
     text = (FOLDER / "dispatch_sqs.json").read_text()
 
     (record,) = json.loads(demo_invoke.localised(text, "workspace-2", "key-2"))["Records"]
-    pointer = Pointer.model_validate_json(record["body"])
+    pointer = AttemptMessage.model_validate_json(record["body"])
 
     event_key = ids.event_key("workspace-2", demo_invoke.EVENT_ID)
     assert pointer.workspace_id == "workspace-2"
@@ -239,5 +239,7 @@ def sample(name: str) -> Any:
     return json.loads((FOLDER / f"{name}.json").read_text())
 
 
-def pointers(name: str) -> list[Pointer]:
-    return [Pointer.model_validate_json(record["body"]) for record in sample(name)["Records"]]
+def pointers(name: str) -> list[AttemptMessage]:
+    return [
+        AttemptMessage.model_validate_json(record["body"]) for record in sample(name)["Records"]
+    ]

@@ -12,15 +12,15 @@ from shared.apis.funnelytics import rules
 from shared.apis.funnelytics.acceptance import Acceptance
 from shared.configs.store import ConfigStore
 from shared.deliveries.ledger import Ledger
-from shared.deliveries.models import Attempt, Delivery, State
+from shared.deliveries.models import Attempt, Delivery, DeliveryState
 from shared.dialects import Rendered
 from shared.errors import ConflictError, InvalidError
 from shared.events import log
 from shared.events.log import LogReader
 from shared.events.store import EventStore
 from shared.input.paging import Window
-from shared.outbound.sender import Timings
-from shared.repair.due_index import WakeIndex
+from shared.outbound.response import Timings
+from shared.repair.due_index import DueIndex
 from shared.visitors.store import VisitorStore
 from tests import factories
 from tests.factories import WORKSPACE
@@ -32,7 +32,7 @@ DELIVERY = Delivery(
     event_id="event-1",
     event_type="on_action",
     config_id="crm",
-    state=State.SENDING,
+    state=DeliveryState.SENDING,
     created_at=NOW,
     lease="lease",
 )
@@ -78,7 +78,7 @@ WRITES = [
         lambda c: Ledger(c, "t", 30, 600).keep(DELIVERY, Rendered(b"{}", {}), NOW), id="body"
     ),
     pytest.param(
-        lambda c: WakeIndex(c, "t", 30, 600).begin(factories.pointer(), factories.event(), 0),
+        lambda c: DueIndex(c, "t", 30, 600).begin(factories.pointer(), factories.event(), 0),
         id="begin",
     ),
     pytest.param(list_events, id="list"),

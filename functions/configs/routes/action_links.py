@@ -21,7 +21,7 @@ MAX_SECONDS = 10 * 366 * 86_400
 OriginText = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 
 
-class Origin(Model):
+class LinkOrigin(Model):
     """Where the link or form stands. The node is the action's own if it is left out."""
 
     node_id: OriginText | None = None
@@ -37,7 +37,7 @@ class LinkNew(Action):
     expires_at: Moment | None = None
     expires_in_s: Annotated[int, Field(ge=1, le=MAX_SECONDS)] | None = None
     redirect: str | None = None
-    origin: Origin = Field(default_factory=Origin)
+    origin: LinkOrigin = Field(default_factory=LinkOrigin)
     params: Scalars = Field(default_factory=dict)
 
     def fixed(self) -> Scalars:

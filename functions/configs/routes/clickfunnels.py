@@ -13,7 +13,7 @@ from functions.configs.wiring import (
 from shared import ids
 from shared.apis.clickfunnels import endpoints as wire
 from shared.apis.clickfunnels.numbers import check_workspace, missing
-from shared.apis.clickfunnels.paging import PageQuery, next_page, turned
+from shared.apis.clickfunnels.paging import AfterQuery, next_page, turned
 from shared.apis.clickfunnels.problems import ENVELOPE, ClickFunnelsProblems
 from shared.clock import now_ms
 from shared.configs.models import Status, WebhookConfig
@@ -33,7 +33,7 @@ api = Api(ClickFunnelsProblems(), bearer=keyring)
 
 @api.get(IN_WORKSPACE, Scope.WEBHOOKS_MANAGE)
 def list_endpoints(
-    caller: Caller, workspace: str, query: PageQuery, request: Request
+    caller: Caller, workspace: str, query: AfterQuery, request: Request
 ) -> Answered[list[wire.Endpoint]]:
     """Endpoints of the workspace, 20 at a time, by id.
 

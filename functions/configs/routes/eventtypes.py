@@ -6,7 +6,7 @@ from functions.configs.wiring import api, event_types
 from shared.clock import Timestamp, now_ms
 from shared.errors import ConflictError
 from shared.events import catalogue
-from shared.events.catalogue import Entry, System
+from shared.events.catalogue import CatalogueEntry, System
 from shared.events.models import EventType
 from shared.events.own_types import Definition, EventTypeNew, Group, OwnType
 from shared.events.schemas import DataSchema
@@ -114,7 +114,7 @@ def _refuse_built_in(name: str) -> None:
         raise ConflictError(f"{name} is a built-in type of {entry.system}. Choose another name.")
 
 
-def _built_in(entry: Entry) -> EventTypeRead:
+def _built_in(entry: CatalogueEntry) -> EventTypeRead:
     return EventTypeRead.model_validate(entry.model_dump())
 
 

@@ -13,7 +13,7 @@ from functions.configs.wiring import (
 from shared.apis.flowestate import subscriptions as wire
 from shared.apis.flowestate.problems import FlowEstateProblems
 from shared.clock import now_ms
-from shared.configs.listings import ClaimedError
+from shared.configs.listings import IdTakenError
 from shared.configs.models import Status, WebhookConfig
 from shared.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from shared.events import catalogue
@@ -46,7 +46,7 @@ def list_subscribable_events(caller: Caller) -> wire.EventTypes:
 
 
 @api.get(f"{PREFIX}/subscriptions", Scope.WEBHOOKS_MANAGE)
-def list_subscriptions(caller: Caller, query: wire.PageQuery) -> wire.SubscriptionPage:
+def list_subscriptions(caller: Caller, query: wire.SubscriptionsQuery) -> wire.SubscriptionPage:
     """The subscriptions of the calling client, newest first."""
     ids = listings().ids(caller.workspace_id, wire.listing(caller.key.client))[::-1]
     end = query.offset + query.limit
@@ -79,7 +79,7 @@ def create_subscription(
         try:
             configs().add(new, caller.workspace.limits.subscriptions)
             return Answered(wire.created(new, supported))
-        except ClaimedError:
+        except IdTakenError:
             known = _holder(new)
         if known is not None and body.external_id is not None:
             if known.disabled_reason is not None:

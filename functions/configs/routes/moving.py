@@ -11,7 +11,7 @@ from functions.configs.wiring import api, categories, configs, env, event_types,
 from shared.aws import clients
 from shared.clock import now_ms
 from shared.configs.categories import Category
-from shared.configs.listings import ClaimedError
+from shared.configs.listings import IdTakenError
 from shared.configs.models import Status, WebhookConfig
 from shared.errors import (
     ConflictError,
@@ -36,7 +36,7 @@ from shared.moving.lines import (
     Line,
     WorkspaceLine,
 )
-from shared.moving.report import ImportReport, LineReport, Outcome, report
+from shared.moving.report import ImportReport, LineOutcome, LineReport, report
 from shared.web.operations import RawBody
 from shared.web.resolver import Answer
 from shared.workspaces.models import Caller, Scope
@@ -98,7 +98,7 @@ def _imported(caller: Caller, number: int, text: bytes) -> LineReport:
         about |= {"kind": line.kind, "id": _id(line)}
         return LineReport(**about | _apply(caller, line))
     except FunnelhooksError as error:
-        refused = {"outcome": Outcome.REFUSED, "reason": error.message}
+        refused = {"outcome": LineOutcome.REFUSED, "reason": error.message}
         return LineReport(**about | refused, fields=error.fields or None)
 
 
@@ -138,18 +138,18 @@ def _apply(caller: Caller, line: Line) -> dict[str, Any]:
             return _config(caller, line)
 
 
-def _workspace(caller: Caller, line: WorkspaceLine) -> Outcome:
+def _workspace(caller: Caller, line: WorkspaceLine) -> LineOutcome:
     old = workspaces().get(caller.workspace_id)
     given = line.model_dump(exclude={"kind", *KEPT_BY_THE_STACK}, exclude_unset=True)
     required = {"name": line.name or old.name, "slug": line.slug or old.slug}
     new = old.model_copy(update=given | required)
     if new == old:
-        return Outcome.UNCHANGED
+        return LineOutcome.UNCHANGED
     workspaces().replace(old, new)
-    return Outcome.UPDATED
+    return LineOutcome.UPDATED
 
 
-def _category(caller: Caller, line: CategoryLine) -> Outcome:
+def _category(caller: Caller, line: CategoryLine) -> LineOutcome:
     now = now_ms()
     values = {"name": line.categoryName, "status": line.status}
     found = categories().find_many(caller.workspace_id, [line.idCategory])
@@ -157,18 +157,18 @@ def _category(caller: Caller, line: CategoryLine) -> Outcome:
         times = {"created_at": now, "updated_at": now}
         new = Category(id=line.idCategory, workspace_id=caller.workspace_id, **values, **times)
         categories().add(new)
-        return Outcome.ACCEPTED
+        return LineOutcome.ACCEPTED
     (old,) = found
     if old.status is Status.DELETED:
         raise ConflictError(f"The category {old.id} was deleted here, and its id is taken.")
     if {"name": old.name, "status": old.status} == values:
-        return Outcome.UNCHANGED
+        return LineOutcome.UNCHANGED
     changes = values | {"updated_at": now, "version": old.version + 1}
     categories().replace(old, old.model_copy(update=changes))
-    return Outcome.UPDATED
+    return LineOutcome.UPDATED
 
 
-def _event_type(caller: Caller, line: EventTypeLine) -> Outcome:
+def _event_type(caller: Caller, line: EventTypeLine) -> LineOutcome:
     eventtypes.check(line)
     now, values = now_ms(), line.model_dump(exclude={"kind"})
     try:
@@ -176,11 +176,11 @@ def _event_type(caller: Caller, line: EventTypeLine) -> Outcome:
     except NotFoundError:
         old = None
     if old is not None and old.model_dump(include=set(values)) == values:
-        return Outcome.UNCHANGED
+        return LineOutcome.UNCHANGED
     times = {"created_at": now, "updated_at": now}
     own = OwnType(workspace_id=caller.workspace_id, **values, **times)
     _, is_new = event_types().save(own, caller.workspace.limits.event_types)
-    return Outcome.ACCEPTED if is_new else Outcome.UPDATED
+    return LineOutcome.ACCEPTED if is_new else LineOutcome.UPDATED
 
 
 def _config(caller: Caller, line: ConfigLine) -> dict[str, Any]:
@@ -190,11 +190,11 @@ def _config(caller: Caller, line: ConfigLine) -> dict[str, Any]:
     said = {"needs_secrets": missing or None}
     if old is None:
         _add(caller, new)
-        return said | {"outcome": Outcome.ACCEPTED, "secret": new.secret}
+        return said | {"outcome": LineOutcome.ACCEPTED, "secret": new.secret}
     if moving.is_same(old, new):
-        return said | {"outcome": Outcome.UNCHANGED}
+        return said | {"outcome": LineOutcome.UNCHANGED}
     configs().replace(old, new)
-    return said | {"outcome": Outcome.UPDATED}
+    return said | {"outcome": LineOutcome.UPDATED}
 
 
 def _known(caller: Caller, config_id: str) -> WebhookConfig | None:
@@ -211,7 +211,7 @@ def _add(caller: Caller, new: WebhookConfig) -> None:
     limits = caller.workspace.limits
     try:
         configs().add(new, limits.configs if new.listing is None else limits.subscriptions)
-    except ClaimedError:
+    except IdTakenError:
         raise InvalidError.at(
             "listing.claim", "another subscription of that client has it here"
         ) from None

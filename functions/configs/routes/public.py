@@ -22,15 +22,15 @@ _PAGE_HEADERS: dict[str, str | list[str]] = _CACHED | {
 }
 
 
-class Health(Model):
+class ServiceHealth(Model):
     status: Literal["ok"]
     version: str
 
 
 @api.get("/health")
-def health() -> Health:
+def health() -> ServiceHealth:
     """Whether the API answers, and in which version."""
-    return Health(status="ok", version=VERSION)
+    return ServiceHealth(status="ok", version=VERSION)
 
 
 @api.get("/openapi.json")

@@ -49,7 +49,9 @@ def find_webhook_configs(caller: Caller, query: wire.ConfigsQuery) -> list[wire.
 
 
 @api.post("/v1/webhookconfig/save", Scope.CONFIGS_WRITE, status=201, errors=(409,))
-def create_webhook_config(caller: Caller, body: wire.WebhookConfig) -> wire.WebhookConfigCreated:
+def create_webhook_config(
+    caller: Caller, body: wire.WebhookConfigBody
+) -> wire.WebhookConfigCreated:
     """Create a webhook config under an id of the client's choice."""
     check(caller, body)
     config = mapping.created(body, caller.workspace_id, now_ms())
@@ -60,7 +62,7 @@ def create_webhook_config(caller: Caller, body: wire.WebhookConfig) -> wire.Webh
 
 
 @api.put("/v1/webhookconfig/save", Scope.CONFIGS_WRITE, status=204, errors=(404, 409))
-def save_webhook_config(caller: Caller, body: wire.WebhookConfig) -> None:
+def save_webhook_config(caller: Caller, body: wire.WebhookConfigBody) -> None:
     """Replace a webhook config.
 
     A secret that is left out or comes back masked stays.
@@ -145,7 +147,7 @@ def _undeleted(caller: Caller, config_id: str) -> WebhookConfig:
     return config
 
 
-def check(caller: Caller, new: wire.WebhookConfig) -> None:
+def check(caller: Caller, new: wire.WebhookConfigBody) -> None:
     """What a config must not be, beyond what its fields can tell one by one."""
     _check_category(caller, new.idCategory)
     if new.url:

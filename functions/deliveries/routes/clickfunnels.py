@@ -5,7 +5,7 @@ from functions.deliveries.routes.sending import resender
 from shared import ids
 from shared.apis.clickfunnels import events as wire
 from shared.apis.clickfunnels.numbers import accepted_at, check_workspace, event_number, missing
-from shared.apis.clickfunnels.paging import PAGE, PageQuery, next_page
+from shared.apis.clickfunnels.paging import PAGE, AfterQuery, next_page
 from shared.apis.clickfunnels.problems import ClickFunnelsProblems
 from shared.attempts.resend import MAX_AT_ONCE
 from shared.clock import LAST_MS
@@ -26,8 +26,8 @@ api = Api(ClickFunnelsProblems(), bearer=keyring)
 
 @api.get(f"{PREFIX}/workspaces/<workspace>/webhooks/outgoing/events", Scope.EVENTS_READ)
 def list_outgoing_events(
-    caller: Caller, workspace: str, query: PageQuery, request: Request
-) -> Answered[list[wire.EventRead]]:
+    caller: Caller, workspace: str, query: AfterQuery, request: Request
+) -> Answered[list[wire.OutgoingEvent]]:
     """Events of the workspace, 20 at a time, by id, which is by time.
 
     `Pagination-Next` and `Link` lead to the next page.
@@ -45,13 +45,13 @@ def list_outgoing_events(
 
 
 @api.get(EVENT, Scope.EVENTS_READ)
-def get_outgoing_event(caller: Caller, event: str) -> wire.EventRead:
+def get_outgoing_event(caller: Caller, event: str) -> wire.OutgoingEvent:
     """One event, by its `id` or its `public_id`."""
     return wire.shown(content.of_event(_find(caller, event), shows_content_since(caller)))
 
 
 @api.get(f"{EVENT}/deliveries", Scope.DELIVERIES_READ)
-def list_event_deliveries(caller: Caller, event: str) -> list[wire.DeliveryRead]:
+def list_event_deliveries(caller: Caller, event: str) -> list[wire.OutgoingDelivery]:
     """Where the event was sent, with every attempt. ClickFunnels shows this to its staff only."""
     found = _find(caller, event)
     sent = content.of_deliveries(deliveries().of_event(found), shows_content_since(caller))
@@ -59,7 +59,7 @@ def list_event_deliveries(caller: Caller, event: str) -> list[wire.DeliveryRead]
 
 
 @api.post(f"{EVENT}/replay", Scope.DELIVERIES_WRITE, status=202, errors=(409,))
-def replay_outgoing_event(caller: Caller, event: str) -> list[wire.DeliveryRead]:
+def replay_outgoing_event(caller: Caller, event: str) -> list[wire.OutgoingDelivery]:
     """Send the event again, with retries, wherever it was sent; the deliveries that go.
 
     Left out are those that are just being sent, and those whose endpoint receives nothing.
@@ -82,7 +82,7 @@ def _find(caller: Caller, identifier: str) -> Event:
     return found
 
 
-def _window(caller: Caller, query: PageQuery) -> Window:
+def _window(caller: Caller, query: AfterQuery) -> Window:
     """An event that is gone meanwhile still tells the time after which the page begins."""
     if query.after is None:
         return Window(limit=PAGE)

@@ -11,7 +11,7 @@ from shared.attempts import parts, sent_request
 from shared.aws import clients
 from shared.clock import now_ms
 from shared.deliveries import content, views
-from shared.deliveries.models import State
+from shared.deliveries.models import DeliveryState
 from shared.deliveries.store import DeliveryStore
 from shared.errors import InvalidError
 from shared.events import log
@@ -37,7 +37,7 @@ class DeliveryQuery(Window):
 
     config_id: Text | None = None
     event_id: Annotated[Text | None, Field(validate_default=True)] = None
-    state: State | None = None
+    state: DeliveryState | None = None
     event_type: Text | None = None
 
 

@@ -13,7 +13,7 @@ from shared.aws import clients
 from shared.clock import Moment, Timestamp, now_ms
 from shared.configs.models import Status
 from shared.configs.store import ConfigStore
-from shared.deliveries.models import State
+from shared.deliveries.models import DeliveryState
 from shared.deliveries.queue import NotQueuedError
 from shared.errors import InvalidError, NotFoundError
 from shared.events.models import ConfigId, EventType
@@ -21,9 +21,9 @@ from shared.ids import new_replay_id
 from shared.input.paging import PageOf
 from shared.model import Model
 from shared.observability import fault, logger
-from shared.replays.models import Lasting, Place, Replay, ReplayState, Selection
+from shared.replays.models import Lasting, Replay, ReplayCursor, ReplayState, Selection
 from shared.replays.progress import ProgressReader
-from shared.replays.source import Source
+from shared.replays.source import ReplaySource
 from shared.replays.store import FIRST_TURN_MS, ReplayStore, first_turn
 from shared.web.operations import Answered
 from shared.workspaces.models import Caller, Scope
@@ -73,7 +73,7 @@ class ReplaySummary(Model):
     since: Timestamp
     until: Timestamp
     event_types: tuple[str, ...]
-    states: tuple[State, ...]
+    states: tuple[DeliveryState, ...]
     rate_per_second: int
     total: int
     queued: int
@@ -113,7 +113,7 @@ def start_replay(caller: Caller, body: ReplayNew) -> Answered[ReplayStarted]:
     _check_config(caller.workspace_id, body.config_id)
     now = now_ms()
     selection = _selection(caller.workspace_id, body, now)
-    total, place = _source().count(selection, Place(), COUNT_QUERIES)
+    total, place = _source().count(selection, ReplayCursor(), COUNT_QUERIES)
     if body.dry_run:
         return Answered(ReplayStarted(total=total, is_counted=place is None), status=200)
     replay = Replay(
@@ -122,7 +122,7 @@ def start_replay(caller: Caller, body: ReplayNew) -> Answered[ReplayStarted]:
         config_id=body.config_id,
         rate=body.rate_per_second,
         is_counted=place is None,
-        place=place or Place(),
+        place=place or ReplayCursor(),
         total=total,
         created_at=now,
     )
@@ -230,8 +230,8 @@ def _replays() -> ReplayStore:
 
 
 @cache
-def _source() -> Source:
-    return Source(clients.dynamodb(), settings.load().event_table)
+def _source() -> ReplaySource:
+    return ReplaySource(clients.dynamodb(), settings.load().event_table)
 
 
 @cache

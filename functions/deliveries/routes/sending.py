@@ -7,7 +7,7 @@ from shared import settings
 from shared.apis.funnelflux.models import ConfigQuery
 from shared.attempts import parts, test_event
 from shared.attempts.resend import Resender
-from shared.attempts.test_event import Trial
+from shared.attempts.test_event import EventTest
 from shared.aws import clients
 from shared.clock import now_ms
 from shared.configs.store import ConfigStore
@@ -48,7 +48,7 @@ def cancel_delivery(caller: Caller, request_id: str) -> views.DeliveryRead:
 
 
 @api.post("/v1/webhookconfig/test", Scope.DELIVERIES_WRITE, errors=(404, 409))
-def send_test_event(caller: Caller, query: ConfigQuery, body: SampleRequest) -> Trial:
+def send_test_event(caller: Caller, query: ConfigQuery, body: SampleRequest) -> EventTest:
     """Send a sample event to a config, once, and answer with all that came of it.
 
     It is marked by a header, `X-Funnelhooks-Test: true`, and is kept in no log.

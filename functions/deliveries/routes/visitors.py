@@ -13,10 +13,10 @@ from shared.events.views import EventPage, summary
 from shared.input.paging import PageOf
 from shared.model import Model
 from shared.privacy.delivery_erasure import DeliveryErasure
-from shared.privacy.visitor_entries import Forgetting
-from shared.privacy.visitor_erasure import Erasure, Report
+from shared.privacy.visitor_entries import VisitorEntries
+from shared.privacy.visitor_erasure import ErasureReport, VisitorErasure
 from shared.visitors.history import History
-from shared.visitors.models import Kind, Visitor
+from shared.visitors.models import IdentityKind, VisitorRecord
 from shared.visitors.store import VisitorStore
 from shared.workspaces.models import Caller, Scope
 
@@ -24,7 +24,7 @@ from shared.workspaces.models import Caller, Scope
 class IdentityRead(Model):
     """`seen_at` is exact to a day."""
 
-    kind: Kind
+    kind: IdentityKind
     value: str
     seen_at: Timestamp
 
@@ -58,7 +58,7 @@ def get_visitor(caller: Caller, visitor_id: str, query: PageOf) -> VisitorRead:
 
 
 @api.delete("/v1/visitors/<visitor_id>", Scope.DELIVERIES_WRITE, errors=(404,))
-def erase_visitor(caller: Caller, visitor_id: str) -> Report:
+def erase_visitor(caller: Caller, visitor_id: str) -> ErasureReport:
     """Erase a visitor: identities, personal data of events, kept bodies, excerpts of answers.
 
     What was still to be sent is cancelled. Ids, states, counts and money stay. Unless the answer is
@@ -67,7 +67,7 @@ def erase_visitor(caller: Caller, visitor_id: str) -> Report:
     return _erasure().run(caller.workspace_id, visitor_id)
 
 
-def _profile(visitor: Visitor | None, seen: list[int]) -> dict[str, Any]:
+def _profile(visitor: VisitorRecord | None, seen: list[int]) -> dict[str, Any]:
     """`seen` are the moments of the newest events."""
     if visitor is None:
         nobody = {"identities": (), "merged_ids": (), "first_seen_at": None}
@@ -93,11 +93,11 @@ def _history() -> History:
 
 
 @cache
-def _erasure() -> Erasure:
+def _erasure() -> VisitorErasure:
     env, dynamodb = settings.load(), clients.dynamodb()
-    return Erasure(
+    return VisitorErasure(
         visitors=_visitors(),
-        forgetting=Forgetting(dynamodb, env.event_table, _visitors()),
+        forgetting=VisitorEntries(dynamodb, env.event_table, _visitors()),
         history=_history(),
         events=EventStore(dynamodb, env.event_table, env.retention_days, env.repair_after_s),
         deliveries=DeliveryErasure(dynamodb, env.event_table),

@@ -3,7 +3,7 @@
 from pydantic import ValidationError
 
 from functions.ingest import wiring
-from functions.ingest.routes.events import Accepted, api
+from functions.ingest.routes.events import EventAccepted, api
 from shared.actions import forms, redirects
 from shared.actions.event import Submission, on_action
 from shared.actions.models import Action, Follower
@@ -26,7 +26,7 @@ def follow_action_link(
     funnel_id: str,
     node_id: str,
     action_number: str,
-) -> Accepted | Redirect:
+) -> EventAccepted | Redirect:
     """Follow an action link: the event has the query as its data. It counts whenever it is fetched.
 
     Keys that begin with `flux_` say whose action it is. A signed link needs no key.
@@ -50,7 +50,7 @@ def submit_action_form(
     funnel_id: str,
     node_id: str,
     action_number: str,
-) -> Accepted | Redirect:
+) -> EventAccepted | Redirect:
     """Submit an action form: the event has query and body as its data.
 
     The body may also be `text/plain` with a `key=value` or `key: value` on each line. Keys that
@@ -67,7 +67,7 @@ def move_to_action_links() -> Redirect:
 
 def _follow(
     caller: Follower, request: Request, body: RawBody, action: Action
-) -> Accepted | Redirect:
+) -> EventAccepted | Redirect:
     came = Submission(
         query=forms.query(request.query),
         body=forms.body(body.content, body.headers.get("content-type", ""), body.is_text),
@@ -75,7 +75,7 @@ def _follow(
     event = on_action(action, caller, came, request)
     location = _location(caller, came)
     event_id = wiring.accept(event, caller.workspace)
-    return Redirect(location=location) if location else Accepted(event_id=event_id)
+    return Redirect(location=location) if location else EventAccepted(event_id=event_id)
 
 
 def _location(caller: Follower, came: Submission) -> str:

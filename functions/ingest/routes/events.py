@@ -18,17 +18,17 @@ MAX_BATCH_BYTES = 4 * 1024 * 1024
 api = Api(bearer=wiring.gate, funnelytics=wiring.funnelytics_gate, action=wiring.action_gate)
 
 
-class Accepted(Model):
+class EventAccepted(Model):
     event_id: EventId
 
 
-class Results(Model):
+class EventResults(Model):
     """One for each event, in the order of the batch."""
 
-    results: list[wiring.Result]
+    results: list[wiring.EventResult]
 
 
-class Batch(Model):
+class EventBatch(Model):
     events: Annotated[list[TrackingEvent | ResourceEvent], Field(min_length=1, max_length=100)]
 
 
@@ -38,10 +38,10 @@ class Batch(Model):
     status=202,
     errors=(409, 410),
     omit_none=True,
-    accepts=TrackingEvent | ResourceEvent | Batch,
+    accepts=TrackingEvent | ResourceEvent | EventBatch,
     reads=("Idempotency-Key",),
 )
-def accept_events(caller: Caller, body: RawBody) -> Accepted | Results:
+def accept_events(caller: Caller, body: RawBody) -> EventAccepted | EventResults:
     """Accept one event, or up to 100, each answered by itself.
 
     One of a batch at which we failed has the code `internal`: send that one again.
@@ -57,9 +57,9 @@ def accept_events(caller: Caller, body: RawBody) -> Accepted | Results:
         _refuse_others(values, idempotency_key)
         events = wiring.checked_batch(values["events"])
         wiring.rate().take(caller.workspace, len(events) - 1)  # the gate has taken the first
-        return Results(results=wiring.accept_batch(events, caller.workspace))
+        return EventResults(results=wiring.accept_batch(events, caller.workspace))
     identified = _identified(values, idempotency_key)
-    return Accepted(event_id=wiring.accept(identified, caller.workspace))
+    return EventAccepted(event_id=wiring.accept(identified, caller.workspace))
 
 
 def _parse(body: bytes) -> Any:

@@ -12,7 +12,7 @@ from uuid import UUID
 from shared import ids
 from shared.apis.clickfunnels.numbers import event_number, workspace_number
 from shared.clock import Timestamp
-from shared.deliveries.models import Attempt, Delivery, State
+from shared.deliveries.models import Attempt, Delivery, DeliveryState
 from shared.dialects.envelope import Identifier, data_of, funnel_of, page_of, subject_of
 from shared.events.models import Event
 from shared.model import Model
@@ -26,7 +26,7 @@ class Place(Model):
     name: str | None
 
 
-class EventRead(Model):
+class OutgoingEvent(Model):
     id: int
     public_id: str
     workspace_id: int
@@ -41,7 +41,7 @@ class EventRead(Model):
     funnel: Place | None
 
 
-class AttemptRead(Model):
+class OutgoingAttempt(Model):
     attempt_number: int
     response_code: int | None
     response_body: str | None
@@ -49,23 +49,23 @@ class AttemptRead(Model):
     created_at: Timestamp
 
 
-class DeliveryRead(Model):
+class OutgoingDelivery(Model):
     """`endpoint_id` is the number of a ClickFunnels endpoint, or the id of another config."""
 
     id: UUID
     event_id: int
     endpoint_id: int | str
-    state: State
+    state: DeliveryState
     delivered_at: Timestamp | None
     next_attempt_at: Timestamp | None
-    delivery_attempts: tuple[AttemptRead, ...]
+    delivery_attempts: tuple[OutgoingAttempt, ...]
     created_at: Timestamp
 
 
-def shown(event: Event) -> EventRead:
+def shown(event: Event) -> OutgoingEvent:
     payload = json.loads(event.payload)
     number, subject = event_number(event.accepted_at, event.key), subject_of(payload)
-    return EventRead(
+    return OutgoingEvent(
         id=number,
         public_id=ids.public_id(number),
         workspace_id=workspace_number(event.workspace_id),
@@ -81,14 +81,14 @@ def shown(event: Event) -> EventRead:
     )
 
 
-def deliveries_of(event: Event, found: Sequence[Delivery]) -> list[DeliveryRead]:
+def deliveries_of(event: Event, found: Sequence[Delivery]) -> list[OutgoingDelivery]:
     number = event_number(event.accepted_at, event.key)
     return [_delivery(number, delivery) for delivery in found]
 
 
-def _delivery(event: int, delivery: Delivery) -> DeliveryRead:
-    delivered = delivery.state is State.DELIVERED
-    return DeliveryRead(
+def _delivery(event: int, delivery: Delivery) -> OutgoingDelivery:
+    delivered = delivery.state is DeliveryState.DELIVERED
+    return OutgoingDelivery(
         id=delivery.request_id,
         event_id=event,
         endpoint_id=ids.as_number(delivery.config_id),
@@ -100,11 +100,11 @@ def _delivery(event: int, delivery: Delivery) -> DeliveryRead:
     )
 
 
-def _attempt(attempt: Attempt) -> AttemptRead:
+def _attempt(attempt: Attempt) -> OutgoingAttempt:
     told = (
         None if attempt.cause is None else f"{attempt.cause}: {attempt.detail}".removesuffix(": ")
     )
-    return AttemptRead(
+    return OutgoingAttempt(
         attempt_number=attempt.number,
         response_code=attempt.status_code,
         response_body=attempt.excerpt or None,

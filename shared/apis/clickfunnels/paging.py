@@ -16,7 +16,7 @@ from shared.model import Model
 PAGE = 20
 
 
-class PageQuery(Model):
+class AfterQuery(Model):
     """`after` turns the page: the id of the last one that was read."""
 
     after: Annotated[int, Field(ge=0, lt=2**53)] | None = None
@@ -30,7 +30,7 @@ _ORDERS: dict[str, Callable[[Endpoint], Any]] = {
 }
 
 
-def turned(found: Sequence[Endpoint], query: PageQuery) -> tuple[list[Endpoint], bool]:
+def turned(found: Sequence[Endpoint], query: AfterQuery) -> tuple[list[Endpoint], bool]:
     """A page of endpoints, and whether there are more."""
     descends = query.sort_order == "desc"
     ordered = sorted(found, key=_ORDERS[query.sort_property], reverse=descends)
@@ -38,7 +38,7 @@ def turned(found: Sequence[Endpoint], query: PageQuery) -> tuple[list[Endpoint],
     return rest[:PAGE], len(rest) > PAGE
 
 
-def next_page(address: str, query: PageQuery, last: int) -> dict[str, str]:
+def next_page(address: str, query: AfterQuery, last: int) -> dict[str, str]:
     """Headers that lead to the page after the one whose last id is `last`."""
     given = query.model_dump(exclude_defaults=True) | {"after": last}
     return {
@@ -47,7 +47,7 @@ def next_page(address: str, query: PageQuery, last: int) -> dict[str, str]:
     }
 
 
-def _start(ordered: Sequence[Endpoint], query: PageQuery) -> int:
+def _start(ordered: Sequence[Endpoint], query: AfterQuery) -> int:
     if query.after is None:
         return 0
     numbers = [endpoint.id for endpoint in ordered]

@@ -87,7 +87,7 @@ class EventTypes(Model):
     groups: dict[str, list[str]]
 
 
-class PageQuery(Model):
+class SubscriptionsQuery(Model):
     """A `limit` beyond the bounds is moved to them."""
 
     limit: Annotated[int, Field(ge=1, le=MAX_LIMIT)] = 50

@@ -43,7 +43,7 @@ _TRIGGER_FIELDS = {
 
 
 def created(
-    new: wire.WebhookConfig, workspace_id: str, now: int, like: WebhookConfig | None = None
+    new: wire.WebhookConfigBody, workspace_id: str, now: int, like: WebhookConfig | None = None
 ) -> WebhookConfig:
     """What comes masked is taken from `like`, if there is such a config."""
     return WebhookConfig(
@@ -59,7 +59,7 @@ def created(
     )
 
 
-def replaced(old: WebhookConfig, new: wire.WebhookConfig, now: int) -> WebhookConfig:
+def replaced(old: WebhookConfig, new: wire.WebhookConfigBody, now: int) -> WebhookConfig:
     """A full replace, but a secret that is left out or comes back masked stays."""
     if new.dialect != old.dialect:
         raise InvalidError.at("dialect", f"stays {old.dialect}; make a new config for another")
@@ -76,7 +76,7 @@ def replaced(old: WebhookConfig, new: wire.WebhookConfig, now: int) -> WebhookCo
     )
 
 
-def _still_disabled(old: WebhookConfig, new: wire.WebhookConfig) -> dict[str, Any]:
+def _still_disabled(old: WebhookConfig, new: wire.WebhookConfigBody) -> dict[str, Any]:
     """Why the platform disabled it holds until it is enabled again."""
     if new.enabled:
         return {"disabled_reason": None, "disabled_at": None}
@@ -103,7 +103,7 @@ def rotated(old: WebhookConfig, overlap_hours: int, now: int) -> WebhookConfig:
 
 def duplicated(
     source: WebhookConfig, request: wire.DuplicateRequest, now: int
-) -> tuple[wire.WebhookConfig, WebhookConfig]:
+) -> tuple[wire.WebhookConfigBody, WebhookConfig]:
     """As if the source's own fields, with `bodyUpdates` over them, were saved under a new id."""
     updates = {k: v for k, v in request.bodyUpdates.items() if k not in _PROTECTED}
     own = _read_back(source)
@@ -115,7 +115,7 @@ def duplicated(
         "status": Status.ACTIVE,
     }
     try:
-        new = wire.WebhookConfig.model_validate(merged)
+        new = wire.WebhookConfigBody.model_validate(merged)
     except ValidationError as error:
         raise invalid(error) from None
     return new, created(new, source.workspace_id, now, like=source)
@@ -155,7 +155,7 @@ def _changed(old: WebhookConfig, now: int, **changes: Any) -> WebhookConfig:
     return old.model_copy(update={**changes, "updated_at": now, "version": old.version + 1})
 
 
-def _saved(new: wire.WebhookConfig) -> dict[str, Any]:
+def _saved(new: wire.WebhookConfigBody) -> dict[str, Any]:
     """The fields that are taken as they come."""
     _check_expressible(new)
     return {
@@ -204,7 +204,7 @@ def _read_back(config: WebhookConfig) -> dict[str, Any]:
     }
 
 
-def _check_expressible(new: wire.WebhookConfig) -> None:
+def _check_expressible(new: wire.WebhookConfigBody) -> None:
     dialect = DIALECTS[new.dialect]
     for number, trigger in enumerate(new.triggers):
         if not dialect.can_express(trigger.eventType):
@@ -219,7 +219,7 @@ def _expressible(dialect: Dialect) -> list[str]:
     return [entry.name for entry in catalogue.ENTRIES if dialect.can_express(entry.name)]
 
 
-def _listing(new: wire.WebhookConfig) -> Listing | None:
+def _listing(new: wire.WebhookConfigBody) -> Listing | None:
     name = DIALECTS[new.dialect].listing
     if name is None:
         return None

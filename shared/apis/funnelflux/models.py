@@ -122,7 +122,7 @@ def _every_type(dialect: str | None) -> list[WebhookTrigger]:
     return [WebhookTrigger(eventType=name) for name in every]
 
 
-class WebhookConfig(Model):
+class WebhookConfigBody(Model):
     """What is saved; a field that is left out takes its default. A config keeps its `dialect`."""
 
     idWebhookConfig: ConfigId

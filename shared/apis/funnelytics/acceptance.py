@@ -9,7 +9,7 @@ from shared import ids
 from shared.apis.funnelytics import rules
 from shared.apis.funnelytics.events import Arrival, events
 from shared.aws.items import to_item
-from shared.aws.transaction import CancelledError, transact
+from shared.aws.transaction import TransactionRefusedError, transact
 from shared.clock import MS_PER_DAY, MS_PER_S, Clock
 from shared.errors import ConflictError, TooLargeError
 from shared.events import reading
@@ -17,7 +17,7 @@ from shared.events.models import Event
 from shared.events.store import EventStore
 from shared.retention import Retention
 from shared.tables import event_table
-from shared.visitors.models import Identity, Kind
+from shared.visitors.models import Identity, IdentityKind
 from shared.visitors.rules import resolve
 from shared.visitors.store import VisitorStore
 
@@ -56,7 +56,7 @@ class Acceptance:
         self._sleep = sleep
 
     def accept(
-        self, workspace_id: str, action: rules.Action, digest: str, retention: Retention
+        self, workspace_id: str, action: rules.InboundAction, digest: str, retention: Retention
     ) -> list[Event]:
         """Raises ConflictError for an action that came within the last 24 hours."""
         for _ in range(ROUNDS):
@@ -69,7 +69,7 @@ class Acceptance:
     def _try(
         self,
         workspace_id: str,
-        action: rules.Action,
+        action: rules.InboundAction,
         digest: str,
         retention: Retention,
         now: int,
@@ -83,7 +83,7 @@ class Acceptance:
         changes = self._visitors.changes(found, now)
         try:
             transact(self._dynamodb, [marker, *self._events.puts(accepted), *changes])
-        except CancelledError as error:
+        except TransactionRefusedError as error:
             if 0 in error.failed:
                 raise _duplicate() from None
             return None
@@ -103,14 +103,18 @@ class Acceptance:
         }
 
 
-def identities(action: rules.Action) -> list[Identity]:
-    email = [] if action.email is None else [Identity(kind=Kind.EMAIL, value=action.email)]
-    session = [] if action.session is None else [Identity(kind=Kind.SESSION, value=action.session)]
+def identities(action: rules.InboundAction) -> list[Identity]:
+    email = [] if action.email is None else [Identity(kind=IdentityKind.EMAIL, value=action.email)]
+    session = (
+        []
+        if action.session is None
+        else [Identity(kind=IdentityKind.SESSION, value=action.session)]
+    )
     return email + session
 
 
 def _made(
-    workspace_id: str, action: rules.Action, digest: str, visitor_id: str, now: int
+    workspace_id: str, action: rules.InboundAction, digest: str, visitor_id: str, now: int
 ) -> list[Event]:
     """The moment tells an action from the same one that was accepted more than a day before."""
     arrival = Arrival(visitor_id=visitor_id, event_id=f"fny-{digest[:32]}-{now}", at_ms=now)

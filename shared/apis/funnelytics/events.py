@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from shared.apis.funnelytics.rules import COMMERCE_ACTION, Action, Purchase
+from shared.apis.funnelytics.rules import COMMERCE_ACTION, InboundAction, Purchase
 from shared.events.models import NewEvent, TrackingEvent, TriggerType
 from shared.model import Model
 
@@ -17,7 +17,7 @@ class Arrival(Model):
     at_ms: int
 
 
-def events(action: Action, arrival: Arrival) -> list[NewEvent]:
+def events(action: InboundAction, arrival: Arrival) -> list[NewEvent]:
     if action.name != COMMERCE_ACTION:
         return [_custom_event(action, arrival)]
     return [
@@ -39,7 +39,7 @@ def _identified(purchases: tuple[Purchase, ...]) -> Iterator[tuple[Purchase, str
         yield purchase, name if seen[name] == 1 else f"{name}:{seen[name]}"
 
 
-def _custom_event(action: Action, arrival: Arrival) -> NewEvent:
+def _custom_event(action: InboundAction, arrival: Arrival) -> NewEvent:
     custom_event = {
         "custom_event_id": arrival.event_id,
         "timestamp": _happened_at(action, arrival),
@@ -51,7 +51,7 @@ def _custom_event(action: Action, arrival: Arrival) -> NewEvent:
 
 
 def _conversion(
-    action: Action, purchase: Purchase, conversion_id: str, arrival: Arrival
+    action: InboundAction, purchase: Purchase, conversion_id: str, arrival: Arrival
 ) -> NewEvent:
     conversion = {
         "conversion_id": conversion_id,
@@ -67,7 +67,7 @@ def _conversion(
 
 
 def _event(
-    action: Action, arrival: Arrival, event_type: TriggerType, **extension: dict[str, Any]
+    action: InboundAction, arrival: Arrival, event_type: TriggerType, **extension: dict[str, Any]
 ) -> NewEvent:
     return TrackingEvent.model_validate(
         {
@@ -81,5 +81,5 @@ def _event(
     )
 
 
-def _happened_at(action: Action, arrival: Arrival) -> int:
+def _happened_at(action: InboundAction, arrival: Arrival) -> int:
     return arrival.at_ms if action.date_time is None else action.date_time

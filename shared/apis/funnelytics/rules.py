@@ -72,7 +72,7 @@ class Purchase(Model):
         return f"{'-' if self.cents < 0 else ''}{whole}.{rest:02d}"
 
 
-class Action(Model):
+class InboundAction(Model):
     """Everything but `purchase_data` is flat."""
 
     name: str
@@ -83,7 +83,7 @@ class Action(Model):
     purchases: Annotated[tuple[Purchase, ...], Described(alias="purchase_data")]
 
 
-def read(name: str, values: Any) -> Action:
+def read(name: str, values: Any) -> InboundAction:
     """The typed action, or an InvalidError that names every wrong key."""
     _check_name(name)
     if not isinstance(values, dict):
@@ -91,7 +91,7 @@ def read(name: str, values: Any) -> Action:
     _check_purchases(name, values)
     _check_keys(values)
     try:
-        return Action.model_validate(
+        return InboundAction.model_validate(
             {
                 "name": name,
                 "session": values.get("session"),

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 from uuid import UUID
 
-from shared.outbound.sender import Answer, Cause, Timings
+from shared.outbound.exchange import Cause
+from shared.outbound.response import Response, Timings
 from tests.faults.engine import simulation
 from tests.faults.engine.faults import SEND, Call
 from tests.faults.engine.simulation import Task
@@ -63,7 +64,7 @@ class Receivers:
 
     def post(
         self, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float = 10
-    ) -> Answer:
+    ) -> Response:
         task = simulation.current()
         assert task is not None
         kind = self._wire.faults.at(Call(task.group.name, SEND))
@@ -97,7 +98,7 @@ class Receivers:
         return sent
 
 
-def _exchanged(reply: Reply, timeout_s: float) -> Answer:
+def _exchanged(reply: Reply, timeout_s: float) -> Response:
     timeout_ms = round(timeout_s * 1000)
     if reply.status is not None and reply.latency_ms < timeout_ms:
         simulation.sleep(reply.latency_ms)
@@ -106,8 +107,8 @@ def _exchanged(reply: Reply, timeout_s: float) -> Answer:
     return _answer(None, Cause.TIMEOUT if reply.reaches else Cause.CONNECT, reply)
 
 
-def _answer(status: int | None, cause: Cause | None, reply: Reply) -> Answer:
-    return Answer(
+def _answer(status: int | None, cause: Cause | None, reply: Reply) -> Response:
+    return Response(
         status_code=status,
         cause=cause,
         detail="",

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.actions import links
-from shared.actions.authenticator import ActionGate
+from shared.actions.authenticator import ActionAuthenticator
 from shared.actions.models import Action, Follower, Link
 from shared.errors import (
     ForbiddenError,
@@ -17,8 +17,8 @@ from shared.errors import (
     RateLimitedError,
     UnauthenticatedError,
 )
-from shared.web.authentication import Admission
-from shared.web.rate_limits import EventRate
+from shared.web.authentication import Authenticated
+from shared.web.rate_limits import EventRateLimiter
 from shared.workspaces.models import Caller, Scope, Workspace
 from tests import factories
 from tests.factories import WORKSPACE
@@ -91,20 +91,20 @@ def workspaces() -> FakeWorkspaces:
 
 
 @pytest.fixture
-def gate(workspaces: FakeWorkspaces, clock: FakeClock) -> ActionGate:
+def gate(workspaces: FakeWorkspaces, clock: FakeClock) -> ActionAuthenticator:
     def bearer(headers: Any, scope: Scope) -> Caller:
         if "authorization" not in headers:
             raise UnauthenticatedError("Send your API key.")
         return factories.caller(scope)
 
-    return ActionGate(bearer, workspaces.get, EventRate(clock), clock)
+    return ActionAuthenticator(bearer, workspaces.get, EventRateLimiter(clock), clock)
 
 
-def admit(gate: ActionGate, link: str, path: str = ACTION.path) -> Admission[Follower]:
+def admit(gate: ActionAuthenticator, link: str, path: str = ACTION.path) -> Authenticated[Follower]:
     return gate.admit(factories.http_request(path, f"a=1&flux_link={link}&b=2"), Scope.EVENTS_WRITE)
 
 
-def test_who_has_a_key_is_let_in_without_a_link(gate: ActionGate) -> None:
+def test_who_has_a_key_is_let_in_without_a_link(gate: ActionAuthenticator) -> None:
     request = factories.http_request(ACTION.path, authorization="Bearer fh_1")
 
     admission = gate.admit(request, Scope.EVENTS_WRITE)
@@ -114,12 +114,12 @@ def test_who_has_a_key_is_let_in_without_a_link(gate: ActionGate) -> None:
     assert "Access-Control-Allow-Origin" not in admission.headers
 
 
-def test_who_has_neither_is_asked_for_a_key(gate: ActionGate) -> None:
+def test_who_has_neither_is_asked_for_a_key(gate: ActionAuthenticator) -> None:
     with pytest.raises(UnauthenticatedError):
         gate.admit(factories.http_request(ACTION.path), Scope.EVENTS_WRITE)
 
 
-def test_who_has_a_link_is_let_in_and_a_page_may_read_the_answer(gate: ActionGate) -> None:
+def test_who_has_a_link_is_let_in_and_a_page_may_read_the_answer(gate: ActionAuthenticator) -> None:
     admission = admit(gate, token(Link(fields={"a": 1})))
 
     assert admission.caller.link == Link(fields={"a": 1})
@@ -155,7 +155,7 @@ FORGED = {
 
 
 @pytest.mark.parametrize("link", FORGED.values(), ids=FORGED.keys())
-def test_every_other_link_gets_one_answer(gate: ActionGate, link: str) -> None:
+def test_every_other_link_gets_one_answer(gate: ActionAuthenticator, link: str) -> None:
     with pytest.raises(ForbiddenError) as refusal:
         admit(gate, link)
 
@@ -175,7 +175,7 @@ def test_no_changed_letter_is_let_in(at: int, letter: str) -> None:
 
 
 def test_a_link_of_a_workspace_that_has_made_none_is_refused(
-    gate: ActionGate, workspaces: FakeWorkspaces
+    gate: ActionAuthenticator, workspaces: FakeWorkspaces
 ) -> None:
     workspaces.known[WORKSPACE] = factories.workspace()
 
@@ -183,13 +183,13 @@ def test_a_link_of_a_workspace_that_has_made_none_is_refused(
         admit(gate, token(secret=""))
 
 
-def test_an_escaped_path_is_the_same_path(gate: ActionGate) -> None:
+def test_an_escaped_path_is_the_same_path(gate: ActionAuthenticator) -> None:
     assert admit(gate, token(), "/v1/actions/%66/n/1").caller.link == Link()
 
 
 class TestARememberedWorkspace:
     def test_costs_no_read_for_30_seconds(
-        self, gate: ActionGate, workspaces: FakeWorkspaces, clock: FakeClock
+        self, gate: ActionAuthenticator, workspaces: FakeWorkspaces, clock: FakeClock
     ) -> None:
         admit(gate, token())
         clock.advance(29)
@@ -201,7 +201,7 @@ class TestARememberedWorkspace:
         assert workspaces.reads == 2
 
     def test_forgets_a_replaced_secret_by_then(
-        self, gate: ActionGate, workspaces: FakeWorkspaces, clock: FakeClock
+        self, gate: ActionAuthenticator, workspaces: FakeWorkspaces, clock: FakeClock
     ) -> None:
         admit(gate, token())
         workspaces.known[WORKSPACE] = factories.workspace(link_secret="fhl_new")
@@ -211,14 +211,16 @@ class TestARememberedWorkspace:
             admit(gate, token())
 
     def test_learns_of_a_new_secret_at_once(
-        self, gate: ActionGate, workspaces: FakeWorkspaces
+        self, gate: ActionAuthenticator, workspaces: FakeWorkspaces
     ) -> None:
         admit(gate, token())
         workspaces.known[WORKSPACE] = factories.workspace(link_secret="fhl_new")
 
         assert admit(gate, token(secret="fhl_new"))
 
-    def test_is_none_that_is_unknown(self, gate: ActionGate, workspaces: FakeWorkspaces) -> None:
+    def test_is_none_that_is_unknown(
+        self, gate: ActionAuthenticator, workspaces: FakeWorkspaces
+    ) -> None:
         for _ in range(2):
             with pytest.raises(ForbiddenError):
                 admit(gate, token(workspace_id="unknown"))
@@ -226,7 +228,7 @@ class TestARememberedWorkspace:
         assert workspaces.reads == 2
 
     def test_is_one_of_a_thousand_at_most(
-        self, gate: ActionGate, workspaces: FakeWorkspaces
+        self, gate: ActionAuthenticator, workspaces: FakeWorkspaces
     ) -> None:
         for number in range(1001):
             name = f"w-{number}"
@@ -238,7 +240,7 @@ class TestARememberedWorkspace:
 
 
 def test_links_take_from_the_rate_of_their_workspace(
-    workspaces: FakeWorkspaces, gate: ActionGate
+    workspaces: FakeWorkspaces, gate: ActionAuthenticator
 ) -> None:
     limits = {"events_per_second": 1}
     workspaces.known[WORKSPACE] = factories.workspace(link_secret=SECRET, limits=limits)
@@ -249,7 +251,9 @@ def test_links_take_from_the_rate_of_their_workspace(
         admit(gate, token())
 
 
-def test_a_link_that_is_refused_takes_nothing(workspaces: FakeWorkspaces, gate: ActionGate) -> None:
+def test_a_link_that_is_refused_takes_nothing(
+    workspaces: FakeWorkspaces, gate: ActionAuthenticator
+) -> None:
     for _ in range(5):
         with pytest.raises(ForbiddenError):
             admit(gate, token(secret="fhl_other"))

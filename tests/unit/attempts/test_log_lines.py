@@ -5,8 +5,8 @@ import pytest
 
 from shared import metrics
 from shared.attempts.log_lines import values_of
-from shared.deliveries.models import Attempt, Delivery, Origin, State
-from shared.outbound.sender import Timings
+from shared.deliveries.models import Attempt, AttemptOrigin, Delivery, DeliveryState
+from shared.outbound.response import Timings
 from tests.factories import WORKSPACE
 from tests.fakes import NOW
 
@@ -18,7 +18,7 @@ def delivery(**changes: Any) -> Delivery:
         "event_id": "event-1",
         "event_type": "on_action",
         "config_id": "crm",
-        "state": State.SENDING,
+        "state": DeliveryState.SENDING,
         "created_at": NOW,
     }
     return Delivery.model_validate(values | changes)
@@ -53,15 +53,15 @@ def test_an_attempt_that_comes_a_moment_early_is_not_late() -> None:
     assert values[metrics.LATENESS] == 0
 
 
-@pytest.mark.parametrize("trigger", [Origin.RESEND, Origin.REPLAY])
-def test_what_is_sent_by_hand_is_never_late(trigger: Origin) -> None:
+@pytest.mark.parametrize("trigger", [AttemptOrigin.RESEND, AttemptOrigin.REPLAY])
+def test_what_is_sent_by_hand_is_never_late(trigger: AttemptOrigin) -> None:
     values = values_of(delivery(), attempt(trigger=trigger, started_at=NOW + 10**9))
 
     assert values == {metrics.DELIVERED: 1}
 
 
 def test_a_replay_that_begins_as_a_probe_is_not_late_either() -> None:
-    values = values_of(delivery(replay_id="replay-1"), attempt(trigger=Origin.PROBE))
+    values = values_of(delivery(replay_id="replay-1"), attempt(trigger=AttemptOrigin.PROBE))
 
     assert values == {metrics.DELIVERED: 1}
 

@@ -5,7 +5,7 @@ from typing import Any
 from shared.attempts.resend import MAX_ATTEMPTS
 from shared.aws.items import to_item
 from shared.deliveries.item import compact
-from shared.deliveries.models import Attempt, Origin, Reason
+from shared.deliveries.models import Attempt, AttemptOrigin, Reason
 from shared.outbound.excerpt import KEPT_BYTES
 from shared.outbound.exchange import Cause
 from shared.outbound.response import Timings
@@ -15,7 +15,7 @@ MAX_ITEM = 400_000
 LONGEST_SCHEDULE = 20
 LARGEST = Attempt(
     number=1_000,
-    trigger=Origin.RESEND,
+    trigger=AttemptOrigin.RESEND,
     started_at=NOW,
     succeeded=False,
     status_code=500,

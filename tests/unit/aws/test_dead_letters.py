@@ -8,10 +8,10 @@ from shared.aws.dead_letters import (
     MAX_MESSAGE,
     MAX_PATH,
     MAX_PATHS,
+    DeadLetter,
     DeadLetters,
-    Letter,
     NotPutAsideError,
-    letter,
+    dead_letter,
     sendable,
 )
 from shared.errors import ConflictError, Field, InvalidError
@@ -21,7 +21,7 @@ from tests.fakes import FakeClock, FakeSqs
 ALLOWED = {0x9, 0xA, 0xD} | {*range(0x20, 0xD800)} | {*range(0xE000, 0xFFFE)}
 
 
-def put(*letters: Letter, sqs: FakeSqs | None = None) -> list[dict[str, Any]]:
+def put(*letters: DeadLetter, sqs: FakeSqs | None = None) -> list[dict[str, Any]]:
     sqs = sqs or FakeSqs()
     DeadLetters(sqs, "url", FakeClock()).put(letters)  # type: ignore[arg-type]
     return [entry for batch in sqs.batches for entry in batch]
@@ -35,7 +35,7 @@ def test_a_letter_says_what_was_wrong_and_where() -> None:
     fields = (Field(path="a", message="no"), Field(path="b", message="no"))
     error = InvalidError("a: no; b: no", fields)
 
-    (entry,) = put(letter("{}", "message-1", error))
+    (entry,) = put(dead_letter("{}", "message-1", error))
 
     assert entry["MessageBody"] == "{}"
     assert attributes(entry) == {
@@ -48,13 +48,13 @@ def test_a_letter_says_what_was_wrong_and_where() -> None:
 
 
 def test_a_letter_without_fields_names_none() -> None:
-    (entry,) = put(letter("{}", "message-1", ConflictError("taken")))
+    (entry,) = put(dead_letter("{}", "message-1", ConflictError("taken")))
 
     assert attributes(entry).keys() == {"error_code", "error_message", "source_id", "refused_at"}
 
 
 def test_the_place_in_a_batch_is_a_number() -> None:
-    found = letter("{}", "m", InvalidError("no")).model_copy(update={"batch_index": 0})
+    found = dead_letter("{}", "m", InvalidError("no")).model_copy(update={"batch_index": 0})
 
     (entry,) = put(found)
 
@@ -65,7 +65,7 @@ def test_the_place_in_a_batch_is_a_number() -> None:
 def test_whatever_was_wrong_can_be_sent(message: str, paths: list[str]) -> None:
     error = InvalidError(message, tuple(Field(path=path, message="") for path in paths))
 
-    (entry,) = put(letter("{}", "message-1", error))
+    (entry,) = put(dead_letter("{}", "message-1", error))
 
     for value in attributes(entry).values():
         assert value
@@ -79,14 +79,14 @@ def test_whatever_was_wrong_can_be_sent(message: str, paths: list[str]) -> None:
 def test_letters_are_sent_ten_at_a_time(count: int, sizes: list[int]) -> None:
     sqs = FakeSqs()
 
-    put(*[letter("{}", "m", InvalidError("no"))] * count, sqs=sqs)
+    put(*[dead_letter("{}", "m", InvalidError("no"))] * count, sqs=sqs)
 
     assert [len(batch) for batch in sqs.batches] == sizes
 
 
 def test_letters_that_sqs_does_not_take_are_an_error() -> None:
     with pytest.raises(NotPutAsideError, match="1 of 2"):
-        put(*[letter("{}", "m", InvalidError("no"))] * 2, sqs=FakeSqs(refuse=["1"]))
+        put(*[dead_letter("{}", "m", InvalidError("no"))] * 2, sqs=FakeSqs(refuse=["1"]))
 
 
 def test_characters_that_sqs_takes_stay() -> None:

@@ -6,7 +6,7 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.aws.transaction import FIRST_PAUSE_S, ROUNDS, CancelledError, transact
+from shared.aws.transaction import FIRST_PAUSE_S, ROUNDS, TransactionRefusedError, transact
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -95,7 +95,7 @@ class TestATransaction:
         reasons.append(FAILED)
         dynamodb = FakeDynamoDb(cancelled(*reasons))
 
-        with pytest.raises(CancelledError) as error:
+        with pytest.raises(TransactionRefusedError) as error:
             dynamodb.run()
 
         assert error.value.failed == {i for i, code in enumerate(reasons) if code == FAILED}

@@ -8,7 +8,7 @@ from shared.configs.store import ConfigStore
 from shared.configs.triggers import Wanted
 from shared.deliveries import fanout
 from shared.deliveries.fanout import first_pointers, remembering, send_all
-from shared.deliveries.queue import Pointer, Queue
+from shared.deliveries.queue import AttemptMessage, Queue
 from shared.events import operational
 from shared.events.operational import OperationalType
 from tests import factories
@@ -95,7 +95,7 @@ class FakeQueue:
     def __init__(self) -> None:
         self.chunks: list[int] = []
 
-    def send(self, messages: Sequence[Pointer]) -> None:
+    def send(self, messages: Sequence[AttemptMessage]) -> None:
         self.chunks.append(len(messages))
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.deliveries.conditions import EARLY_MS
-from shared.deliveries.queue import TRANSIT_MS, NotQueuedError, Pointer, Queue, delay_s
+from shared.deliveries.queue import TRANSIT_MS, AttemptMessage, NotQueuedError, Queue, delay_s
 from tests import factories
 from tests.fakes import FakeSqs
 
@@ -64,7 +64,7 @@ class TestAMessage:
 
         queue(sqs).send([pointer])
 
-        assert Pointer.model_validate_json(sqs.batches[0][0]["MessageBody"]) == pointer
+        assert AttemptMessage.model_validate_json(sqs.batches[0][0]["MessageBody"]) == pointer
 
 
 class TestABatch:

@@ -1,7 +1,8 @@
 from shared.deliveries import views
-from shared.deliveries.models import Attempt, Delivery, State
+from shared.deliveries.models import Attempt, Delivery, DeliveryState
 from shared.events.reading import MAX_EVENT_BYTES
-from shared.outbound.sender import Cause, Timings
+from shared.outbound.exchange import Cause
+from shared.outbound.response import Timings
 from tests import factories
 from tests.factories import WORKSPACE
 from tests.fakes import NOW
@@ -19,7 +20,7 @@ def failing(number: int, attempts: int = 21) -> Delivery:
         event_id="e" * 128,
         event_type="t" * 128,
         config_id=config_id,
-        state=State.WAITING,
+        state=DeliveryState.WAITING,
         attempt=attempts,
         attempts=tuple(
             Attempt(

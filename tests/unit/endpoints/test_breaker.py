@@ -15,8 +15,8 @@ from shared.endpoints.breaker import (
     MAX_WINDOW_MS,
     PROBE_MS,
     TRIP_AFTER,
-    Admission,
-    Health,
+    BreakerState,
+    EndpointHealth,
     Outcome,
 )
 from shared.outbound.exchange import Cause
@@ -65,9 +65,13 @@ class TestAPause:
     def test_is_made_while_enough_requests_hang(self) -> None:
         until = NOW + 10_000
 
-        assert breaker.must_pause(Health(hanging=ENOUGH_HANG, hanging_until=until), NOW)
-        assert not breaker.must_pause(Health(hanging=ENOUGH_HANG, hanging_until=until), until)
-        assert not breaker.must_pause(Health(hanging=ENOUGH_HANG - 1, hanging_until=until), NOW)
+        assert breaker.must_pause(EndpointHealth(hanging=ENOUGH_HANG, hanging_until=until), NOW)
+        assert not breaker.must_pause(
+            EndpointHealth(hanging=ENOUGH_HANG, hanging_until=until), until
+        )
+        assert not breaker.must_pause(
+            EndpointHealth(hanging=ENOUGH_HANG - 1, hanging_until=until), NOW
+        )
 
     @given(st.floats(min_value=0, max_value=1))
     def test_takes_seconds(self, draw: float) -> None:
@@ -84,7 +88,7 @@ class TestComingBack:
         self, opened: int, down_ms: int, draw: float
     ) -> None:
         window = breaker.window_ms(opened)
-        health = Health(opened=opened, open_until=NOW + window, failing_since=NOW - down_ms)
+        health = EndpointHealth(opened=opened, open_until=NOW + window, failing_since=NOW - down_ms)
 
         at = breaker.back_at(health, NOW, lambda: draw)
 
@@ -99,7 +103,7 @@ class TestComingBack:
         assert looks[-1] <= 60
 
     def test_is_spread_over_the_window(self) -> None:
-        health = Health(opened=1, open_until=NOW + 30_000, failing_since=NOW)
+        health = EndpointHealth(opened=1, open_until=NOW + 30_000, failing_since=NOW)
 
         late = [breaker.back_at(health, NOW, _draws(seed)) - NOW - 30_000 for seed in range(3_000)]
 
@@ -120,7 +124,7 @@ def _draws(seed: int) -> breaker.Random:
 
 def _looks(outage_ms: int, draw: breaker.Random) -> int:
     """How often one delivery comes to an endpoint that stays dead and is probed by others."""
-    health, now, looks = breaker.opened(Health(failures=5, failing_since=NOW), NOW), NOW, 0
+    health, now, looks = breaker.opened(EndpointHealth(failures=5, failing_since=NOW), NOW), NOW, 0
     while now < NOW + outage_ms:
         now, looks = breaker.back_at(health, now, draw), looks + 1
         while health.open_until <= now:
@@ -143,12 +147,12 @@ class TestGivingUp:
         self, exhausted: int, opened: int, days: float, expected: bool
     ) -> None:
         since = NOW - round(days * DAY)
-        health = Health(exhausted=exhausted, opened=opened, failing_since=since)
+        health = EndpointHealth(exhausted=exhausted, opened=opened, failing_since=since)
 
         assert breaker.must_disable(health, NOW) is expected
 
     def test_needs_a_failure(self) -> None:
-        assert not breaker.must_disable(Health(), NOW)
+        assert not breaker.must_disable(EndpointHealth(), NOW)
         assert GIVE_UP_MS == 3 * DAY
 
 
@@ -157,7 +161,7 @@ class Endpoint(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        self.health, self.now = Health(), NOW
+        self.health, self.now = EndpointHealth(), NOW
         self.row = self.windows = 0
         self.probing_until = 0
 
@@ -165,7 +169,7 @@ class Endpoint(RuleBasedStateMachine):
     def time_passes(self, ms: int) -> None:
         self.now += ms
 
-    @precondition(lambda self: self.admission is Admission.CLOSED)
+    @precondition(lambda self: self.admission is BreakerState.CLOSED)
     @rule(
         outcome=st.sampled_from([Outcome.TROUBLED, Outcome.REFUSED, Outcome.UNASKED]),
         end=st.booleans(),
@@ -179,12 +183,12 @@ class Endpoint(RuleBasedStateMachine):
             assert self.row == TRIP_AFTER
             self.health, self.windows = breaker.opened(self.health, self.now), 1
 
-    @precondition(lambda self: self.admission is Admission.CLOSED)
+    @precondition(lambda self: self.admission is BreakerState.CLOSED)
     @rule()
     def an_attempt_succeeds(self) -> None:
-        self.health, self.row = Health(), 0
+        self.health, self.row = EndpointHealth(), 0
 
-    @precondition(lambda self: self.admission is Admission.PROBE)
+    @precondition(lambda self: self.admission is BreakerState.PROBE)
     @rule()
     def a_probe_goes_out(self) -> None:
         assert self.now >= self.probing_until
@@ -203,19 +207,19 @@ class Endpoint(RuleBasedStateMachine):
     def the_probe_is_answered(self, outcome: Outcome) -> None:
         since = self.health.failing_since
         self.health = breaker.closed(self.health)
-        assert self.admission is Admission.CLOSED
+        assert self.admission is BreakerState.CLOSED
         assert self.health.failing_since == since
         self.row = self.windows = self.probing_until = 0
 
     @property
-    def admission(self) -> Admission:
+    def admission(self) -> BreakerState:
         return breaker.admission(self.health, self.now)
 
     @invariant()
     def is_open_exactly_while_it_was_said_to_be(self) -> None:
         shut = self.windows > 0 and self.now < max(self.health.open_until, self.probing_until)
-        assert (self.admission is Admission.OPEN) is shut
-        assert (self.admission is Admission.CLOSED) is (self.windows == 0)
+        assert (self.admission is BreakerState.OPEN) is shut
+        assert (self.admission is BreakerState.CLOSED) is (self.windows == 0)
 
     @invariant()
     def never_counts_to_more_than_it_takes_to_trip(self) -> None:

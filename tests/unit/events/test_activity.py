@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.clock import MS_PER_DAY, MS_PER_S
-from shared.events.activity import Notes, Slot, slot_from, slot_of
+from shared.events.activity import ActivityMarker, ActivityMarkers, marker_from, marker_of
 from shared.events.store import EventStore
 from shared.tables import event_table
 from tests import factories
@@ -41,8 +41,8 @@ class Table:
         return [item["sk"]["S"] for item in self.items if item["pk"]["S"].startswith("ACTIVE#")]
 
 
-def notes(table: Table) -> Notes:
-    return Notes(cast(Any, table), "t", REPAIR_S)
+def notes(table: Table) -> ActivityMarkers:
+    return ActivityMarkers(cast(Any, table), "t", REPAIR_S)
 
 
 def store(table: Table) -> EventStore:
@@ -52,28 +52,28 @@ def store(table: Table) -> EventStore:
 class TestASlot:
     @given(moments, waits_s)
     def test_holds_its_moment_and_is_a_minute_at_most(self, at: int, repair_after_s: int) -> None:
-        slot = slot_of(WORKSPACE, at, repair_after_s)
+        slot = marker_of(WORKSPACE, at, repair_after_s)
 
         assert slot.since <= at < slot.until
         assert slot.until - slot.since == min(MINUTE, repair_after_s * 1000)
 
     @given(moments, waits_s)
     def test_is_read_from_its_key(self, at: int, repair_after_s: int) -> None:
-        slot = slot_of(WORKSPACE, at, repair_after_s)
+        slot = marker_of(WORKSPACE, at, repair_after_s)
 
-        assert slot_from(slot.sk) == slot
+        assert marker_from(slot.sk) == slot
 
     @given(moments, moments, waits_s, waits_s)
     def test_sorts_by_its_end_whatever_its_length(
         self, at: int, other_at: int, wait_s: int, other_wait_s: int
     ) -> None:
-        one, other = slot_of("a", at, wait_s), slot_of("b", other_at, other_wait_s)
+        one, other = marker_of("a", at, wait_s), marker_of("b", other_at, other_wait_s)
 
         assert one.until >= other.until or one.sk < other.sk
 
     @given(moments, waits_s)
     def test_ends_behind_all_of_its_events(self, at: int, repair_after_s: int) -> None:
-        slot = slot_of(WORKSPACE, at, repair_after_s)
+        slot = marker_of(WORKSPACE, at, repair_after_s)
 
         assert (
             event_table.log_sk(at, "f" * 20) < slot.end <= event_table.log_sk(slot.until, "0" * 20)
@@ -87,7 +87,7 @@ class TestANote:
         store(table).add(factories.event(accepted_at=NOW))
 
         assert [item["sk"]["S"] for item in table.items] == [
-            Slot(workspace_id=WORKSPACE, since=START, until=START + MINUTE).sk,
+            ActivityMarker(workspace_id=WORKSPACE, since=START, until=START + MINUTE).sk,
             event_table.EVENT_SK,
         ]
 

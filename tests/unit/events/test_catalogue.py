@@ -131,7 +131,7 @@ def test_every_name_stands_once() -> None:
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
 def test_every_type_is_one_that_an_event_can_have_and_says_what_happened(
-    entry: catalogue.Entry,
+    entry: catalogue.CatalogueEntry,
 ) -> None:
     TypeAdapter(EventType).validate_python(entry.name)
 

@@ -8,7 +8,7 @@ import pytest
 from shared.errors import InvalidError
 from shared.events import schema_check
 from shared.events.reading import read
-from shared.events.schema_check import MAX_REMEMBERED, Checker
+from shared.events.schema_check import MAX_REMEMBERED, SchemaChecker
 from tests import factories
 from tests.fakes import FakeClock
 
@@ -41,11 +41,11 @@ def types() -> Types:
 
 @pytest.fixture(name="check")
 def _check(types: Types, clock: FakeClock) -> "Check":
-    return Check(Checker(types.find, clock))
+    return Check(SchemaChecker(types.find, clock))
 
 
 class Check:
-    def __init__(self, checker: Checker) -> None:
+    def __init__(self, checker: SchemaChecker) -> None:
         self._checker = checker
 
     def __call__(self, event_type: str, workspace: str = "w", **data: Any) -> None:
@@ -79,7 +79,7 @@ def test_a_built_in_type_costs_no_read(check: Check, types: Types, event_type: s
 
 
 def test_a_tracking_event_costs_no_read(types: Types, clock: FakeClock) -> None:
-    Checker(types.find, clock).check("w", read(factories.event_json()))
+    SchemaChecker(types.find, clock).check("w", read(factories.event_json()))
 
     assert types.reads == []
 
@@ -117,7 +117,7 @@ def test_what_was_deleted_is_heeded_for_30_seconds_more(
 def test_a_saved_schema_that_is_no_longer_taken_loses_no_event(
     clock: FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    check = Check(Checker(Types(parcel_sent={"type": "strin"}).find, clock))
+    check = Check(SchemaChecker(Types(parcel_sent={"type": "strin"}).find, clock))
 
     check("parcel.sent", anything="goes")
 
@@ -140,7 +140,7 @@ def test_a_read_that_fails_is_tried_again(clock: FakeClock) -> None:
         if failures:
             raise failures.pop()
 
-    check = Check(Checker(find, clock))
+    check = Check(SchemaChecker(find, clock))
 
     with pytest.raises(OSError, match="throttled"):
         check("parcel.sent")
@@ -168,7 +168,7 @@ def test_heavy_schemas_make_room_for_each_other(
     monkeypatch.setattr(schema_check, "MAX_WEIGHT", 125)
     heavy: dict[str, Any] = {"required": ["sku"], "propertyNames": {"pattern": "^[a-z]+$"}}
     types = Types(one=heavy, two=heavy, three=heavy)
-    check = Check(Checker(types.find, clock))
+    check = Check(SchemaChecker(types.find, clock))
 
     for name in ("one", "two", "three", "two", "three", "one"):
         check(name, sku="a")
@@ -181,7 +181,7 @@ def test_a_schema_that_is_heavier_than_all_room_is_still_kept(
 ) -> None:
     monkeypatch.setattr(schema_check, "MAX_WEIGHT", 1)
     types = Types(parcel_sent=STRICT)
-    check = Check(Checker(types.find, clock))
+    check = Check(SchemaChecker(types.find, clock))
 
     check("parcel.sent", sku="a")
     check("parcel.sent", sku="a")

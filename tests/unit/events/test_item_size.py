@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from shared import retention
 from shared.errors import InvalidError, TooLargeError
-from shared.events.accept import Door
-from shared.events.schema_check import Checker
+from shared.events.accept import Acceptor
+from shared.events.schema_check import SchemaChecker
 from shared.events.store import EventStore
 from tests import factories
 from tests.factories import WORKSPACE
@@ -36,9 +36,9 @@ class Kept:
 
 def stored(values: Any) -> dict[str, dict[str, Any]]:
     table = Kept()
-    door = Door(
+    door = Acceptor(
         EventStore(cast(Any, table), "t", 30, 600),
-        Checker(lambda *_: None, lambda: NOW),
+        SchemaChecker(lambda *_: None, lambda: NOW),
         lambda: NOW,
     )
     door.accept(values, WORKSPACE, retention.of_days(30), "o" * 128)

@@ -8,14 +8,14 @@ from shared.events.models import EventId
 from shared.imports.importer import counted
 from shared.imports.lines import Position
 from shared.imports.messages import job_in, message_of
-from shared.imports.models import MAX_KEY_BYTES, Job, Refused, Source, Tally
+from shared.imports.models import MAX_KEY_BYTES, ImportJob, ImportSource, RefusedLine, Tally
 from tests.fakes import NOW
 
-SOURCE = Source(bucket="b", key="w/orders.jsonl", etag="e")
+SOURCE = ImportSource(bucket="b", key="w/orders.jsonl", etag="e")
 
 
-def refused(line: int) -> Refused:
-    return Refused(line=line, code="invalid", message="no")
+def refused(line: int) -> RefusedLine:
+    return RefusedLine(line=line, code="invalid", message="no")
 
 
 class TestASource:
@@ -63,8 +63,8 @@ class TestATally:
 
 @given(st.text(max_size=500), st.text(max_size=30), st.booleans())
 def test_a_job_goes_on_by_a_message_that_sqs_takes(message: str, key: str, inside: bool) -> None:
-    lines = tuple(Refused(line=n, code="invalid", message=message) for n in range(100))
-    job = Job(
+    lines = tuple(RefusedLine(line=n, code="invalid", message=message) for n in range(100))
+    job = ImportJob(
         source=SOURCE.model_copy(update={"key": key}),
         started_at=NOW,
         position=Position(offset=10**13, line=10**9, inside=inside),

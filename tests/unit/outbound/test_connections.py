@@ -7,7 +7,9 @@ import pytest
 import trustme
 
 from shared.outbound import connection as wire
-from shared.outbound.sender import Answer, Cause, Sender
+from shared.outbound.exchange import Cause
+from shared.outbound.response import Response
+from shared.outbound.sender import Sender
 from shared.outbound.ssrf import Policy
 from tests.local.names import Names
 from tests.local.raw_server import OK, RawServer, server_tls, take_request
@@ -112,7 +114,7 @@ class TestAConnection:
     ) -> None:
         receiver.script("/", [Reply(200, {}, b"", delay_s=0.01)], repeat=True)
 
-        def send(number: int) -> tuple[str, Answer]:
+        def send(number: int) -> tuple[str, Response]:
             path = f"/{number}"
             return path, sender.post(receiver.url(path), {}, path.encode())
 

@@ -8,7 +8,9 @@ import pytest
 import trustme
 
 from shared.outbound import connection as wire
-from shared.outbound.sender import Answer, Cause, Sender
+from shared.outbound.exchange import Cause
+from shared.outbound.response import Response
+from shared.outbound.sender import Sender
 from shared.outbound.ssrf import Policy
 from tests.local.names import Names
 from tests.local.raw_server import RawServer, deaf_port, drips, repeats, server_tls, take_request
@@ -19,7 +21,7 @@ MIB = 1024 * 1024
 
 
 class TestTheDeadline:
-    def _post(self, sender: Sender, url: str) -> Answer:
+    def _post(self, sender: Sender, url: str) -> Response:
         began = time.monotonic()
         answer = sender.post(url, {}, b"{}", timeout_s=0.5)
         assert time.monotonic() - began < 5

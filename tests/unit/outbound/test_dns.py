@@ -12,7 +12,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from shared.outbound import dns, ssrf
 from shared.outbound.dns import Lookups, TooManyLookupsError
-from shared.outbound.sender import Cause, Sender
+from shared.outbound.exchange import Cause
+from shared.outbound.sender import Sender
 from shared.outbound.ssrf import Policy, RefusedAddressError
 from tests.local.receiver import Receiver
 

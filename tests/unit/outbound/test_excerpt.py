@@ -14,7 +14,8 @@ from shared.attempts.request import Prepared
 from shared.configs.models import BasicAuth, OldSecret
 from shared.dialects import Rendered
 from shared.outbound.redaction import MASK
-from shared.outbound.sender import Answer, Sender
+from shared.outbound.response import Response
+from shared.outbound.sender import Sender
 from tests import factories
 from tests.fakes import NOW
 from tests.local.names import Names
@@ -213,6 +214,6 @@ class TestSecrets:
         assert not [detail for detail in details if SECRET in detail]
         assert SECRET not in caplog.text
 
-    def _post(self, sender: Sender, url: str) -> Answer:
+    def _post(self, sender: Sender, url: str) -> Response:
         headers = {"Authorization": f"Bearer {SECRET}"}
         return sender.post(url, headers, SECRET.encode(), timeout_s=2)

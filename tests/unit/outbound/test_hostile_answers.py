@@ -18,7 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.outbound import connection as wire
-from shared.outbound.sender import Answer, Cause, Sender
+from shared.outbound.exchange import Cause
+from shared.outbound.response import Response
+from shared.outbound.sender import Sender
 from shared.outbound.ssrf import Policy
 from tests.local.raw_server import OK, RawServer, repeats, says, server_tls, take_request
 from tests.local.receiver import Receiver, Reply
@@ -244,7 +246,7 @@ class TestBrokenHttp:
 class TestMemory:
     """What an endpoint sends must not decide how much the worker holds."""
 
-    def _peak(self, sender: Sender, url: str, timeout_s: float = 2.0) -> tuple[Answer, int]:
+    def _peak(self, sender: Sender, url: str, timeout_s: float = 2.0) -> tuple[Response, int]:
         sender.post(url, {}, b"{}", timeout_s)
         tracemalloc.start()
         try:
@@ -331,12 +333,12 @@ class TestMemoryOfTheWorker:
 
     LIMIT = 5 * MIB
 
-    def _grown(self, url: str) -> tuple[int, list[Answer]]:
+    def _grown(self, url: str) -> tuple[int, list[Response]]:
         with Receiver() as receiver:
             command = [sys.executable, "-m", "tests.local.sender_process", receiver.url(), url]
             done = subprocess.run(command, capture_output=True, cwd=ROOT, timeout=60, check=True)
         told = json.loads(done.stdout)
-        return told["grown_bytes"], [Answer.model_validate(answer) for answer in told["answers"]]
+        return told["grown_bytes"], [Response.model_validate(answer) for answer in told["answers"]]
 
     @pytest.mark.parametrize(
         ("encoding", "bomb"),

@@ -7,7 +7,9 @@ import pytest
 import trustme
 
 from shared.outbound import connection as wire
-from shared.outbound.sender import Answer, Cause, Sender, Timings
+from shared.outbound.exchange import Cause
+from shared.outbound.response import Response, Timings
+from shared.outbound.sender import Sender
 from shared.outbound.ssrf import Policy
 from tests.local.names import Names
 from tests.local.raw_server import OK, RawServer, deaf_port, server_tls, take_request
@@ -152,7 +154,7 @@ class TestTimingsOfAFailure:
 
         self._is(answer, Cause.REFUSED_ADDRESS)
 
-    def _is(self, answer: Answer, cause: Cause, **happened: bool) -> None:
+    def _is(self, answer: Response, cause: Cause, **happened: bool) -> None:
         assert answer.cause is cause
         names = ("dns", "connect", "tls", "first_byte")
         assert _happened(answer.timings) == [happened.get(name, False) for name in names]

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import trustme
 
-from shared.outbound.sender import Cause, Sender
+from shared.outbound.exchange import Cause
+from shared.outbound.sender import Sender
 from shared.outbound.ssrf import Policy
 from tests.local.names import Names
 from tests.local.raw_server import RawServer, server_tls

@@ -3,9 +3,9 @@
 from typing import Any, cast
 
 from functions.deliveries.routes.replays import COUNT_QUERIES
-from shared.replays.models import Place
+from shared.replays.models import ReplayCursor
 from shared.replays.progress import ProgressReader
-from shared.replays.source import Source
+from shared.replays.source import ReplaySource
 from tests import factories
 
 MAX_MEGABYTES = 5
@@ -36,7 +36,9 @@ def test_progress_gives_up() -> None:
 def test_a_count_stops_where_the_job_goes_on() -> None:
     index = EndlessIndex()
 
-    counted, place = Source(cast("Any", index), "EventTable").count(REPLAY, Place(), COUNT_QUERIES)
+    counted, place = ReplaySource(cast("Any", index), "EventTable").count(
+        REPLAY, ReplayCursor(), COUNT_QUERIES
+    )
 
     assert counted == index.megabytes <= MAX_MEGABYTES
-    assert place == Place(after={"pk": "next"})
+    assert place == ReplayCursor(after={"pk": "next"})

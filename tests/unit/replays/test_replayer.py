@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from shared import jobs
 from shared.configs.models import WebhookConfig
 from shared.deliveries.models import Delivery
-from shared.endpoints.breaker import Health
-from shared.jobs import Job, Turn
+from shared.endpoints.breaker import EndpointHealth
+from shared.jobs import Job, JobMessage
 from shared.replays import replayer
 from shared.replays.deliveries import Found, planned
-from shared.replays.models import Place, Replay, ReplayState
+from shared.replays.models import Replay, ReplayCursor, ReplayState
 from shared.replays.progress import progress
 from shared.replays.replayer import Replayer
-from shared.replays.source import Entry
+from shared.replays.source import ReplayEntry
 from shared.replays.steps import Done
 from tests import factories
 from tests.fakes import NOW, FakeClock
@@ -41,7 +41,7 @@ class FakePlatform:
 
     def __init__(self, log: Sequence[str], crashes: dict[int, bool]) -> None:
         self.entries = [
-            Entry(spot=f"0#{number}", pk=f"W#w#E#{key}", event_id=key, event_type="on_action")
+            ReplayEntry(spot=f"0#{number}", pk=f"W#w#E#{key}", event_id=key, event_type="on_action")
             for number, key in enumerate(log)
         ]
         self.crashes = crashes
@@ -63,42 +63,48 @@ class FakePlatform:
 
     # ── The steps of the job ──────────────────────────────────────────────────────────────────────
 
-    def begin(self, turn: Turn) -> tuple[Job, Replay] | None:
+    def begin(self, turn: JobMessage) -> tuple[Job, Replay] | None:
         is_its = turn == self.job.next_turn and self.replay.state is ReplayState.RUNNING
         return (self.job, self.replay) if is_its else None
 
-    def count(self, job: Job, replay: Replay, number: int, place: Place | None, now: int) -> Any:
+    def count(
+        self, job: Job, replay: Replay, number: int, place: ReplayCursor | None, now: int
+    ) -> Any:
         changes = {"total": replay.total + number, "is_counted": place is None}
-        return self._save(job, replay, changes | {"place": place or Place()})
+        return self._save(job, replay, changes | {"place": place or ReplayCursor()})
 
-    def go_on(self, job: Job, replay: Replay, done: Done, place: Place, next_at: int) -> Any:
+    def go_on(self, job: Job, replay: Replay, done: Done, place: ReplayCursor, next_at: int) -> Any:
         return self._save(job, replay, _added(replay, done) | {"place": place})
 
     def finish(self, job: Job, replay: Replay, done: Done, now: int) -> None:
         self._save(job, replay, _added(replay, done) | {"state": ReplayState.FINISHED})
 
-    def _save(self, job: Job, replay: Replay, changes: dict[str, Any]) -> Turn | None:
-        def save() -> Turn:
+    def _save(self, job: Job, replay: Replay, changes: dict[str, Any]) -> JobMessage | None:
+        def save() -> JobMessage:
             assert job == self.job
             self.job = job.model_copy(update={"turn": job.turn + 1})
             self.replay = replay.model_copy(update=changes)
             return self.job.next_turn
 
-        return cast("Turn | None", self._do(save))
+        return cast("JobMessage | None", self._do(save))
 
     # ── Its log, its deliveries, its queue ────────────────────────────────────────────────────────
 
-    def page(self, replay: Replay, place: Place, size: int) -> tuple[list[Entry], Place | None]:
+    def page(
+        self, replay: Replay, place: ReplayCursor, size: int
+    ) -> tuple[list[ReplayEntry], ReplayCursor | None]:
         start = int(place.after["number"]) if place.after else 0
         end = start + PAGE
-        following = Place(after={"number": str(end)}) if end < len(self.entries) else None
+        following = ReplayCursor(after={"number": str(end)}) if end < len(self.entries) else None
         return self.entries[start:end], following
 
-    def counted(self, replay: Replay, place: Place, queries: int) -> tuple[int, Place | None]:
+    def counted(
+        self, replay: Replay, place: ReplayCursor, queries: int
+    ) -> tuple[int, ReplayCursor | None]:
         page, following = self.page(replay, place, PAGE)
         return len(page), following
 
-    def of(self, entries: Sequence[Entry], config: WebhookConfig) -> list[Found]:
+    def of(self, entries: Sequence[ReplayEntry], config: WebhookConfig) -> list[Found]:
         return [_found(entry) for entry in entries if entry.event_id != ERASED]
 
     def make(self, replay: Replay, found: Found, at: int, now: int) -> Delivery | None:
@@ -119,7 +125,7 @@ class FakePlatform:
         parts: dict[str, Any] = {
             "steps": self,
             "configs": SimpleNamespace(find=lambda *_: factories.config()),
-            "health": SimpleNamespace(find=lambda *_: Health()),
+            "health": SimpleNamespace(find=lambda *_: EndpointHealth()),
             "source": SimpleNamespace(page=self.page, count=self.counted),
             "eligibility": self,
             "deliveries": self,
@@ -141,7 +147,7 @@ def _added(replay: Replay, done: Done) -> dict[str, Any]:
     return {"queued": replay.queued + done.queued, "skipped": replay.skipped + done.skipped}
 
 
-def _found(entry: Entry) -> Found:
+def _found(entry: ReplayEntry) -> Found:
     return Found(
         spot=entry.spot,
         key=entry.event_id,

@@ -1,23 +1,23 @@
 """Who it is, told from what stands in the table."""
 
 from shared.clock import MS_PER_DAY
-from shared.visitors.models import Entry, Identity, Kind, Known, Trace, Visitor
+from shared.visitors.models import Identity, IdentityKind, Known, Trace, VisitorEntry, VisitorRecord
 from shared.visitors.rules import MAX_IDENTITIES, Resolution, resolve
 from tests.factories import WORKSPACE
 from tests.fakes import NOW
 
-EMAIL = Identity(kind=Kind.EMAIL, value="Alice@Example.com")
-SESSION = Identity(kind=Kind.SESSION, value="12345678")
+EMAIL = Identity(kind=IdentityKind.EMAIL, value="Alice@Example.com")
+SESSION = Identity(kind=IdentityKind.SESSION, value="12345678")
 
 
 def visitor(
     visitor_id: str, *identities: Identity, first_seen_at: int = NOW, seen_at: int = NOW
-) -> Visitor:
+) -> VisitorRecord:
     known = {
         one.key(WORKSPACE): Known(kind=one.kind, value=one.value, seen_at=seen_at)
         for one in identities
     }
-    return Visitor(
+    return VisitorRecord(
         workspace_id=WORKSPACE,
         visitor_id=visitor_id,
         first_seen_at=first_seen_at,
@@ -26,8 +26,8 @@ def visitor(
     )
 
 
-def trace(identity: Identity, found: Visitor | None = None) -> Trace:
-    return Trace(identity=identity, entry=Entry(pk="pk"), visitor=found)
+def trace(identity: Identity, found: VisitorRecord | None = None) -> Trace:
+    return Trace(identity=identity, entry=VisitorEntry(pk="pk"), visitor=found)
 
 
 def resolved(*traces: Trace, now: int = NOW) -> Resolution:
@@ -35,7 +35,7 @@ def resolved(*traces: Trace, now: int = NOW) -> Resolution:
 
 
 def others(count: int) -> list[Identity]:
-    return [Identity(kind=Kind.SESSION, value=f"other-{number}") for number in range(count)]
+    return [Identity(kind=IdentityKind.SESSION, value=f"other-{number}") for number in range(count)]
 
 
 class TestSomebodyUnknown:
@@ -51,7 +51,7 @@ class TestSomebodyUnknown:
 
         (known,) = found.visitor.identities.values()
         assert (found.is_new, found.visitor.visitor_id) == (True, "vis_new")
-        assert (known.kind, known.value) == (Kind.EMAIL, "Alice@Example.com")
+        assert (known.kind, known.value) == (IdentityKind.EMAIL, "Alice@Example.com")
         assert found.tied == (trace(EMAIL),)
 
     def test_with_a_session_has_it_for_an_id(self) -> None:
@@ -136,12 +136,12 @@ class TestTwoWhoAreOne:
 
 class TestAnIdentity:
     def test_that_differs_in_case_or_space_is_the_same_address(self) -> None:
-        again = Identity(kind=Kind.EMAIL, value=" ALICE@example.COM ")
+        again = Identity(kind=IdentityKind.EMAIL, value=" ALICE@example.COM ")
 
         assert again.key(WORKSPACE) == EMAIL.key(WORKSPACE)
 
     def test_that_differs_in_case_is_another_session(self) -> None:
-        one, other = (Identity(kind=Kind.SESSION, value=value) for value in "aA")
+        one, other = (Identity(kind=IdentityKind.SESSION, value=value) for value in "aA")
 
         assert one.key(WORKSPACE) != other.key(WORKSPACE)
 

@@ -5,7 +5,7 @@ import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
 
 from shared.errors import ForbiddenError, RateLimitedError, UnauthenticatedError
-from shared.web.authentication import Admission
+from shared.web.authentication import Authenticated
 from shared.web.keyring import MAX_REMEMBERED, Keyring
 from shared.workspaces.models import ApiKey, Caller, Limits, Scope
 from shared.workspaces.store import WorkspaceStore
@@ -79,7 +79,7 @@ class TestABearerKey:
         assert store.reads == 0
 
 
-def admit(keyring: Keyring, authorization: str) -> Admission[Caller]:
+def admit(keyring: Keyring, authorization: str) -> Authenticated[Caller]:
     return keyring.admit(factories.http_request(authorization=authorization), Scope.CONFIGS_READ)
 
 

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from functions.configs.routes import public
 from shared.model import Model
-from shared.web.authentication import Admission
+from shared.web.authentication import Authenticated
 from shared.web.openapi import document
 from shared.web.operations import Answered, Api, RawBody, Redirect
 from shared.workspaces.models import Scope
@@ -272,7 +272,7 @@ class Body(Model):
 
 
 class NoGate:
-    def admit(self, *_: object) -> Admission[Any]:
+    def admit(self, *_: object) -> Authenticated[Any]:
         raise AssertionError("the document is made without a request")
 
 

@@ -7,7 +7,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from shared.errors import NotFoundError, RateLimitedError
 from shared.model import Model
-from shared.web.authentication import Admission, Request
+from shared.web.authentication import Authenticated, Request
 from shared.web.operations import Api
 from shared.web.resolver import Answer, answer
 from shared.workspaces.models import Caller, Scope
@@ -18,10 +18,10 @@ LEFT = {"X-RateLimit-Limit": "10", "X-RateLimit-Remaining": "9"}
 
 
 class OpenGate:
-    def admit(self, request: Request, scope: Scope) -> Admission[Caller]:
+    def admit(self, request: Request, scope: Scope) -> Authenticated[Caller]:
         if "x-too-many" in request.headers:
             raise RateLimitedError(10, 7)
-        return Admission(caller=factories.caller(), headers=LEFT)
+        return Authenticated(caller=factories.caller(), headers=LEFT)
 
 
 api = Api(bearer=OpenGate)

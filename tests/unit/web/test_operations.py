@@ -11,7 +11,7 @@ from pydantic import Field
 
 from shared.errors import ForbiddenError, RateLimitedError, UnauthenticatedError
 from shared.model import Model
-from shared.web.authentication import Admission, Request
+from shared.web.authentication import Authenticated, Request
 from shared.web.operations import MAX_BODY_BYTES, Answered, Api, RawBody, Redirect
 from shared.web.resolver import Answer, answer
 from shared.workspaces.models import Caller, Scope
@@ -24,21 +24,21 @@ LEFT = {"X-RateLimit-Limit": "10", "X-RateLimit-Remaining": "9"}
 class OpenGate:
     """As strict as the headers ask it to be, in the order of the real one."""
 
-    def admit(self, request: Request, scope: Scope) -> Admission[Caller]:
+    def admit(self, request: Request, scope: Scope) -> Authenticated[Caller]:
         if "x-no-key" in request.headers:
             raise UnauthenticatedError("No key.")
         if "x-no-scope" in request.headers:
             raise ForbiddenError(f"This key lacks the scope {scope}.")
         if "x-too-many" in request.headers:
             raise RateLimitedError(10, 7)
-        return Admission(caller=factories.caller(scope), headers=LEFT)
+        return Authenticated(caller=factories.caller(scope), headers=LEFT)
 
 
 class OtherGate(OpenGate):
-    def admit(self, request: Request, scope: Scope) -> Admission[Caller]:
+    def admit(self, request: Request, scope: Scope) -> Authenticated[Caller]:
         caller = factories.caller(scope)
         other = caller.workspace.model_copy(update={"workspace_id": "other"})
-        return Admission(caller=caller.model_copy(update={"workspace": other}), headers={})
+        return Authenticated(caller=caller.model_copy(update={"workspace": other}), headers={})
 
 
 def no_gate() -> OpenGate:

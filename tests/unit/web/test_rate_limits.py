@@ -7,7 +7,12 @@ from hypothesis import strategies as st
 
 from shared.errors import RateLimitedError, UnauthenticatedError
 from shared.web import rate_limits
-from shared.web.rate_limits import Bucket, CallRate, EventRate, IngestGate
+from shared.web.rate_limits import (
+    CallRateLimiter,
+    EventRateLimiter,
+    IngestAuthenticator,
+    TokenBucket,
+)
 from shared.workspaces.models import Caller, Scope
 from shared.workspaces.store import WorkspaceStore
 from tests import factories
@@ -30,17 +35,17 @@ def store() -> FakeKeyStore:
 
 
 @pytest.fixture
-def calls(store: FakeKeyStore, clock: FakeClock) -> CallRate:
-    return CallRate(cast(WorkspaceStore, store), clock)
+def calls(store: FakeKeyStore, clock: FakeClock) -> CallRateLimiter:
+    return CallRateLimiter(cast(WorkspaceStore, store), clock)
 
 
 @pytest.fixture
-def events(clock: FakeClock) -> EventRate:
-    return EventRate(clock)
+def events(clock: FakeClock) -> EventRateLimiter:
+    return EventRateLimiter(clock)
 
 
 class TestManagementCalls:
-    def test_are_told_how_many_are_left(self, calls: CallRate) -> None:
+    def test_are_told_how_many_are_left(self, calls: CallRateLimiter) -> None:
         caller = factories.caller(requests_per_minute=3)
 
         answers = [calls.take(caller) for _ in range(3)]
@@ -50,7 +55,7 @@ class TestManagementCalls:
 
     @pytest.mark.parametrize(("elapsed_s", "retry_after_s"), [(0, 45), (0.001, 45), (44.999, 1)])
     def test_over_the_limit_are_told_when_the_next_minute_begins(
-        self, calls: CallRate, clock: FakeClock, elapsed_s: float, retry_after_s: int
+        self, calls: CallRateLimiter, clock: FakeClock, elapsed_s: float, retry_after_s: int
     ) -> None:
         caller = factories.caller(requests_per_minute=1)
         calls.take(caller)
@@ -61,7 +66,9 @@ class TestManagementCalls:
 
         assert (refusal.value.limit, refusal.value.retry_after_s) == (1, retry_after_s)
 
-    def test_are_let_in_again_in_the_next_minute(self, calls: CallRate, clock: FakeClock) -> None:
+    def test_are_let_in_again_in_the_next_minute(
+        self, calls: CallRateLimiter, clock: FakeClock
+    ) -> None:
         caller = factories.caller(requests_per_minute=1)
         calls.take(caller)
         with pytest.raises(RateLimitedError) as refusal:
@@ -71,7 +78,7 @@ class TestManagementCalls:
 
         assert calls.take(caller)["X-RateLimit-Remaining"] == "0"
 
-    def test_of_one_key_leave_another_alone(self, calls: CallRate) -> None:
+    def test_of_one_key_leave_another_alone(self, calls: CallRateLimiter) -> None:
         busy = factories.caller(requests_per_minute=1)
         calls.take(busy)
         with pytest.raises(RateLimitedError):
@@ -81,7 +88,9 @@ class TestManagementCalls:
 
         assert calls.take(other)["X-RateLimit-Remaining"] == "0"
 
-    def test_over_the_limit_cost_no_more_writes(self, calls: CallRate, store: FakeKeyStore) -> None:
+    def test_over_the_limit_cost_no_more_writes(
+        self, calls: CallRateLimiter, store: FakeKeyStore
+    ) -> None:
         caller = factories.caller(requests_per_minute=1)
         calls.take(caller)
 
@@ -93,7 +102,7 @@ class TestManagementCalls:
 
 
 class TestEvents:
-    def test_come_in_a_burst_of_two_seconds(self, events: EventRate) -> None:
+    def test_come_in_a_burst_of_two_seconds(self, events: EventRateLimiter) -> None:
         workspace = factories.workspace(limits={"events_per_second": 2})
 
         answers = [events.take(workspace) for _ in range(4)]
@@ -104,7 +113,7 @@ class TestEvents:
             events.take(workspace)
 
     def test_over_the_limit_come_in_after_the_wait(
-        self, events: EventRate, clock: FakeClock
+        self, events: EventRateLimiter, clock: FakeClock
     ) -> None:
         workspace = factories.workspace(limits={"events_per_second": 1})
         events.take(workspace, 2)
@@ -117,7 +126,9 @@ class TestEvents:
         assert refusal.value.retry_after_s == 1
         assert events.take(workspace)["X-RateLimit-Remaining"] == "0"
 
-    def test_that_were_refused_take_nothing(self, events: EventRate, clock: FakeClock) -> None:
+    def test_that_were_refused_take_nothing(
+        self, events: EventRateLimiter, clock: FakeClock
+    ) -> None:
         workspace = factories.workspace(limits={"events_per_second": 5})
         events.take(workspace, 10)
         for _ in range(3):
@@ -130,7 +141,7 @@ class TestEvents:
 
     @pytest.mark.parametrize("rate", [1, 50])
     def test_in_a_batch_come_in_together_and_later_ones_wait(
-        self, events: EventRate, rate: int
+        self, events: EventRateLimiter, rate: int
     ) -> None:
         workspace = factories.workspace(limits={"events_per_second": rate})
         events.take(workspace)
@@ -142,7 +153,7 @@ class TestEvents:
             events.take(workspace)
         assert refusal.value.retry_after_s == math.ceil(11 / rate)
 
-    def test_of_a_batch_of_one_are_counted_once(self, events: EventRate) -> None:
+    def test_of_a_batch_of_one_are_counted_once(self, events: EventRateLimiter) -> None:
         workspace = factories.workspace(limits={"events_per_second": 1})
         for _ in range(2):
             events.take(workspace)
@@ -151,12 +162,14 @@ class TestEvents:
         with pytest.raises(RateLimitedError):
             events.take(workspace)
 
-    def test_of_one_workspace_leave_another_alone(self, events: EventRate) -> None:
+    def test_of_one_workspace_leave_another_alone(self, events: EventRateLimiter) -> None:
         events.take(factories.workspace(limits={"events_per_second": 1}), 2)
 
         events.take(factories.workspace(workspace_id="another", limits={"events_per_second": 1}))
 
-    def test_follow_a_limit_that_was_changed(self, events: EventRate, clock: FakeClock) -> None:
+    def test_follow_a_limit_that_was_changed(
+        self, events: EventRateLimiter, clock: FakeClock
+    ) -> None:
         events.take(factories.workspace(limits={"events_per_second": 1}), 2)
         clock.advance(2)
 
@@ -165,7 +178,7 @@ class TestEvents:
         assert answer == {"X-RateLimit-Limit": "100", "X-RateLimit-Remaining": "199"}
 
     def test_of_the_workspace_that_was_quiet_longest_are_forgotten(
-        self, events: EventRate, monkeypatch: pytest.MonkeyPatch
+        self, events: EventRateLimiter, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(rate_limits, "MAX_BUCKETS", 2)
         one, two, three = (
@@ -183,7 +196,7 @@ class TestABucket:
     def test_gives_no_more_than_its_burst_its_rate_and_one_batch_on_credit(
         self, rate: int, askings: list[tuple[int, int]]
     ) -> None:
-        bucket, now, given_out, credit = Bucket.full(rate, NOW), NOW, 0, 0
+        bucket, now, given_out, credit = TokenBucket.full(rate, NOW), NOW, 0, 0
         for wait, tokens in askings:
             now += wait
             bucket = bucket.filled(rate, now)
@@ -197,7 +210,7 @@ class TestABucket:
     def test_says_the_shortest_wait(
         self, rate: int, askings: list[tuple[int, int]], tokens: int
     ) -> None:
-        bucket = Bucket.full(rate, NOW)
+        bucket = TokenBucket.full(rate, NOW)
         for _, taken in askings:
             bucket = bucket.without(taken)
 
@@ -211,7 +224,7 @@ class TestABucket:
     def test_never_holds_more_than_two_seconds_worth_even_if_the_clock_jumps(
         self, rate: int, jumps: list[int]
     ) -> None:
-        bucket, now = Bucket.full(rate, NOW), NOW
+        bucket, now = TokenBucket.full(rate, NOW), NOW
         for jump in jumps:
             now += jump
             before = bucket.level
@@ -220,7 +233,7 @@ class TestABucket:
 
     @given(st.integers(min_value=1, max_value=1000))
     def test_lets_a_steady_stream_at_its_rate_pass_for_ever(self, rate: int) -> None:
-        bucket = Bucket.full(rate, NOW)
+        bucket = TokenBucket.full(rate, NOW)
         for second in range(1, 30):
             bucket = bucket.filled(rate, NOW + second * 1000)
             assert bucket.wait_ms(rate, rate) == 0
@@ -230,18 +243,20 @@ class TestABucket:
 
 
 class TestTheGateOfIngest:
-    def test_lets_in_who_is_known_and_says_how_many_more_may_come(self, events: EventRate) -> None:
+    def test_lets_in_who_is_known_and_says_how_many_more_may_come(
+        self, events: EventRateLimiter
+    ) -> None:
         caller = factories.caller(events_per_second=10)
-        gate = IngestGate(lambda headers, scope: caller, events)
+        gate = IngestAuthenticator(lambda headers, scope: caller, events)
 
         admission = gate.admit(factories.http_request(), Scope.EVENTS_WRITE)
 
         assert admission.caller == caller
         assert admission.headers == {"X-RateLimit-Limit": "10", "X-RateLimit-Remaining": "19"}
 
-    def test_asks_who_it_is_first(self, events: EventRate) -> None:
+    def test_asks_who_it_is_first(self, events: EventRateLimiter) -> None:
         def nobody(*_: object) -> Caller:
             raise UnauthenticatedError("Who?")
 
         with pytest.raises(UnauthenticatedError):
-            IngestGate(nobody, events).admit(factories.http_request(), Scope.EVENTS_WRITE)
+            IngestAuthenticator(nobody, events).admit(factories.http_request(), Scope.EVENTS_WRITE)

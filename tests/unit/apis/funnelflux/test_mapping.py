@@ -13,8 +13,8 @@ from tests.factories import WORKSPACE
 from tests.fakes import NOW
 
 
-def read(**changes: Any) -> wire.WebhookConfig:
-    return wire.WebhookConfig.model_validate(factories.config_json(**changes))
+def read(**changes: Any) -> wire.WebhookConfigBody:
+    return wire.WebhookConfigBody.model_validate(factories.config_json(**changes))
 
 
 def created(**changes: Any) -> WebhookConfig:
@@ -146,7 +146,7 @@ class TestSecrets:
             headers={"X-Api-Key": "hunter2"}, basicAuth={"username": "jo", "password": "hunter2"}
         )
 
-        back = wire.WebhookConfig.model_validate(shown(old))
+        back = wire.WebhookConfigBody.model_validate(shown(old))
         new = mapping.replaced(old, back, NOW)
 
         assert new == old.model_copy(update={"version": 2})

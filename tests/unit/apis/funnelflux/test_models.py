@@ -21,11 +21,11 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
     max_leaves=6,
 )
-FIELDS = st.sampled_from(sorted(wire.WebhookConfig.model_fields))
+FIELDS = st.sampled_from(sorted(wire.WebhookConfigBody.model_fields))
 
 
-def read(**changes: Any) -> wire.WebhookConfig:
-    return wire.WebhookConfig.model_validate(factories.config_json(**changes))
+def read(**changes: Any) -> wire.WebhookConfigBody:
+    return wire.WebhookConfigBody.model_validate(factories.config_json(**changes))
 
 
 def created(**changes: Any) -> WebhookConfig:
@@ -116,7 +116,7 @@ class TestAField:
 class TestAUrl:
     def test_is_needed_with_an_id_and_a_name(self) -> None:
         with pytest.raises(ValidationError) as caught:
-            wire.WebhookConfig.model_validate({})
+            wire.WebhookConfigBody.model_validate({})
 
         paths = {field.path for field in invalid(caught.value).fields}
         assert paths == {"idWebhookConfig", "webhookConfigName", "url"}
@@ -210,7 +210,7 @@ class TestTheDocument:
     ]
 
     def test_has_these_fields_in_a_config_and_these_must_be_given(self) -> None:
-        schema = wire.WebhookConfig.model_json_schema()
+        schema = wire.WebhookConfigBody.model_json_schema()
 
         assert schema["properties"].keys() >= {
             "idWebhookConfig",
@@ -227,7 +227,7 @@ class TestTheDocument:
         assert schema["required"] == ["idWebhookConfig", "webhookConfigName"]
 
     def test_reads_what_it_saves_and_adds_nothing_that_a_client_must_know(self) -> None:
-        saved = wire.WebhookConfig.model_fields.keys()
+        saved = wire.WebhookConfigBody.model_fields.keys()
 
         assert saved == wire.WebhookConfigRead.model_fields.keys()
 
@@ -239,7 +239,7 @@ class TestTheDocument:
 
     def test_has_names_of_1_to_256_characters(self) -> None:
         named: list[tuple[type[Model], str]] = [
-            (wire.WebhookConfig, "webhookConfigName"),
+            (wire.WebhookConfigBody, "webhookConfigName"),
             (wire.DuplicateRequest, "name"),
             (wire.CategoryBody, "categoryName"),
         ]
@@ -248,7 +248,7 @@ class TestTheDocument:
             assert (schema["minLength"], schema["maxLength"]) == (1, 256)
 
     def test_has_these_statuses_and_target_types(self) -> None:
-        for model in (wire.WebhookConfig, wire.WebhookConfigRead, wire.WebhookConfigInfo):
+        for model in (wire.WebhookConfigBody, wire.WebhookConfigRead, wire.WebhookConfigInfo):
             known = model.model_json_schema()["$defs"]
             assert known["Status"]["enum"] == self.STATUS
             assert known["TargetType"]["enum"] == self.TARGET_TYPE

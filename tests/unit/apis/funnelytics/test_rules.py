@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.apis.funnelytics.rules import Action, digest, read
+from shared.apis.funnelytics.rules import InboundAction, digest, read
 from shared.errors import InvalidError
 from shared.events.currencies import CURRENCIES
 from tests import factories
@@ -37,7 +37,7 @@ def message(values: Any, name: str = "Demo") -> str:
     return refusal.value.message
 
 
-def commerce(**changes: Any) -> Action:
+def commerce(**changes: Any) -> InboundAction:
     return read(COMMERCE, factories.commerce_json(factories.purchase_json(**changes)))
 
 
