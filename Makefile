@@ -21,7 +21,7 @@ export UV_PYTHON_DOWNLOADS := never
 FUNCTION_PYTHON ?= 3.13
 FUNCTION_PLATFORM ?= aarch64-manylinux_2_28
 
-.PHONY: help setup lock up down status logs demo test faults bench openapi schema check format build deploy bootstrap clean \
+.PHONY: help setup lock up down status logs demo test faults bench metrics openapi schema check format build deploy bootstrap clean \
 	dependencies
 
 help: ## List the targets
@@ -123,6 +123,9 @@ faults: .venv/.stamp ## Fault runs at length: 100,000 events, figures into docs/
 
 bench: setup ## Every figure of docs/performance.md, about half an hour; some of them: make bench ROWS="warm cost"
 	@$(RUN) tests.benchmarks $(ROWS)
+
+metrics: .venv/.stamp ## How the code is built: files on the way of one event, imports that run up, sizes, names
+	@$(RUN) tests.local.metrics
 
 test: check ## All checks and all tests; a local stack of their own serves the stack tests
 	@$(RUN) pytest -n auto --dist loadfile $(QUICK)

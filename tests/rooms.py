@@ -108,7 +108,7 @@ def rings(graph: Graph) -> list[list[str]]:
     The innermost folders are compared, and those that stand in shared/ itself: `apis/funnelflux`
     and `apis/flowestate`, and `apis` as a whole.
     """
-    found = [*_rings(_lifted(graph, _folder_in(graph))), *_rings(_lifted(graph, _top_folder))]
+    found = [*_rings(_between(graph, _folder_in(graph))), *_rings(_between(graph, _top_folder))]
     return [ring for place, ring in enumerate(found) if ring not in found[:place]]
 
 
@@ -131,13 +131,13 @@ def _top_folder(module: str) -> str:
     return ".".join(module.split(".")[:2])
 
 
-def _lifted(graph: Graph, place_of: Callable[[str], str]) -> Graph:
+def _between(graph: Graph, place_of: Callable[[str], str]) -> Graph:
     """The same graph between places; without the arrows inside a place."""
     every = {*graph, *(target for _, target in _pairs(graph))}
-    lifted: dict[str, set[str]] = {place_of(module): set() for module in every}
+    arrows: dict[str, set[str]] = {place_of(module): set() for module in every}
     for module, target in _pairs(graph):
-        lifted[place_of(module)].add(place_of(target))
-    return {place: targets - {place} for place, targets in lifted.items()}
+        arrows[place_of(module)].add(place_of(target))
+    return {place: targets - {place} for place, targets in arrows.items()}
 
 
 def _rings(graph: Graph) -> list[list[str]]:

@@ -4,7 +4,9 @@ import ast
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
+
+T = TypeVar("T")
 
 ROOT = Path(__file__).parents[1]
 # The folders that ship. Their names are the packages that an import of ours begins with.
@@ -58,6 +60,21 @@ def import_graph(found: Iterable[Module]) -> Graph:
 def classes(text: str) -> list[str]:
     """The names of the classes that a module defines, nested classes included."""
     return [node.name for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ClassDef)]
+
+
+def repeated(names: Iterable[tuple[str, T]]) -> dict[str, list[T]]:
+    """The names that stand in more than one place, with their places."""
+    places = dict[str, list[T]]()
+    for name, place in names:
+        places.setdefault(name, []).append(place)
+    return {name: found for name, found in places.items() if len(found) > 1}
+
+
+def repeated_classes() -> dict[str, list[str]]:
+    """The class names that are defined more than once in the product, with the modules."""
+    return repeated(
+        (name, module.name) for module in modules(*PRODUCT) for name in classes(module.text)
+    )
 
 
 def _resolved(used: Iterable[str], known: Collection[str]) -> Iterator[str]:

@@ -52,11 +52,11 @@ def test_a_function_uses_no_other_function() -> None:
 
 
 def test_every_module_of_shared_is_in_a_room() -> None:
-    homeless = {module.name for module in modules("shared") if room_of(module.name) is None}
+    outside = {module.name for module in modules("shared") if room_of(module.name) is None}
 
     # A folder of folders may hold a docstring for all of them.
-    holders = {name for name in homeless if any(_is_above(name, room) for room in ORDER)}
-    assert homeless == holders
+    holders = {name for name in outside if any(_is_above(name, room) for room in ORDER)}
+    assert outside == holders
 
 
 def test_every_room_holds_a_module() -> None:
