@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from shared.aws.items import from_item, to_item
+from shared.aws.table import Table
 from shared.aws.transaction import TransactionRefusedError, transact
 from shared.aws.update import Update
 from shared.clock import MS_PER_S
@@ -21,7 +22,7 @@ from shared.model import Model
 from shared.tables import config_table
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    pass
 
 # A turn that has not come so long after it should have is queued again.
 OVERDUE_MS = 60 * MS_PER_S
@@ -135,9 +136,9 @@ def going_on(table: str, job: Job) -> dict[str, Any]:
 
 
 class JobStore:
-    def __init__(self, dynamodb: "DynamoDBClient", table: str) -> None:
-        self._dynamodb = dynamodb
-        self._table = table
+    def __init__(self, table: Table) -> None:
+        self._dynamodb = table.client
+        self._table = table.name
 
     def find(self, turn: JobMessage) -> Job | None:
         """None if the job is done, or beyond this turn."""

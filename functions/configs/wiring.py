@@ -27,32 +27,32 @@ def env() -> settings.Settings:
 
 @cache
 def configs() -> ConfigStore:
-    return ConfigStore(clients.dynamodb(), env().config_table)
+    return ConfigStore(clients.config_table())
 
 
 @cache
 def listings() -> ListingStore:
-    return ListingStore(clients.dynamodb(), env().config_table)
+    return ListingStore(clients.config_table())
 
 
 @cache
 def categories() -> CategoryStore:
-    return CategoryStore(clients.dynamodb(), env().config_table)
+    return CategoryStore(clients.config_table())
 
 
 @cache
 def event_types() -> EventTypeStore:
-    return EventTypeStore(clients.dynamodb(), env().config_table)
+    return EventTypeStore(clients.config_table())
 
 
 @cache
 def workspaces() -> WorkspaceStore:
-    return WorkspaceStore(clients.dynamodb(), env().config_table)
+    return WorkspaceStore(clients.config_table())
 
 
 @cache
 def link_secrets() -> LinkSecretStore:
-    return LinkSecretStore(clients.dynamodb(), env().config_table)
+    return LinkSecretStore(clients.config_table())
 
 
 @cache

@@ -33,7 +33,7 @@ MARGIN_MS = 10 * MS_PER_S
 def _parts() -> tuple[ConfigStore, Queue, Bus, DeadLetters]:
     env = settings.load()
     return (
-        ConfigStore(clients.dynamodb(), env.config_table),
+        ConfigStore(clients.config_table()),
         Queue(clients.sqs(), env.dispatch_queue_url),
         Bus(clients.events, env.event_bus),
         DeadLetters(clients.sqs(), env.dead_letters_url, now_ms),

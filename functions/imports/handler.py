@@ -78,15 +78,15 @@ def _importer(context: LambdaContext) -> Importer:
 @cache
 def _parts() -> tuple[ImportBucket, Acceptor]:
     env = settings.load()
-    store = EventStore(clients.dynamodb(), env.event_table, env.retention_days, env.repair_after_s)
-    types = EventTypeStore(clients.dynamodb(), env.config_table)
+    store = EventStore(clients.event_table(), env.retention_days, env.repair_after_s)
+    types = EventTypeStore(clients.config_table())
     door = Acceptor(store, SchemaChecker(types.find_schema, now_ms), now_ms)
     return ImportBucket(clients.s3()), door
 
 
 def _retention_of(workspace_id: str) -> Retention:
     env = settings.load()
-    workspace = WorkspaceStore(clients.dynamodb(), env.config_table).get(workspace_id)
+    workspace = WorkspaceStore(clients.config_table()).get(workspace_id)
     return workspace.retention(env.retention_days)
 
 

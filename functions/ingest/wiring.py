@@ -41,9 +41,7 @@ def env() -> settings.Settings:
 
 @cache
 def store() -> EventStore:
-    return EventStore(
-        clients.dynamodb(), env().event_table, env().retention_days, env().repair_after_s
-    )
+    return EventStore(clients.event_table(), env().retention_days, env().repair_after_s)
 
 
 @cache
@@ -58,7 +56,7 @@ def dead_letters() -> DeadLetters:
 
 @cache
 def workspaces() -> WorkspaceStore:
-    return WorkspaceStore(clients.dynamodb(), env().config_table)
+    return WorkspaceStore(clients.config_table())
 
 
 @cache
@@ -68,7 +66,7 @@ def directory() -> Directory:
 
 @cache
 def checker() -> SchemaChecker:
-    types = EventTypeStore(clients.dynamodb(), env().config_table)
+    types = EventTypeStore(clients.config_table())
     return SchemaChecker(types.find_schema, now_ms)
 
 

@@ -103,17 +103,16 @@ def _worker(
 
 @cache
 def _jobs() -> JobStore:
-    return JobStore(clients.dynamodb(), settings.load().config_table)
+    return JobStore(clients.config_table())
 
 
 @cache
 def _releaser() -> Releaser:
-    env = settings.load()
     return Releaser(
         jobs=_jobs(),
-        configs=ConfigStore(clients.dynamodb(), env.config_table),
+        configs=ConfigStore(clients.config_table()),
         health=health(),
-        deliveries=DeliveryStore(clients.dynamodb(), env.event_table),
+        deliveries=DeliveryStore(clients.event_table()),
         ledger=ledger(),
         queue=retry_queue(),
         clock=now_ms,
@@ -122,17 +121,15 @@ def _releaser() -> Releaser:
 
 @cache
 def _replayer() -> Replayer:
-    env, dynamodb = settings.load(), clients.dynamodb()
-    workspaces = WorkspaceStore(dynamodb, env.config_table)
+    env = settings.load()
+    workspaces = WorkspaceStore(clients.config_table())
     return Replayer(
-        steps=Steps(dynamodb, env.config_table, env.retention_days),
-        configs=ConfigStore(dynamodb, env.config_table),
+        steps=Steps(clients.config_table(), env.retention_days),
+        configs=ConfigStore(clients.config_table()),
         health=health(),
-        source=ReplaySource(dynamodb, env.event_table),
-        eligibility=Eligibility(dynamodb, env.event_table, workspaces, env.retention_days, now_ms),
-        deliveries=ReplayDeliveries(
-            dynamodb, env.event_table, env.retention_days, env.repair_after_s
-        ),
+        source=ReplaySource(clients.event_table()),
+        eligibility=Eligibility(clients.event_table(), workspaces, env.retention_days, now_ms),
+        deliveries=ReplayDeliveries(clients.event_table(), env.retention_days, env.repair_after_s),
         queue=retry_queue(),
         clock=now_ms,
     )
@@ -140,15 +137,15 @@ def _replayer() -> Replayer:
 
 @cache
 def _emptier() -> ContentExpiry:
-    env, dynamodb = settings.load(), clients.dynamodb()
+    env = settings.load()
     days, repair_after_s = env.retention_days, env.repair_after_s
     return ContentExpiry(
         jobs=_jobs(),
-        workspaces=WorkspaceStore(dynamodb, env.config_table),
-        logs=LogReader(dynamodb, env.event_table),
-        events=EventStore(dynamodb, env.event_table, days, repair_after_s),
-        deliveries=DeliveryErasure(dynamodb, env.event_table),
-        unseen=EventScan(dynamodb, env.event_table, env.config_table, repair_after_s, now_ms),
+        workspaces=WorkspaceStore(clients.config_table()),
+        logs=LogReader(clients.event_table()),
+        events=EventStore(clients.event_table(), days, repair_after_s),
+        deliveries=DeliveryErasure(clients.event_table()),
+        unseen=EventScan(clients.config_table(), clients.event_table(), repair_after_s, now_ms),
         queue=retry_queue(),
         clock=now_ms,
         stack_days=days,

@@ -20,18 +20,18 @@ SHARE = 10
 
 
 def relay(has_time: Callable[[], bool]) -> Relay:
-    env, dynamodb = settings.load(), clients.dynamodb()
+    env = settings.load()
     sweep = Sweeper(
-        wake=DueIndex(dynamodb, env.event_table, env.retention_days, env.repair_after_s),
-        unseen=EventScan(dynamodb, env.event_table, env.config_table, env.repair_after_s, now_ms),
+        wake=DueIndex(clients.event_table(), env.retention_days, env.repair_after_s),
+        unseen=EventScan(clients.config_table(), clients.event_table(), env.repair_after_s, now_ms),
         queue=retry_queue(),
-        ask=remembering(ConfigStore(dynamodb, env.config_table)),
+        ask=remembering(ConfigStore(clients.config_table())),
         clock=now_ms,
         has_time=has_time,
     )
     return Relay(
         sweep=sweep,
-        job_store=JobStore(dynamodb, env.config_table),
+        job_store=JobStore(clients.config_table()),
         queue=retry_queue(),
         clock=now_ms,
         lanes=env.retry_concurrency // SHARE,

@@ -23,17 +23,15 @@ def retry_queue() -> Queue:
 
 @cache
 def ledger() -> Ledger:
-    return Ledger(clients.dynamodb(), env().event_table, env().retention_days, env().repair_after_s)
+    return Ledger(clients.event_table(), env().retention_days, env().repair_after_s)
 
 
 @cache
 def reader() -> AttemptReader:
-    return AttemptReader(clients.dynamodb(), env().config_table, env().event_table)
+    return AttemptReader(clients.config_table(), clients.event_table())
 
 
 @cache
 def health() -> HealthStore:
-    events = EventStore(
-        clients.dynamodb(), env().event_table, env().retention_days, env().repair_after_s
-    )
-    return HealthStore(clients.dynamodb(), env().config_table, events)
+    events = EventStore(clients.event_table(), env().retention_days, env().repair_after_s)
+    return HealthStore(clients.config_table(), events)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 from shared import ids
-from shared.aws.table import batch_get
+from shared.aws.table import Table, batch_get
 from shared.configs.models import WebhookConfig
 from shared.configs.store import config_from, config_key, health_key
 from shared.deliveries.queue import AttemptMessage
@@ -20,7 +20,7 @@ from shared.workspaces.models import Workspace
 from shared.workspaces.store import workspace_from, workspace_key
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    pass
 
 ItemKey = tuple[str, str]
 
@@ -45,10 +45,10 @@ class Unreadable(NamedTuple):
 
 
 class AttemptReader:
-    def __init__(self, dynamodb: "DynamoDBClient", config_table: str, event_table: str) -> None:
-        self._dynamodb = dynamodb
-        self._config_table = config_table
-        self._event_table = event_table
+    def __init__(self, config_table: Table, event_table: Table) -> None:
+        self._dynamodb = event_table.client
+        self._config_table = config_table.name
+        self._event_table = event_table.name
 
     def read(self, pointers: Sequence[AttemptMessage]) -> list[AttemptContext | Unreadable]:
         """In the order of the pointers, which may be strangers to each other."""

@@ -51,9 +51,7 @@ def deliver(records: list[Record], context: LambdaContext) -> list[str]:
 def _courier(context: LambdaContext) -> AttemptRunner:
     return AttemptRunner(
         reader=reader(),
-        gate=AdmissionControl(
-            health(), RateLimiter(clients.dynamodb(), env().config_table), random
-        ),
+        gate=AdmissionControl(health(), RateLimiter(clients.config_table()), random),
         ledger=ledger(),
         sender=sender(),
         monitor=_monitor(),

@@ -8,7 +8,9 @@ from botocore.credentials import Credentials
 from botocore.exceptions import NoCredentialsError
 from botocore.session import Session, get_session
 
+from shared import settings
 from shared.aws.botocore_parts import Loader, Parsers
+from shared.aws.table import Table
 from shared.observability import fault, logger
 from shared.version import VERSION
 
@@ -55,6 +57,16 @@ def _client(service: str) -> Any:
 def dynamodb() -> "DynamoDBClient":
     client: DynamoDBClient = _client("dynamodb")
     return client
+
+
+@cache
+def config_table() -> Table:
+    return Table(dynamodb(), settings.load().config_table)
+
+
+@cache
+def event_table() -> Table:
+    return Table(dynamodb(), settings.load().event_table)
 
 
 @cache

@@ -1,15 +1,25 @@
-"""Reads of DynamoDB, and why a write was refused."""
+"""One DynamoDB table: plain Python values in, plain Python values out.
+
+A write whose condition does not hold is no error: it answers with `Refused`, which holds the item
+as it stands. Every other error of DynamoDB is raised as botocore raises it.
+"""
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
 from shared.aws.items import from_item, to_item
+from shared.aws.transaction import TransactionRefusedError, transact
+from shared.aws.update import Condition, Update
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+Key = Mapping[str, str]
+Item = dict[str, Any]
 
 # DynamoDB takes 100 keys a call; it may leave some of them to be asked for again.
 MAX_BATCH_KEYS = 100
@@ -25,33 +35,201 @@ class NotReadError(Exception):
     """DynamoDB left keys of a batch unread, time after time."""
 
 
+class BusyError(Exception):
+    """A transaction held the item during each of botocore's attempts to write it."""
+
+
+class Refused(NamedTuple):
+    """The condition of a write did not hold. `item` is what is stored; None if nothing is."""
+
+    item: Item | None
+
+
+class Page(NamedTuple):
+    """`last` is the key after which the next page begins; None at the end."""
+
+    items: list[Item]
+    last: Item | None
+
+
+@dataclass(frozen=True)
+class Query:
+    """`condition` and `filter` name attributes as they are (`#name` for those in `names`), and
+    `values` as `:name`. Without `columns` whole items are read.
+
+    DynamoDB looks at `limit` items a page; those that `filter` leaves out are paid for as well.
+    """
+
+    condition: str
+    values: Mapping[str, Any]
+    index: str = ""
+    filter: str = ""
+    names: Sequence[str] = ()
+    columns: Sequence[str] = ()
+    consistent: bool = False
+    ascending: bool = True
+    limit: int | None = None
+    after: Mapping[str, Any] | None = None
+
+    def request(self, table: str) -> dict[str, Any]:
+        names = dict.fromkeys([*self.names, *self.columns])
+        request: dict[str, Any] = {
+            "TableName": table,
+            "KeyConditionExpression": self.condition,
+            "ExpressionAttributeValues": to_item(
+                {f":{name}": value for name, value in self.values.items()}
+            ),
+        }
+        optional = {
+            "ConsistentRead": self.consistent,
+            "IndexName": self.index,
+            "FilterExpression": self.filter,
+            "ProjectionExpression": ", ".join(f"#{name}" for name in self.columns),
+            "ExpressionAttributeNames": {f"#{name}": name for name in names},
+            "Limit": self.limit,
+            "ExclusiveStartKey": None if self.after is None else to_item(self.after),
+        }
+        if not self.ascending:
+            request["ScanIndexForward"] = False
+        return request | {name: value for name, value in optional.items() if value}
+
+
+class Table:
+    def __init__(self, client: "DynamoDBClient", name: str) -> None:
+        self.client = client
+        self.name = name
+
+    def get(self, key: Key, consistent: bool = True, columns: Sequence[str] = ()) -> Item | None:
+        """The item; None if there is none."""
+        answer = self.client.get_item(
+            TableName=self.name, Key=to_item(key), ConsistentRead=consistent, **_only(columns)
+        )
+        return from_item(answer["Item"]) if "Item" in answer else None
+
+    def get_many(
+        self, keys: Iterable[Key], columns: Sequence[str] = (), consistent: bool = True
+    ) -> list[Item]:
+        """The items that exist, in no order. Raises NotReadError."""
+        return batch_get(self.client, {self.name: keys}, columns, consistent)[self.name]
+
+    def query(self, query: Query) -> Page:
+        """One page."""
+        answer = self.client.query(**query.request(self.name))
+        last = answer.get("LastEvaluatedKey")
+        items = [from_item(item) for item in answer["Items"]]
+        return Page(items, None if last is None else from_item(last))
+
+    def pages(self, query: Query) -> Iterator[list[Item]]:
+        """Page after page, each read when it is asked for."""
+        while True:
+            page = self.query(query)
+            yield page.items
+            if page.last is None:
+                return
+            query = replace(query, after=page.last)
+
+    def items(self, query: Query) -> Iterator[Item]:
+        """Item after item; a page is read when its first item is asked for."""
+        return (item for page in self.pages(query) for item in page)
+
+    def put(self, item: Mapping[str, Any], when: Condition | None = None) -> Refused | None:
+        """None if it is written."""
+        request = self._conditional({"Item": to_item(item)}, when)
+        return self._write(self.client.put_item, request)
+
+    def update(self, key: Key, update: Update) -> Item | Refused:
+        """The item as it is after the update, which makes it if there is none."""
+        request = {"Key": to_item(key), "ReturnValues": "ALL_NEW", **update.request()}
+        answer: dict[str, Any] = {}
+        refused = self._write(self.client.update_item, request, answer)
+        return from_item(answer["Attributes"]) if refused is None else refused
+
+    def apply(self, key: Key, update: Update) -> Refused | None:
+        """As `update`, where nobody needs the new item. None if it is written."""
+        return self._write(self.client.update_item, {"Key": to_item(key), **update.request()})
+
+    def delete(self, key: Key, when: Condition | None = None) -> Refused | None:
+        """None if no such item is there any more."""
+        request = self._conditional({"Key": to_item(key)}, when)
+        return self._write(self.client.delete_item, request)
+
+    def putting(self, item: Mapping[str, Any], when: Condition | None = None) -> dict[str, Any]:
+        """`put` as an operation of a transaction."""
+        return {"Put": self._named(self._conditional({"Item": to_item(item)}, when))}
+
+    def updating(self, key: Key, update: Update) -> dict[str, Any]:
+        """`update` as an operation of a transaction."""
+        return {"Update": self._named({"Key": to_item(key), **update.request()})}
+
+    def deleting(self, key: Key, when: Condition | None = None) -> dict[str, Any]:
+        """`delete` as an operation of a transaction."""
+        return {"Delete": self._named(self._conditional({"Key": to_item(key)}, when))}
+
+    def transact(self, operations: Sequence[Mapping[str, Any]]) -> frozenset[int]:
+        """Write all of the operations, up to 100, of this table and others, or none of them.
+
+        Returns the positions of those whose condition did not hold; empty if all is written.
+        """
+        try:
+            transact(self.client, operations)
+        except TransactionRefusedError as error:
+            return error.failed
+        return frozenset()
+
+    def _conditional(self, request: dict[str, Any], when: Condition | None) -> dict[str, Any]:
+        return request if when is None else request | when.request()
+
+    def _named(self, request: dict[str, Any]) -> dict[str, Any]:
+        return {"TableName": self.name, **request}
+
+    def _write(
+        self, write: Any, request: dict[str, Any], answer: dict[str, Any] | None = None
+    ) -> Refused | None:
+        if "ConditionExpression" in request:
+            request = {"ReturnValuesOnConditionCheckFailure": "ALL_OLD", **request}
+        try:
+            given = write(**self._named(request))
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code == "TransactionConflictException":
+                raise BusyError from error
+            if code != "ConditionalCheckFailedException":
+                raise
+            item: Any = error.response.get("Item")
+            return Refused(None if item is None else from_item(item))
+        if answer is not None:
+            answer |= given
+        return None
+
+
 def batch_get(
-    dynamodb: "DynamoDBClient",
-    keys: Mapping[str, Iterable[Mapping[str, str]]],
+    client: "DynamoDBClient",
+    keys: Mapping[str, Iterable[Key]],
     columns: Sequence[str] = (),
     consistent: bool = True,
-) -> dict[str, list[dict[str, Any]]]:
+) -> dict[str, list[Item]]:
     """The items that exist, by table. At most 100 keys in all go in one call.
 
-    Of each item all, or these `columns`. What may be a second old is read for half the price.
+    Of each item all, or these `columns`. An item that may be a second old is read for half the
+    price. Raises NotReadError.
     """
     wanted = [(table, dict(key)) for table, some in keys.items() for key in some]
-    found: dict[str, list[dict[str, Any]]] = {table: [] for table in keys}
+    found: dict[str, list[Item]] = {table: [] for table in keys}
     how = {"ConsistentRead": consistent} | _only(columns)
     for start in range(0, len(wanted), MAX_BATCH_KEYS):
-        for table, item in _read_all(dynamodb, wanted[start : start + MAX_BATCH_KEYS], how):
+        for table, item in _read_all(client, wanted[start : start + MAX_BATCH_KEYS], how):
             found[table].append(item)
     return found
 
 
 def _read_all(
-    dynamodb: "DynamoDBClient", wanted: list[tuple[str, dict[str, str]]], how: Mapping[str, Any]
-) -> Iterator[tuple[str, dict[str, Any]]]:
+    client: "DynamoDBClient", wanted: list[tuple[str, dict[str, str]]], how: Mapping[str, Any]
+) -> Iterator[tuple[str, Item]]:
     request: dict[str, Any] = {}
     for table, key in wanted:
         request.setdefault(table, {"Keys": [], **how})["Keys"].append(to_item(key))
     for attempt in range(_READ_ROUNDS):
-        answer = dynamodb.batch_get_item(RequestItems=request)
+        answer = client.batch_get_item(RequestItems=request)
         for table, items in answer["Responses"].items():
             yield from ((table, from_item(item)) for item in items)
         request = answer.get("UnprocessedKeys", {})

@@ -1,11 +1,36 @@
-"""An UpdateItem request, put together from plain values."""
+"""Conditions and updates of an item, put together from plain values."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from shared.aws.items import to_item
 
 _RESERVED = ("state", "status")
+
+
+@dataclass(frozen=True)
+class Condition:
+    """`text` names attributes as they are, but for reserved words: `#state`, `#status`.
+
+    Its values are `:when_name` in `text`, and `name` in `values`.
+    """
+
+    text: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+    def request(self) -> dict[str, Any]:
+        request: dict[str, Any] = {"ConditionExpression": self.text}
+        if names := {f"#{name}": name for name in _RESERVED if f"#{name}" in self.text}:
+            request["ExpressionAttributeNames"] = names
+        if self.values:
+            values = {f":when_{name}": value for name, value in self.values.items()}
+            request["ExpressionAttributeValues"] = to_item(values)
+        return request
+
+
+IS_NEW = Condition("attribute_not_exists(pk)")
+EXISTS = Condition("attribute_exists(pk)")
 
 
 class Update:

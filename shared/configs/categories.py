@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from shared.aws.items import from_item, to_item
-from shared.aws.table import batch_get, is_condition
+from shared.aws.table import Table, batch_get, is_condition
 from shared.clock import MS_PER_S
 from shared.configs.assets import KEEP_DELETED_MS, change_all
 from shared.configs.models import Status
@@ -15,7 +15,7 @@ from shared.model import Model
 from shared.tables import config_table
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    pass
 
 
 class Category(Model):
@@ -33,9 +33,9 @@ _COLUMNS = frozenset(Category.model_fields)
 
 
 class CategoryStore:
-    def __init__(self, dynamodb: "DynamoDBClient", table: str) -> None:
-        self._dynamodb = dynamodb
-        self._table = table
+    def __init__(self, table: Table) -> None:
+        self._dynamodb = table.client
+        self._table = table.name
 
     def add(self, category: Category) -> None:
         """Raises ConflictError if the id is taken, by a deleted category too."""

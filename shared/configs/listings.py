@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from shared.aws.items import from_item, to_item
+from shared.aws.table import Table
 from shared.configs.models import WebhookConfig
 from shared.tables import config_table
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    pass
 
 
 # What a key has room for.
@@ -23,9 +24,9 @@ class IdTakenError(Exception):
 
 
 class ListingStore:
-    def __init__(self, dynamodb: "DynamoDBClient", table: str) -> None:
-        self._dynamodb = dynamodb
-        self._table = table
+    def __init__(self, table: Table) -> None:
+        self._dynamodb = table.client
+        self._table = table.name
 
     def ids(self, workspace_id: str, name: str) -> list[str]:
         """Of all configs in the list, by position."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from shared import jobs
 from shared.aws.items import from_item, to_item
-from shared.aws.table import batch_get
+from shared.aws.table import Table, batch_get
 from shared.aws.transaction import TransactionRefusedError, transact
 from shared.aws.update import Update
 from shared.clock import MS_PER_S
@@ -23,7 +23,7 @@ from shared.errors import ConflictError, ForbiddenError, InvalidError, NotFoundE
 from shared.tables import config_table
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    pass
 
 # DynamoDB takes 400 KB. What its triggers say is written twice, and a transaction takes 4 MB.
 MAX_BYTES = 350_000
@@ -32,9 +32,9 @@ _COLUMNS = frozenset(WebhookConfig.model_fields)
 
 
 class ConfigStore:
-    def __init__(self, dynamodb: "DynamoDBClient", table: str) -> None:
-        self._dynamodb = dynamodb
-        self._table = table
+    def __init__(self, table: Table) -> None:
+        self._dynamodb = table.client
+        self._table = table.name
 
     def add(self, config: WebhookConfig, limit: int) -> None:
         """Raises ConflictError if the id is taken, by a deleted config too; ClaimedError if another

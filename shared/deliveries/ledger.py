@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from shared import ids, retention
 from shared.aws.items import from_item, to_item
+from shared.aws.table import Table
 from shared.aws.transaction import TransactionRefusedError, transact
 from shared.aws.update import Update
 from shared.clock import MS_PER_S
@@ -44,7 +45,7 @@ from shared.tables import event_table
 from shared.workspaces.models import Workspace
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    pass
 
 # Longer than a whole attempt: 10 s for the exchange, and what the writes around it may take.
 LEASE_MS = 30 * MS_PER_S
@@ -54,11 +55,9 @@ PARK_LEAD_MS = MAX_DELAY_MS - 300 * MS_PER_S
 
 
 class Ledger:
-    def __init__(
-        self, dynamodb: "DynamoDBClient", table: str, retention_days: int, repair_after_s: int
-    ) -> None:
-        self._dynamodb = dynamodb
-        self._table = table
+    def __init__(self, table: Table, retention_days: int, repair_after_s: int) -> None:
+        self._dynamodb = table.client
+        self._table = table.name
         self._retention_days = retention_days
         self._retention = retention.of_days(retention_days)
         self._repair_after_ms = repair_after_s * MS_PER_S

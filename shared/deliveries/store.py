@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from shared.aws.items import from_item, to_item
+from shared.aws.table import Table
 from shared.clock import MS_PER_S, Clock, now_ms
 from shared.deliveries.item import delivery_from, delivery_key
 from shared.deliveries.models import Delivery, DeliveryState
@@ -14,7 +15,7 @@ from shared.model import Model
 from shared.tables import event_table
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    pass
 
 
 class Listed(Model):
@@ -28,9 +29,9 @@ class Listed(Model):
 class DeliveryStore:
     """What has expired, and DynamoDB has not deleted yet, is gone for who asks by id."""
 
-    def __init__(self, dynamodb: "DynamoDBClient", table: str, clock: Clock = now_ms) -> None:
-        self._dynamodb = dynamodb
-        self._table = table
+    def __init__(self, table: Table, clock: Clock = now_ms) -> None:
+        self._dynamodb = table.client
+        self._table = table.name
         self._clock = clock
 
     def get(self, workspace_id: str, request_id: str) -> Delivery:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from shared.aws.items import from_item, to_item
-from shared.aws.table import is_condition
+from shared.aws.table import Table, is_condition
 from shared.aws.update import Update
 from shared.clock import MS_PER_DAY, MS_PER_S
 from shared.configs.models import WebhookConfig
@@ -23,7 +23,7 @@ from shared.model import Model
 from shared.tables import config_table
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    pass
 
 US_PER_MS = 1000
 US_PER_S = 1_000_000
@@ -92,9 +92,9 @@ def _reach(rate: int) -> int:
 
 
 class RateLimiter:
-    def __init__(self, dynamodb: "DynamoDBClient", table: str) -> None:
-        self._dynamodb = dynamodb
-        self._table = table
+    def __init__(self, table: Table) -> None:
+        self._dynamodb = table.client
+        self._table = table.name
 
     def take(self, config: WebhookConfig, rate: int, now_ms: int, in_turn: bool) -> int | None:
         """None if one may be sent now, else the moment (ms) at which to come again."""

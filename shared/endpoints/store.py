@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from shared import ids, jobs
 from shared.aws.items import from_item, to_item
-from shared.aws.table import is_condition
+from shared.aws.table import Table, is_condition
 from shared.aws.transaction import TransactionRefusedError, transact
 from shared.aws.update import Update
 from shared.clock import MS_PER_DAY, MS_PER_S
@@ -23,7 +23,7 @@ from shared.events.models import Event
 from shared.events.store import EventStore
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    pass
 
 # So long after its last failure an endpoint that nobody asked again counts as well.
 FORGET_MS = 30 * MS_PER_DAY
@@ -33,9 +33,9 @@ _HOLDER = "probe = :when_probe"
 
 
 class HealthStore:
-    def __init__(self, dynamodb: "DynamoDBClient", table: str, events: EventStore) -> None:
-        self._dynamodb = dynamodb
-        self._table = table
+    def __init__(self, table: Table, events: EventStore) -> None:
+        self._dynamodb = table.client
+        self._table = table.name
         self._events = events
 
     def find(self, workspace_id: str, config_id: str) -> EndpointHealth:

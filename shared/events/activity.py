@@ -7,12 +7,13 @@ The sweep goes by these notes to the events of the log, so an event needs no ind
 from typing import TYPE_CHECKING
 
 from shared.aws.items import to_item
+from shared.aws.table import Table
 from shared.clock import MS_PER_DAY, MS_PER_MINUTE, MS_PER_S
 from shared.model import Model
 from shared.tables import event_table
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    pass
 
 # For so long the sweep may stand still. Events are kept for a day more (RetentionDays).
 KEPT_MS = 7 * MS_PER_DAY
@@ -53,9 +54,9 @@ class ActivityMarkers:
     A note that is written twice is the same note: its item follows from its key.
     """
 
-    def __init__(self, dynamodb: "DynamoDBClient", table: str, repair_after_s: int) -> None:
-        self._dynamodb = dynamodb
-        self._table = table
+    def __init__(self, table: Table, repair_after_s: int) -> None:
+        self._dynamodb = table.client
+        self._table = table.name
         self._repair_after_s = repair_after_s
         self._until = 0
         self._noted: set[str] = set()

@@ -8,13 +8,14 @@ from botocore.exceptions import ClientError
 
 from shared import ids
 from shared.aws.items import from_item, to_item
+from shared.aws.table import Table
 from shared.clock import MS_PER_S, Clock, now_ms
 from shared.input.paging import Page, Window, foreign_cursor, read_cursor, write_cursor
 from shared.model import Model
 from shared.tables import event_table
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    pass
 
 # A filter may skip items; after so many rounds the page is given out as far as it got.
 MAX_ROUNDS = 10
@@ -68,9 +69,9 @@ def late_events_of(workspace_id: str) -> Log:
 class LogReader:
     """What has expired, and DynamoDB has not deleted yet, is left out."""
 
-    def __init__(self, dynamodb: "DynamoDBClient", table: str, clock: Clock = now_ms) -> None:
-        self._dynamodb = dynamodb
-        self._table = table
+    def __init__(self, table: Table, clock: Clock = now_ms) -> None:
+        self._dynamodb = table.client
+        self._table = table.name
         self._clock = clock
 
     def page(self, log: Log, window: Window, ascending: bool = False) -> Page:

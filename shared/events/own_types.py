@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 from pydantic import Field, StringConstraints
 
 from shared.aws.items import from_item, to_item
-from shared.aws.table import is_condition
+from shared.aws.table import Table, is_condition
 from shared.aws.transaction import TransactionRefusedError, transact
 from shared.aws.update import Update
 from shared.errors import ConflictError, ForbiddenError, NotFoundError
@@ -18,7 +18,7 @@ from shared.model import Model
 from shared.tables import config_table
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    pass
 
 
 Group = Annotated[str, StringConstraints(max_length=64)]
@@ -55,9 +55,9 @@ _COLUMNS = frozenset(OwnType.model_fields)
 
 
 class EventTypeStore:
-    def __init__(self, dynamodb: "DynamoDBClient", table: str) -> None:
-        self._dynamodb = dynamodb
-        self._table = table
+    def __init__(self, table: Table) -> None:
+        self._dynamodb = table.client
+        self._table = table.name
 
     def save(self, own: OwnType, limit: int) -> tuple[OwnType, bool]:
         """The type as it is now, and whether it is new.

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from shared import retention
 from shared.aws.items import from_item, to_item
-from shared.aws.table import batch_get, is_condition
+from shared.aws.table import Table, batch_get, is_condition
 from shared.aws.update import Update
 from shared.clock import MS_PER_S, Clock, now_ms
 from shared.errors import NotFoundError
@@ -21,7 +21,7 @@ from shared.ids import event_key, visitor_key
 from shared.tables import event_table
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    pass
 
 _COLUMNS = tuple(Event.model_fields)
 # The payload of an event that is emptied.
@@ -33,17 +33,16 @@ class EventStore:
 
     def __init__(
         self,
-        dynamodb: "DynamoDBClient",
-        table: str,
+        table: Table,
         retention_days: int,
         repair_after_s: int,
         clock: Clock = now_ms,
     ) -> None:
-        self._dynamodb = dynamodb
-        self._table = table
+        self._dynamodb = table.client
+        self._table = table.name
         self._retention = retention.of_days(retention_days)
         self._clock = clock
-        self._notes = ActivityMarkers(dynamodb, table, repair_after_s)
+        self._notes = ActivityMarkers(table, repair_after_s)
 
     def add(self, event: Event) -> Event | None:
         """None if the event is new, else the event that has its id already."""

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shared.aws.items import from_item, to_item
+from shared.aws.table import Table
 from shared.configs.categories import Category, category_from
 from shared.configs.models import Status
 from shared.configs.store import config_from
@@ -16,7 +17,7 @@ from shared.workspaces.models import Workspace
 from shared.workspaces.store import workspace_from
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    pass
 
 # A page can be imported as it is.
 MAX_PAGE_BYTES = 1024 * 1024
@@ -30,9 +31,9 @@ class ExportPage(NamedTuple):
 
 
 class Exporter:
-    def __init__(self, dynamodb: "DynamoDBClient", table: str) -> None:
-        self._dynamodb = dynamodb
-        self._table = table
+    def __init__(self, table: Table) -> None:
+        self._dynamodb = table.client
+        self._table = table.name
 
     def page(self, workspace_id: str, limit: int, cursor: str | None) -> ExportPage:
         taken: list[str] = []

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from shared import ids
 from shared.aws.items import to_item
-from shared.aws.table import is_condition
+from shared.aws.table import Table, is_condition
 from shared.aws.update import Update
 from shared.deliveries.item import delivery_key
 from shared.deliveries.models import ENDED, Delivery, DeliveryState, Reason
@@ -20,7 +20,7 @@ from shared.model import Model
 from shared.tables import event_table
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    pass
 
 
 class Erased(Model):
@@ -32,10 +32,10 @@ class Erased(Model):
 
 
 class DeliveryErasure:
-    def __init__(self, dynamodb: "DynamoDBClient", table: str) -> None:
-        self._dynamodb = dynamodb
-        self._table = table
-        self._deliveries = DeliveryStore(dynamodb, table)
+    def __init__(self, table: Table) -> None:
+        self._dynamodb = table.client
+        self._table = table.name
+        self._deliveries = DeliveryStore(table)
 
     def erase(self, event: Event, now: int) -> Erased:
         """To be repeated until it is complete; each time it counts what is erased by then."""

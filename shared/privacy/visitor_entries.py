@@ -8,18 +8,19 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from shared.aws.items import to_item
+from shared.aws.table import Table
 from shared.aws.transaction import TransactionRefusedError, transact
 from shared.visitors.models import Identity, IdentityKind, VisitorEntry, VisitorRecord
 from shared.visitors.store import Change, VisitorStore, is_version, key_of, visitor_key
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    pass
 
 
 class VisitorEntries:
-    def __init__(self, dynamodb: "DynamoDBClient", table: str, visitors: VisitorStore) -> None:
-        self._dynamodb = dynamodb
-        self._table = table
+    def __init__(self, table: Table, visitors: VisitorStore) -> None:
+        self._dynamodb = table.client
+        self._table = table.name
         self._visitors = visitors
 
     def begin(self, entry: VisitorEntry, visitor: VisitorRecord, now: int) -> bool:

@@ -11,7 +11,7 @@ from uuid import UUID
 from botocore.exceptions import ClientError
 
 from shared.aws.items import from_item, to_item
-from shared.aws.table import batch_get, is_condition
+from shared.aws.table import Table, batch_get, is_condition
 from shared.aws.update import Update
 from shared.clock import MS_PER_DAY, MS_PER_S
 from shared.deliveries.item import delivery_from, delivery_key, logged, wake
@@ -22,7 +22,7 @@ from shared.model import Model
 from shared.tables import event_table
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    pass
 
 # Between two looks at the time.
 PAGE = 10
@@ -50,13 +50,12 @@ class BegunDelivery(Model):
 class DueIndex:
     def __init__(
         self,
-        dynamodb: "DynamoDBClient",
-        table: str,
+        table: Table,
         retention_days: int,
         repair_after_s: int,
     ) -> None:
-        self._dynamodb = dynamodb
-        self._table = table
+        self._dynamodb = table.client
+        self._table = table.name
         self._retention_ms = retention_days * MS_PER_DAY
         self._repair_after_ms = repair_after_s * MS_PER_S
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from shared.aws.items import from_item, to_item
-from shared.aws.table import batch_get
+from shared.aws.table import Table, batch_get
 from shared.clock import MS_PER_S, Clock
 from shared.events.activity import ActivityMarker, marker_from, marker_of
 from shared.events.log import LogReader, events_of
@@ -23,7 +23,7 @@ from shared.tables import config_table as config_keys
 from shared.tables import event_table as keys
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    pass
 
 # Events of a page are held in memory, for every shard at a time; each may have 256 KiB.
 PAGE = 10
@@ -57,18 +57,17 @@ class ScanBatch(Model):
 class EventScan:
     def __init__(
         self,
-        dynamodb: "DynamoDBClient",
-        event_table: str,
-        config_table: str,
+        config_table: Table,
+        event_table: Table,
         repair_after_s: int,
         clock: Clock,
     ) -> None:
-        self._dynamodb = dynamodb
-        self._events = event_table
-        self._configs = config_table
+        self._dynamodb = event_table.client
+        self._events = event_table.name
+        self._configs = config_table.name
         self._repair_after_s = repair_after_s
         self._clock = clock
-        self._log = LogReader(dynamodb, event_table, clock)
+        self._log = LogReader(event_table, clock)
 
     def batches(self, shard: str) -> Iterator[ScanBatch]:
         """A page of events each, less than twice as many, and fewer at the end, or if it takes a

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from shared.aws.items import from_item, to_item
-from shared.aws.table import is_condition
+from shared.aws.table import Table, is_condition
 from shared.aws.update import Update
 from shared.clock import MS_PER_DAY, MS_PER_S
 from shared.deliveries.item import delivery_from, delivery_key, logged, wake
@@ -20,7 +20,7 @@ from shared.replays.models import Replay
 from shared.tables import event_table
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    pass
 
 
 class Found(Model):
@@ -34,11 +34,9 @@ class Found(Model):
 
 
 class ReplayDeliveries:
-    def __init__(
-        self, dynamodb: "DynamoDBClient", table: str, retention_days: int, repair_after_s: int
-    ) -> None:
-        self._dynamodb = dynamodb
-        self._table = table
+    def __init__(self, table: Table, retention_days: int, repair_after_s: int) -> None:
+        self._dynamodb = table.client
+        self._table = table.name
         self._retention_ms = retention_days * MS_PER_DAY
         self._repair_after_ms = repair_after_s * MS_PER_S
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from shared.aws.table import batch_get
+from shared.aws.table import Table, batch_get
 from shared.clock import Clock
 from shared.configs.models import WebhookConfig
 from shared.dialects import DIALECTS
@@ -16,7 +16,7 @@ from shared.tables import event_table
 from shared.workspaces.store import WorkspaceStore
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    pass
 
 
 class _Facts(Model):
@@ -28,14 +28,13 @@ class _Facts(Model):
 class Eligibility:
     def __init__(
         self,
-        dynamodb: "DynamoDBClient",
-        table: str,
+        table: Table,
         workspaces: WorkspaceStore,
         stack_days: int,
         clock: Clock,
     ) -> None:
-        self._dynamodb = dynamodb
-        self._table = table
+        self._dynamodb = table.client
+        self._table = table.name
         self._workspaces = workspaces
         self._stack_days = stack_days
         self._clock = clock

@@ -7,13 +7,14 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from shared.aws.items import to_item
+from shared.aws.table import Table
 from shared.deliveries.models import DeliveryState
 from shared.model import Model
 from shared.replays.models import Replay
 from shared.tables import event_table
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    pass
 
 # Of a megabyte each, some 4,000 deliveries: what one call may cost.
 MAX_QUERIES = 5
@@ -30,9 +31,9 @@ class ReplayProgress(Model):
 
 
 class ProgressReader:
-    def __init__(self, dynamodb: "DynamoDBClient", table: str) -> None:
-        self._dynamodb = dynamodb
-        self._table = table
+    def __init__(self, table: Table) -> None:
+        self._dynamodb = table.client
+        self._table = table.name
 
     def read(self, replay: Replay) -> ReplayProgress | None:
         """None if too many are not delivered to be counted. The index is a moment behind."""

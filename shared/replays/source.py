@@ -6,13 +6,14 @@ A source has parts: the log of the workspace, or of what a config was sent, or o
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shared.aws.items import from_item, to_item
+from shared.aws.table import Table
 from shared.deliveries.models import DeliveryState
 from shared.model import Model
 from shared.replays.models import ReplayCursor, Selection
 from shared.tables import event_table
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    pass
 
 
 class ReplayPart(NamedTuple):
@@ -51,9 +52,9 @@ def parts_of(selection: Selection) -> tuple[ReplayPart, ...]:
 class ReplaySource:
     """The indexes are a moment behind the table."""
 
-    def __init__(self, dynamodb: "DynamoDBClient", table: str) -> None:
-        self._dynamodb = dynamodb
-        self._table = table
+    def __init__(self, table: Table) -> None:
+        self._dynamodb = table.client
+        self._table = table.name
 
     def page(
         self, selection: Selection, place: ReplayCursor, size: int

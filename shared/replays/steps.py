@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from shared.aws.table import Table
 from shared.aws.update import Update
 from shared.clock import MS_PER_DAY
 from shared.errors import NotFoundError
@@ -11,7 +12,7 @@ from shared.replays.models import Replay, ReplayCursor, ReplayState, place_of, r
 from shared.replays.store import ReplayStore, active, ended, is_in, item
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    pass
 
 
 class Done(Model):
@@ -22,10 +23,10 @@ class Done(Model):
 
 
 class Steps:
-    def __init__(self, dynamodb: "DynamoDBClient", table: str, retention_days: int) -> None:
-        self._jobs = JobStore(dynamodb, table)
-        self._replays = ReplayStore(dynamodb, table, retention_days)
-        self._table = table
+    def __init__(self, table: Table, retention_days: int) -> None:
+        self._jobs = JobStore(table)
+        self._replays = ReplayStore(table, retention_days)
+        self._table = table.name
         self._retention_ms = retention_days * MS_PER_DAY
 
     def begin(self, turn: JobMessage) -> tuple[Job, Replay] | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from shared import jobs
 from shared.aws.items import from_item, to_item
+from shared.aws.table import Table
 from shared.aws.transaction import TransactionRefusedError, transact
 from shared.aws.update import Update
 from shared.clock import MS_PER_DAY, MS_PER_S
@@ -18,7 +19,7 @@ from shared.replays.models import ACTIVE, Replay, ReplayState, replay_from, stor
 from shared.tables import config_table
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    pass
 
 MAX_ACTIVE = 10
 # By then the index has what was accepted last.
@@ -29,9 +30,9 @@ _FIRST, _LAST = "rpl_", "rpl_~"
 
 
 class ReplayStore:
-    def __init__(self, dynamodb: "DynamoDBClient", table: str, retention_days: int) -> None:
-        self._dynamodb = dynamodb
-        self._table = table
+    def __init__(self, table: Table, retention_days: int) -> None:
+        self._dynamodb = table.client
+        self._table = table.name
         self._retention_ms = retention_days * MS_PER_DAY
 
     def find(self, workspace_id: str, replay_id: str) -> Replay:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from shared import ids
 from shared.aws.items import from_item, to_item
+from shared.aws.table import Table
 from shared.clock import MS_PER_S, Clock, now_ms
 from shared.input.paging import Page, foreign_cursor, read_cursor, write_cursor
 from shared.tables import event_table
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    pass
 
 PAGE = 50
 # Comes after the sort key of every event.
@@ -22,9 +23,9 @@ _POSITION = re.compile(r"[0-9]{15}#[0-9a-f]+")
 
 
 class History:
-    def __init__(self, dynamodb: "DynamoDBClient", table: str, clock: Clock = now_ms) -> None:
-        self._dynamodb = dynamodb
-        self._table = table
+    def __init__(self, table: Table, clock: Clock = now_ms) -> None:
+        self._dynamodb = table.client
+        self._table = table.name
         self._clock = clock
 
     def page(

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from shared import ids
 from shared.aws.items import to_item
-from shared.aws.table import batch_get
+from shared.aws.table import Table, batch_get
 from shared.clock import MS_PER_DAY, MS_PER_S
 from shared.tables import event_table
 from shared.visitors.models import Identity, IdentityKind, Known, Trace, VisitorEntry, VisitorRecord
 from shared.visitors.rules import FRESH_MS, MAX_IDENTITIES, Resolution, known
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    pass
 
 # A merge may lengthen a way by a step, and a visitor has but so many identities.
 MAX_STEPS = MAX_IDENTITIES + 1
@@ -27,9 +27,9 @@ _COLUMNS = frozenset(VisitorRecord.model_fields)
 
 
 class VisitorStore:
-    def __init__(self, dynamodb: "DynamoDBClient", table: str, retention_days: int) -> None:
-        self._dynamodb = dynamodb
-        self._table = table
+    def __init__(self, table: Table, retention_days: int) -> None:
+        self._dynamodb = table.client
+        self._table = table.name
         # What is seen puts its expiry off, and that is noted no more often than FRESH_MS.
         self._retention_ms = retention_days * MS_PER_DAY + FRESH_MS
 

@@ -9,19 +9,19 @@ from botocore.exceptions import ClientError
 
 from shared import ids
 from shared.aws.items import from_item, to_item
-from shared.aws.table import is_condition
+from shared.aws.table import Table, is_condition
 from shared.aws.update import Update
 from shared.errors import NotFoundError
 from shared.tables import config_table
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    pass
 
 
 class LinkSecretStore:
-    def __init__(self, dynamodb: "DynamoDBClient", table: str) -> None:
-        self._dynamodb = dynamodb
-        self._table = table
+    def __init__(self, table: Table) -> None:
+        self._dynamodb = table.client
+        self._table = table.name
 
     def get(self, workspace_id: str) -> str:
         """The one that there is; of several callers at once, one makes it."""

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from shared import ids, jobs
 from shared.aws.items import from_item, to_item
-from shared.aws.table import batch_get, is_condition
+from shared.aws.table import Table, batch_get, is_condition
 from shared.aws.transaction import TransactionRefusedError, transact
 from shared.aws.update import Update
 from shared.clock import MS_PER_MINUTE, MS_PER_S, Clock, now_ms
@@ -20,7 +20,7 @@ from shared.tables import config_table
 from shared.workspaces.models import ApiKey, Workspace
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    pass
 
 # The last use of a key is recorded no more often.
 USE_EVERY_MS = MS_PER_MINUTE
@@ -36,9 +36,9 @@ _UNUSED = (
 
 
 class WorkspaceStore:
-    def __init__(self, dynamodb: "DynamoDBClient", table: str, clock: Clock = now_ms) -> None:
-        self._dynamodb = dynamodb
-        self._table = table
+    def __init__(self, table: Table, clock: Clock = now_ms) -> None:
+        self._dynamodb = table.client
+        self._table = table.name
         self._clock = clock
 
     def add(self, workspace: Workspace) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from functions.configs.routes.action_links import PATH as LINKS
 from shared.aws import clients
+from shared.aws.table import Table
 from shared.errors import NotFoundError
 from shared.workspaces.link_secrets import LinkSecretStore
 from tests.integration.documented import assert_documented
@@ -122,7 +123,7 @@ class TestALink:
         assert secret.startswith("fhl_")
 
     def test_is_signed_by_one_secret_however_many_are_made_at_once(self, world: World) -> None:
-        store = LinkSecretStore(clients.dynamodb(), "ConfigTable")
+        store = LinkSecretStore(Table(clients.dynamodb(), "ConfigTable"))
 
         with ThreadPoolExecutor(10) as pool:
             secrets = set(pool.map(store.get, [world.workspace_id] * 20))
@@ -131,7 +132,7 @@ class TestALink:
 
     def test_of_no_workspace_has_no_secret(self, world: World) -> None:
         with pytest.raises(NotFoundError):
-            LinkSecretStore(clients.dynamodb(), "ConfigTable").get("unknown")
+            LinkSecretStore(Table(clients.dynamodb(), "ConfigTable")).get("unknown")
 
     def test_shows_its_secret_to_nobody(self, world: World) -> None:
         link = make_link(world)

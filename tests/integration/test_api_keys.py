@@ -8,6 +8,7 @@ import pytest
 
 from functions.configs.routes import apikeys
 from shared.aws import clients
+from shared.aws.table import Table
 from shared.clock import rfc3339
 from shared.errors import ConflictError, NotFoundError
 from shared.ids import sha256_hex
@@ -57,7 +58,7 @@ def call(world: World, key: str) -> Reply:
 
 
 def store() -> WorkspaceStore:
-    return WorkspaceStore(clients.dynamodb(), "ConfigTable")
+    return WorkspaceStore(Table(clients.dynamodb(), "ConfigTable"))
 
 
 class TestANewKey:

@@ -7,6 +7,7 @@ import pytest
 
 from functions.configs import wiring
 from shared.aws import clients
+from shared.aws.table import Table
 from shared.configs.store import ConfigStore
 from shared.outbound.ssrf import Policy
 from shared.version import VERSION
@@ -239,7 +240,9 @@ class TestSaving:
 
         save(world, "PUT", basicAuth={"username": "jo"})
 
-        config = ConfigStore(clients.dynamodb(), "ConfigTable").find(world.workspace_id, "crm")
+        config = ConfigStore(Table(clients.dynamodb(), "ConfigTable")).find(
+            world.workspace_id, "crm"
+        )
         assert config.basic_auth is not None
         assert config.basic_auth.password == "hunter2"
 
@@ -279,7 +282,7 @@ class TestSaving:
             triggers=[{"eventType": "on_action", "idFunnel": "f1"}, {"eventType": "on_action"}],
         )
 
-        store = ConfigStore(clients.dynamodb(), "ConfigTable")
+        store = ConfigStore(Table(clients.dynamodb(), "ConfigTable"))
         (wanted,) = store.wanting(world.workspace_id, "on_action")
         assert store.wanting(world.workspace_id, "node_execution") == []
         assert len(wanted.filters) == 2
@@ -291,7 +294,7 @@ class TestSaving:
 
         save(world, "PUT")
 
-        store = ConfigStore(clients.dynamodb(), "ConfigTable")
+        store = ConfigStore(Table(clients.dynamodb(), "ConfigTable"))
         (old,) = store.wanting(world.workspace_id, "on_action")
         (new,) = store.wanting(world.workspace_id, "node_execution")
         assert (old.since, new.since) == (began, began + 60_000)

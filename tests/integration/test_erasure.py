@@ -10,6 +10,7 @@ import pytest
 
 from shared import ids
 from shared.aws import clients
+from shared.aws.table import Table
 from shared.deliveries.ledger import Ledger
 from shared.deliveries.models import Attempt, Delivery, Reason
 from shared.deliveries.queue import AttemptMessage
@@ -450,7 +451,7 @@ def fail(world: World, delivery: Delivery) -> None:
 
 
 def ledger() -> Ledger:
-    return Ledger(clients.dynamodb(), "EventTable", retention_days=30, repair_after_s=600)
+    return Ledger(Table(clients.dynamodb(), "EventTable"), retention_days=30, repair_after_s=600)
 
 
 def after_the_first_pass(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:

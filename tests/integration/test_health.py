@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from shared.attempts import attempt as courier
 from shared.aws import clients
 from shared.aws.items import to_item
+from shared.aws.table import Table
 from shared.configs.store import ConfigStore, health_key
 from shared.deliveries.ledger import Ledger
 from shared.endpoints import breaker
@@ -685,7 +686,8 @@ def test_the_table_counts_as_the_breaker_does(
 ) -> None:
     with new_world(account) as world:
         store = HealthStore(
-            clients.dynamodb(), "ConfigTable", EventStore(clients.dynamodb(), "E", 30, 600)
+            Table(clients.dynamodb(), "ConfigTable"),
+            EventStore(Table(clients.dynamodb(), "E"), 30, 600),
         )
         config, expected = factories.config(), EndpointHealth()
 

@@ -8,6 +8,7 @@ import pytest
 from functions.retry import pages
 from shared import jobs
 from shared.aws import clients
+from shared.aws.table import Table
 from shared.aws.transaction import transact
 from shared.deliveries.queue import Queue
 from shared.jobs import OVERDUE_MS, JobStore
@@ -130,7 +131,7 @@ class TestOverdueJobs:
 
 def test_a_job_that_has_moved_on_is_left_as_it_is(world: World) -> None:
     overdue(world, "a")
-    store = JobStore(clients.dynamodb(), "ConfigTable")
+    store = JobStore(Table(clients.dynamodb(), "ConfigTable"))
     (job,) = store.overdue(world.clock(), 10)
     store.advance(job, "there", world.clock(), world.clock())
 

@@ -6,6 +6,7 @@ import pytest
 
 from shared import ids
 from shared.aws import clients
+from shared.aws.table import Table
 from shared.errors import InvalidError
 from shared.workspaces.models import Scope
 from shared.workspaces.store import WorkspaceStore
@@ -30,7 +31,7 @@ NAMED = [pytest.param(*call, id=f"{call[0]}-{call[1]}") for call in CALLS]
 def make_key(world: World, *scopes: Scope, **changes: Any) -> str:
     secret = ids.new_api_key()
     key = factories.api_key(*scopes, workspace_id=world.workspace_id, **changes)
-    WorkspaceStore(clients.dynamodb(), "ConfigTable").add_key(key, secret)
+    WorkspaceStore(Table(clients.dynamodb(), "ConfigTable")).add_key(key, secret)
     return secret
 
 
@@ -79,7 +80,7 @@ class TestAKey:
     def test_that_is_switched_off_stops_within_a_minute(self, world: World) -> None:
         key = make_key(world)
         assert world.call("GET", "/v1/events", key=key).status == 200
-        store = WorkspaceStore(clients.dynamodb(), "ConfigTable")
+        store = WorkspaceStore(Table(clients.dynamodb(), "ConfigTable"))
         active = store.find_key(key)
         assert active is not None
         store.replace_key(active, active.model_copy(update={"active": False}))

@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 
 from shared.aws import clients
+from shared.aws.table import Table
 from shared.deliveries.conditions import NotDue
 from shared.deliveries.ledger import LEASE_MS, Ledger
 from shared.deliveries.models import Attempt, Delivery, DeliveryState, Reason
@@ -20,7 +21,7 @@ from tests.local.receiver import Receiver
 
 @pytest.fixture
 def ledger(world: World) -> Ledger:
-    return Ledger(clients.dynamodb(), "EventTable", retention_days=30, repair_after_s=600)
+    return Ledger(Table(clients.dynamodb(), "EventTable"), retention_days=30, repair_after_s=600)
 
 
 def first_pointer(world: World, event_id: str) -> AttemptMessage:
@@ -33,7 +34,9 @@ def first_pointer(world: World, event_id: str) -> AttemptMessage:
 
 
 def claim(world: World, ledger: Ledger, event_id: str, attempt: int = 1) -> Any:
-    event = EventStore(clients.dynamodb(), "EventTable", 30, 600).get(world.workspace_id, event_id)
+    event = EventStore(Table(clients.dynamodb(), "EventTable"), 30, 600).get(
+        world.workspace_id, event_id
+    )
     pointer = first_pointer(world, event_id).model_copy(update={"attempt": attempt})
     return ledger.claim(pointer, event, world.clock())
 

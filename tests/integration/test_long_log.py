@@ -7,6 +7,7 @@ import pytest
 
 from shared import ids
 from shared.aws.items import from_item, to_item
+from shared.aws.table import Table
 from shared.deliveries.item import delivery_key
 from shared.events import log
 from shared.events.log import LogReader
@@ -79,7 +80,7 @@ class Pages:
 
     def __init__(self, indexes: Indexes, state: str | None) -> None:
         self._indexes = indexes
-        self._reader = LogReader(cast(Any, indexes), "EventTable")
+        self._reader = LogReader(Table(cast(Any, indexes), "EventTable"))
         self._log = log.deliveries_of(WORKSPACE, "crm", state, None)
 
     def after(self, number: int | None) -> tuple[list[str], str | None]:

@@ -6,6 +6,7 @@ from itertools import pairwise
 import pytest
 
 from shared.aws import clients
+from shared.aws.table import Table
 from shared.endpoints.rate_limit import RateLimiter
 from tests import factories
 from tests.integration.world import World
@@ -66,7 +67,7 @@ def test_the_others_are_not_held_up(world: World, receiver: Receiver) -> None:
 def test_a_long_line_is_parked_and_keeps_its_places(world: World, receiver: Receiver) -> None:
     world.make_config(receiver.url("/in"), rateLimitPerSecond=1)
     bucket, config = (
-        RateLimiter(clients.dynamodb(), "ConfigTable"),
+        RateLimiter(Table(clients.dynamodb(), "ConfigTable")),
         factories.config(workspace_id=world.workspace_id),
     )
     for _ in range(1_800):
@@ -89,7 +90,7 @@ def test_many_workers_at_once_take_no_more_than_there_is(world: World, rate: int
     config = factories.config()
 
     def take(_: int) -> int | None:
-        bucket = RateLimiter(clients.dynamodb(), "ConfigTable")
+        bucket = RateLimiter(Table(clients.dynamodb(), "ConfigTable"))
         return bucket.take(config, rate, world.clock(), in_turn=False)
 
     with ThreadPoolExecutor(8) as pool:
@@ -101,7 +102,7 @@ def test_many_workers_at_once_take_no_more_than_there_is(world: World, rate: int
 
 
 def test_one_that_comes_when_the_bucket_is_idle_costs_one_write(world: World) -> None:
-    bucket, config = RateLimiter(clients.dynamodb(), "ConfigTable"), factories.config()
+    bucket, config = RateLimiter(Table(clients.dynamodb(), "ConfigTable")), factories.config()
     bucket.take(config, 5, world.clock(), in_turn=False)
     world.clock.advance(1)
     world.calls.clear()

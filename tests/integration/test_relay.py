@@ -11,6 +11,7 @@ from functions.retry import pages
 from shared import jobs
 from shared.aws import clients
 from shared.aws.items import to_item
+from shared.aws.table import Table
 from shared.events.activity import ActivityMarkers
 from shared.jobs import OVERDUE_MS, Job, JobKind, JobStore
 from shared.repair.due_index import DueIndex
@@ -268,7 +269,7 @@ class TestTheLanes:
     @pytest.fixture(autouse=True)
     def _many(self, world: World) -> None:
         """Workspaces that were active, one a minute, in as many shards."""
-        notes = ActivityMarkers(clients.dynamodb(), "EventTable", REPAIR_S)
+        notes = ActivityMarkers(Table(clients.dynamodb(), "EventTable"), REPAIR_S)
         for number, workspace_id in enumerate(workspaces()):
             notes.note(workspace_id, world.clock() + 60_000 * number)
         world.clock.advance(DUE_S + 3_600)
@@ -284,7 +285,7 @@ class TestTheLanes:
         world.sweep()
         before = passed_on(world)
         store, second = (
-            JobStore(clients.dynamodb(), "ConfigTable"),
+            JobStore(Table(clients.dynamodb(), "ConfigTable")),
             event_table.active_shard(workspaces()[1]),
         )
         store.end(next(job for job in store.of(JobKind.SWEEP) if jobs.shard_of(job) == second))
@@ -373,7 +374,7 @@ def test_a_sweep_goes_on_if_nobody_can_tell_what_was_passed_on(
 
 
 def test_a_shard_is_passed_on_once(world: World) -> None:
-    store = JobStore(clients.dynamodb(), "ConfigTable")
+    store = JobStore(Table(clients.dynamodb(), "ConfigTable"))
     first, second = (
         jobs.sweep(event_table.WAKE_SHARDS[0], world.clock() + later) for later in (0, 1)
     )

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from shared.aws import clients
+from shared.aws.table import Table
 from shared.configs.models import WebhookConfig
 from shared.configs.store import ConfigStore
 from shared.deliveries.queue import NotQueuedError, Queue
@@ -530,7 +531,7 @@ def test_an_operational_event_is_not_replayed_to_the_config_it_is_about(
     world: World, receiver: Receiver
 ) -> None:
     receiver.script("/gone", [410])
-    store = ConfigStore(clients.dynamodb(), "ConfigTable")
+    store = ConfigStore(Table(clients.dynamodb(), "ConfigTable"))
     for name in ("gone", "late"):
         store.add(_speaking_of_everything(world, name, receiver.url(f"/{name}")), limit=10)
     world.deliver(webhook_config_ids=["gone"])

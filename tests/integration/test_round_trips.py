@@ -13,6 +13,7 @@ from shared.apis.funnelflux.mapping import MAX_OLD_SECRETS
 from shared.apis.funnelflux.models import MASK
 from shared.aws import clients
 from shared.aws.items import to_item
+from shared.aws.table import Table
 from shared.configs.models import Status, TargetType, WebhookConfig
 from shared.configs.store import ConfigStore
 from shared.events.models import TriggerType
@@ -110,7 +111,7 @@ def find(world: World, config_id: str) -> dict[str, Any]:
 
 
 def stored(world: World, config_id: str) -> WebhookConfig:
-    return ConfigStore(clients.dynamodb(), "ConfigTable").find(world.workspace_id, config_id)
+    return ConfigStore(Table(clients.dynamodb(), "ConfigTable")).find(world.workspace_id, config_id)
 
 
 def expected(saved: dict[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from shared.aws import clients
+from shared.aws.table import Table
 from shared.deliveries.queue import AttemptMessage
 from shared.events.activity import ActivityMarkers, marker_of
 from shared.events.models import Event
@@ -360,7 +361,7 @@ class TestASweepOfMoreThanAPage:
     def test_goes_on_past_slots_that_hold_nothing_any_more(
         self, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        notes = ActivityMarkers(clients.dynamodb(), "EventTable", REPAIR_S)
+        notes = ActivityMarkers(Table(clients.dynamodb(), "EventTable"), REPAIR_S)
         for minute in range(PAGE + 1):
             notes.note(world.workspace_id, NOW + 60_000 * minute)
         world.clock.advance(DUE_S + 60 * PAGE)

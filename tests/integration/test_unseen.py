@@ -9,6 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shared.aws import clients
+from shared.aws.table import Table
 from shared.events.store import EventStore
 from shared.repair.event_scan import PAGE, EventScan
 from shared.tables import event_table
@@ -67,9 +68,12 @@ class Round:
         self.stored = list[str]()
         self._late_s = 0
         self.unseen = EventScan(
-            clients.dynamodb(), "EventTable", "ConfigTable", REPAIR_S, self.clock
+            Table(clients.dynamodb(), "ConfigTable"),
+            Table(clients.dynamodb(), "EventTable"),
+            REPAIR_S,
+            self.clock,
         )
-        self._worker = EventStore(clients.dynamodb(), "EventTable", 30, REPAIR_S)
+        self._worker = EventStore(Table(clients.dynamodb(), "EventTable"), 30, REPAIR_S)
 
     def take(self, step: Step) -> None:
         match step:

@@ -9,6 +9,7 @@ from functions.configs import wiring
 from shared.apis.funnelflux.mapping import MAX_OLD_SECRETS
 from shared.aws import clients
 from shared.aws.items import to_item
+from shared.aws.table import Table
 from shared.configs.models import WebhookConfig
 from shared.configs.store import ConfigStore, config_key
 from shared.outbound.ssrf import Policy
@@ -61,7 +62,7 @@ def rotate(world: World, **fields: Any) -> Reply:
 
 
 def stored(world: World, config_id: str = "crm") -> WebhookConfig:
-    return ConfigStore(clients.dynamodb(), "ConfigTable").find(world.workspace_id, config_id)
+    return ConfigStore(Table(clients.dynamodb(), "ConfigTable")).find(world.workspace_id, config_id)
 
 
 def count(world: World) -> int:
@@ -257,7 +258,7 @@ class TestManyAtOnce:
         archived = stored(world)
         put(world, "unarchive", ["crm"])
 
-        (wanted,) = ConfigStore(clients.dynamodb(), "ConfigTable").wanting(
+        (wanted,) = ConfigStore(Table(clients.dynamodb(), "ConfigTable")).wanting(
             world.workspace_id, "on_action"
         )
         assert not archived.is_receiving

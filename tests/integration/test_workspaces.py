@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from shared.aws import clients
+from shared.aws.table import Table
 from shared.errors import ConflictError, InvalidError, NotFoundError
 from shared.workspaces.models import Limits, Workspace
 from shared.workspaces.store import WorkspaceStore
@@ -12,7 +13,7 @@ from tests.integration.world import World
 
 
 def store() -> WorkspaceStore:
-    return WorkspaceStore(clients.dynamodb(), "ConfigTable")
+    return WorkspaceStore(Table(clients.dynamodb(), "ConfigTable"))
 
 
 def configure(world: World, **settings: Any) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import json
 import time
 
+from shared.aws.table import Table
 from shared.clock import MS_PER_DAY
 from shared.events.models import Event
 from shared.events.store import EventStore
@@ -40,7 +41,9 @@ def test_contents_past_their_time_are_gone_from_the_table(stack: Stack, receiver
 
 def store(stack: Stack) -> EventStore:
     repair_after_s = int(PARAMETERS["RepairAfterSeconds"])
-    return EventStore(stack.client("dynamodb"), stack.outputs["EventTableName"], 30, repair_after_s)
+    return EventStore(
+        Table(stack.client("dynamodb"), stack.outputs["EventTableName"]), 30, repair_after_s
+    )
 
 
 def of_the_day_before_yesterday(client: Client, config_id: str) -> Event:

@@ -18,6 +18,7 @@ import pytest
 
 from shared import ids
 from shared.aws.items import to_item
+from shared.aws.table import Table
 from shared.deliveries.item import delivery_key
 from shared.events import log
 from shared.events.log import LogReader
@@ -101,7 +102,10 @@ def test_a_page_of_a_long_log_is_read_in_one_query_that_goes_to_its_key() -> Non
     entries, short = Log(WORKSPACE, "long"), Log(WORKSPACE, "short")
     for item in entries.items(COUNT) + short.items(LIMIT):
         database.put_item(TableName="EventTable", Item=item)
-    reader, middle = LogReader(cast(Any, database), "EventTable"), entries.cursor_after(COUNT // 2)
+    reader, middle = (
+        LogReader(Table(cast(Any, database), "EventTable")),
+        entries.cursor_after(COUNT // 2),
+    )
 
     def page(config_id: str, cursor: str | None = None) -> list[str]:
         found = reader.page(_of(WORKSPACE, config_id), Window(limit=LIMIT, cursor=cursor))

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from shared.aws.table import Table
 from shared.configs.models import Trigger, WebhookConfig
 from shared.configs.store import ConfigStore
 from tests.local.receiver import Receiver
@@ -41,7 +42,7 @@ def _list_ms(client: Client, expected: int) -> float:
 
 def _write(stack: Stack, workspace_id: str) -> None:
     """Through the store, without the API before it: it is the reading that is tested."""
-    store = ConfigStore(stack.client("dynamodb"), stack.outputs["ConfigTableName"])
+    store = ConfigStore(Table(stack.client("dynamodb"), stack.outputs["ConfigTableName"]))
     with ThreadPoolExecutor(PARALLEL) as pool:
         list(pool.map(lambda config: store.add(config, 2 * MANY), _configs(workspace_id)))
 

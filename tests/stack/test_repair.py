@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from shared import jobs
+from shared.aws.table import Table
 from shared.clock import now_ms
 from shared.jobs import OVERDUE_MS, JobKind, JobStore
 from shared.tables.event_table import ACTIVE_SHARDS, WAKE_SHARDS
@@ -51,7 +52,7 @@ def test_deliveries_lost_while_they_wait_for_a_retry_come_back(
 
 
 def test_a_shard_of_the_sweep_that_was_passed_on_comes_to_its_end(stack: Stack) -> None:
-    store = JobStore(stack.client("dynamodb"), stack.outputs["ConfigTableName"])
+    store = JobStore(Table(stack.client("dynamodb"), stack.outputs["ConfigTableName"]))
     for shard in WAKE_SHARDS + ACTIVE_SHARDS:
         store.start(jobs.sweep(shard, now_ms() - OVERDUE_MS))
 

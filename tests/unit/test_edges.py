@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 from shared import retention
 from shared.apis.funnelytics import rules
 from shared.apis.funnelytics.acceptance import Acceptance
+from shared.aws.table import Table
 from shared.configs.store import ConfigStore
 from shared.deliveries.ledger import Ledger
 from shared.deliveries.models import Attempt, Delivery, DeliveryState
@@ -55,30 +56,32 @@ class Refusing:
 def list_events(client: Any) -> Any:
     events = log.events_of(WORKSPACE, None)
     cursor = events.cursor_after("001777485855000#f4d3ac3a1fd7c88d8a5f")
-    return LogReader(client, "t").page(events, Window(cursor=cursor))
+    return LogReader(Table(client, "t")).page(events, Window(cursor=cursor))
 
 
 def accept_action(client: Any) -> Any:
-    events, visitors = EventStore(client, "t", 30, 600), VisitorStore(client, "t", 30)
-    acceptance = Acceptance(client, "t", events, visitors, lambda: NOW)
+    events, visitors = EventStore(Table(client, "t"), 30, 600), VisitorStore(Table(client, "t"), 30)
+    acceptance = Acceptance(Table(client, "t"), events, visitors, lambda: NOW)
     return acceptance.accept(WORKSPACE, rules.read("Demo", {}), "digest", retention.of_days(30))
 
 
 WRITES = [
-    pytest.param(lambda c: EventStore(c, "t", 30, 600).add(factories.event()), id="add"),
-    pytest.param(lambda c: EventStore(c, "t", 30, 600).untie(factories.event()), id="untie"),
+    pytest.param(lambda c: EventStore(Table(c, "t"), 30, 600).add(factories.event()), id="add"),
+    pytest.param(lambda c: EventStore(Table(c, "t"), 30, 600).untie(factories.event()), id="untie"),
     pytest.param(accept_action, id="accept_action"),
-    pytest.param(lambda c: ConfigStore(c, "t").add(factories.config(), 10), id="config"),
+    pytest.param(lambda c: ConfigStore(Table(c, "t")).add(factories.config(), 10), id="config"),
     pytest.param(
-        lambda c: Ledger(c, "t", 30, 600).claim(factories.pointer(), factories.event(), NOW),
+        lambda c: Ledger(Table(c, "t"), 30, 600).claim(factories.pointer(), factories.event(), NOW),
         id="claim",
     ),
-    pytest.param(lambda c: Ledger(c, "t", 30, 600).delivered(DELIVERY, ATTEMPT, NOW), id="settle"),
     pytest.param(
-        lambda c: Ledger(c, "t", 30, 600).keep(DELIVERY, Rendered(b"{}", {}), NOW), id="body"
+        lambda c: Ledger(Table(c, "t"), 30, 600).delivered(DELIVERY, ATTEMPT, NOW), id="settle"
     ),
     pytest.param(
-        lambda c: DueIndex(c, "t", 30, 600).begin(factories.pointer(), factories.event(), 0),
+        lambda c: Ledger(Table(c, "t"), 30, 600).keep(DELIVERY, Rendered(b"{}", {}), NOW), id="body"
+    ),
+    pytest.param(
+        lambda c: DueIndex(Table(c, "t"), 30, 600).begin(factories.pointer(), factories.event(), 0),
         id="begin",
     ),
     pytest.param(list_events, id="list"),
@@ -108,9 +111,9 @@ def test_a_config_that_somebody_else_saved_is_a_conflict() -> None:
     old = factories.config()
 
     with pytest.raises(ConflictError, match="taken"):
-        ConfigStore(client, "t").add(old, 10)
+        ConfigStore(Table(client, "t")).add(old, 10)
     with pytest.raises(ConflictError, match="saved by somebody else"):
-        ConfigStore(client, "t").replace(old, old)
+        ConfigStore(Table(client, "t")).replace(old, old)
 
 
 def test_a_cursor_that_the_database_refuses_is_named() -> None:

@@ -7,6 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from shared import jobs
+from shared.aws.table import Table
 from shared.jobs import JobStore
 from tests import factories
 from tests.fakes import NOW
@@ -18,7 +19,7 @@ def store_refusing(code: str) -> JobStore:
     def update_item(**_: Any) -> None:
         raise ClientError({"Error": {"Code": code}}, "UpdateItem")
 
-    return JobStore(cast("Any", SimpleNamespace(update_item=update_item)), "ConfigTable")
+    return JobStore(Table(cast("Any", SimpleNamespace(update_item=update_item)), "ConfigTable"))
 
 
 @pytest.mark.parametrize(

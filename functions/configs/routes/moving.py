@@ -7,7 +7,7 @@ from aws_lambda_powertools.event_handler import Response
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from functions.configs.routes import eventtypes, webhook_configs
-from functions.configs.wiring import api, categories, configs, env, event_types, workspaces
+from functions.configs.wiring import api, categories, configs, event_types, workspaces
 from shared.aws import clients
 from shared.clock import now_ms
 from shared.configs.categories import Category
@@ -219,4 +219,4 @@ def _add(caller: Caller, new: WebhookConfig) -> None:
 
 @cache
 def _exporter() -> Exporter:
-    return Exporter(clients.dynamodb(), env().config_table)
+    return Exporter(clients.config_table())

@@ -49,7 +49,7 @@ class IncludeQuery(Model):
 
 @cache
 def keyring() -> Keyring:
-    return Keyring(WorkspaceStore(clients.dynamodb(), settings.load().config_table), now_ms)
+    return Keyring(WorkspaceStore(clients.config_table()), now_ms)
 
 
 api = Api(bearer=keyring)
@@ -132,15 +132,15 @@ def shows_content_since(caller: Caller) -> int:
 
 @cache
 def logs() -> LogReader:
-    return LogReader(clients.dynamodb(), settings.load().event_table)
+    return LogReader(clients.event_table())
 
 
 @cache
 def deliveries() -> DeliveryStore:
-    return DeliveryStore(clients.dynamodb(), settings.load().event_table)
+    return DeliveryStore(clients.event_table())
 
 
 @cache
 def events() -> EventStore:
     env = settings.load()
-    return EventStore(clients.dynamodb(), env.event_table, env.retention_days, env.repair_after_s)
+    return EventStore(clients.event_table(), env.retention_days, env.repair_after_s)

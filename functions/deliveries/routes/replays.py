@@ -220,20 +220,20 @@ def _state(replay: Replay) -> str:
 
 @cache
 def _configs() -> ConfigStore:
-    return ConfigStore(clients.dynamodb(), settings.load().config_table)
+    return ConfigStore(clients.config_table())
 
 
 @cache
 def _replays() -> ReplayStore:
     env = settings.load()
-    return ReplayStore(clients.dynamodb(), env.config_table, env.retention_days)
+    return ReplayStore(clients.config_table(), env.retention_days)
 
 
 @cache
 def _source() -> ReplaySource:
-    return ReplaySource(clients.dynamodb(), settings.load().event_table)
+    return ReplaySource(clients.event_table())
 
 
 @cache
 def _progress() -> ProgressReader:
-    return ProgressReader(clients.dynamodb(), settings.load().event_table)
+    return ProgressReader(clients.event_table())

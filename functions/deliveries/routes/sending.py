@@ -3,7 +3,6 @@
 from functools import cache
 
 from functions.deliveries.routes.log import api, deliveries, shows_content_since
-from shared import settings
 from shared.apis.funnelflux.models import ConfigQuery
 from shared.attempts import parts, test_event
 from shared.attempts.resend import Resender
@@ -61,7 +60,7 @@ def send_test_event(caller: Caller, query: ConfigQuery, body: SampleRequest) -> 
 
 @cache
 def _configs() -> ConfigStore:
-    return ConfigStore(clients.dynamodb(), settings.load().config_table)
+    return ConfigStore(clients.config_table())
 
 
 @cache

@@ -84,22 +84,22 @@ def _profile(visitor: VisitorRecord | None, seen: list[int]) -> dict[str, Any]:
 @cache
 def _visitors() -> VisitorStore:
     env = settings.load()
-    return VisitorStore(clients.dynamodb(), env.event_table, env.retention_days)
+    return VisitorStore(clients.event_table(), env.retention_days)
 
 
 @cache
 def _history() -> History:
-    return History(clients.dynamodb(), settings.load().event_table)
+    return History(clients.event_table())
 
 
 @cache
 def _erasure() -> VisitorErasure:
-    env, dynamodb = settings.load(), clients.dynamodb()
+    env = settings.load()
     return VisitorErasure(
         visitors=_visitors(),
-        forgetting=VisitorEntries(dynamodb, env.event_table, _visitors()),
+        forgetting=VisitorEntries(clients.event_table(), _visitors()),
         history=_history(),
-        events=EventStore(dynamodb, env.event_table, env.retention_days, env.repair_after_s),
-        deliveries=DeliveryErasure(dynamodb, env.event_table),
+        events=EventStore(clients.event_table(), env.retention_days, env.repair_after_s),
+        deliveries=DeliveryErasure(clients.event_table()),
         clock=now_ms,
     )

@@ -55,5 +55,5 @@ def accept_action(caller: Caller, action: str, body: RawBody) -> ActionAccepted:
 @cache
 def _acceptance() -> Acceptance:
     env = wiring.env()
-    visitors = VisitorStore(clients.dynamodb(), env.event_table, env.retention_days)
-    return Acceptance(clients.dynamodb(), env.event_table, wiring.store(), visitors, now_ms)
+    visitors = VisitorStore(clients.event_table(), env.retention_days)
+    return Acceptance(clients.event_table(), wiring.store(), visitors, now_ms)

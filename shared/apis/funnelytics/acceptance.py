@@ -9,6 +9,7 @@ from shared import ids
 from shared.apis.funnelytics import rules
 from shared.apis.funnelytics.events import Arrival, events
 from shared.aws.items import to_item
+from shared.aws.table import Table
 from shared.aws.transaction import TransactionRefusedError, transact
 from shared.clock import MS_PER_DAY, MS_PER_S, Clock
 from shared.errors import ConflictError, TooLargeError
@@ -22,7 +23,7 @@ from shared.visitors.rules import resolve
 from shared.visitors.store import VisitorStore
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    pass
 
 # A transaction takes 4 MB; the rest is for the keys and times of its items.
 MAX_TOGETHER_BYTES = 3_900_000
@@ -41,15 +42,14 @@ class RacesLostError(Exception):
 class Acceptance:
     def __init__(
         self,
-        dynamodb: "DynamoDBClient",
-        table: str,
+        table: Table,
         events: EventStore,
         visitors: VisitorStore,
         clock: Clock,
         sleep: Sleep = time.sleep,
     ) -> None:
-        self._dynamodb = dynamodb
-        self._table = table
+        self._dynamodb = table.client
+        self._table = table.name
         self._events = events
         self._visitors = visitors
         self._clock = clock

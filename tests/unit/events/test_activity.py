@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.aws.table import Table
 from shared.clock import MS_PER_DAY, MS_PER_S
 from shared.events.activity import ActivityMarker, ActivityMarkers, marker_from, marker_of
 from shared.events.store import EventStore
@@ -23,7 +24,7 @@ moments = st.integers(0, 10**14)
 waits_s = st.integers(1, 3_600)
 
 
-class Table:
+class FakeTable:
     """Keeps what it is given, in order; the first `failures` writes fail."""
 
     def __init__(self, failures: int = 0) -> None:
@@ -41,12 +42,12 @@ class Table:
         return [item["sk"]["S"] for item in self.items if item["pk"]["S"].startswith("ACTIVE#")]
 
 
-def notes(table: Table) -> ActivityMarkers:
-    return ActivityMarkers(cast(Any, table), "t", REPAIR_S)
+def notes(table: FakeTable) -> ActivityMarkers:
+    return ActivityMarkers(Table(cast(Any, table), "t"), REPAIR_S)
 
 
-def store(table: Table) -> EventStore:
-    return EventStore(cast(Any, table), "t", 30, REPAIR_S)
+def store(table: FakeTable) -> EventStore:
+    return EventStore(Table(cast(Any, table), "t"), 30, REPAIR_S)
 
 
 class TestASlot:
@@ -82,7 +83,7 @@ class TestASlot:
 
 class TestANote:
     def test_is_written_before_the_event(self) -> None:
-        table = Table()
+        table = FakeTable()
 
         store(table).add(factories.event(accepted_at=NOW))
 
@@ -92,7 +93,7 @@ class TestANote:
         ]
 
     def test_is_written_before_each_transaction_with_an_event(self) -> None:
-        table, event = Table(), factories.event(accepted_at=NOW)
+        table, event = FakeTable(), factories.event(accepted_at=NOW)
         late = factories.event(accepted_at=NOW + MINUTE)
 
         store(table).puts([event, event, late])
@@ -101,7 +102,7 @@ class TestANote:
         assert len(table.notes) == 3
 
     def test_that_fails_leaves_no_event(self) -> None:
-        table = Table(failures=1)
+        table = FakeTable(failures=1)
 
         with pytest.raises(ConnectionError):
             store(table).add(factories.event())
@@ -109,7 +110,7 @@ class TestANote:
         assert table.items == []
 
     def test_that_failed_is_not_remembered(self) -> None:
-        table = Table(failures=1)
+        table = FakeTable(failures=1)
         worker = notes(table)
 
         with pytest.raises(ConnectionError):
@@ -119,7 +120,7 @@ class TestANote:
         assert len(table.notes) == 1
 
     def test_is_written_once_for_each_workspace_and_slot(self) -> None:
-        table = Table()
+        table = FakeTable()
         worker = notes(table)
 
         for at in (START, START + 1, START + MINUTE - 1, START + MINUTE):
@@ -129,7 +130,7 @@ class TestANote:
         assert len(table.notes) == len(set(table.notes)) == 4
 
     def test_is_the_same_note_from_every_worker(self) -> None:
-        table = Table()
+        table = FakeTable()
 
         notes(table).note(WORKSPACE, START)
         notes(table).note(WORKSPACE, START + 1)
@@ -138,7 +139,7 @@ class TestANote:
         assert first == second
 
     def test_outlives_the_slot_by_a_week(self) -> None:
-        table = Table()
+        table = FakeTable()
 
         notes(table).note(WORKSPACE, START)
 
@@ -146,7 +147,7 @@ class TestANote:
         assert int(item["expires_at"]["N"]) == (START + MINUTE + 7 * MS_PER_DAY) // MS_PER_S
 
     def test_of_a_slot_gone_by_is_forgotten_and_made_again(self) -> None:
-        table = Table()
+        table = FakeTable()
         worker = notes(table)
 
         for at in (START, START + MINUTE, START):

@@ -11,6 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shared import retention
+from shared.aws.table import Table
 from shared.errors import InvalidError, TooLargeError
 from shared.events.accept import Acceptor
 from shared.events.schema_check import SchemaChecker
@@ -37,7 +38,7 @@ class Kept:
 def stored(values: Any) -> dict[str, dict[str, Any]]:
     table = Kept()
     door = Acceptor(
-        EventStore(cast(Any, table), "t", 30, 600),
+        EventStore(Table(cast(Any, table), "t"), 30, 600),
         SchemaChecker(lambda *_: None, lambda: NOW),
         lambda: NOW,
     )

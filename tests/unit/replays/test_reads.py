@@ -3,6 +3,7 @@
 from typing import Any, cast
 
 from functions.deliveries.routes.replays import COUNT_QUERIES
+from shared.aws.table import Table
 from shared.replays.models import ReplayCursor
 from shared.replays.progress import ProgressReader
 from shared.replays.source import ReplaySource
@@ -27,7 +28,7 @@ class EndlessIndex:
 def test_progress_gives_up() -> None:
     index = EndlessIndex()
 
-    known = ProgressReader(cast("Any", index), "EventTable").read(REPLAY)
+    known = ProgressReader(Table(cast("Any", index), "EventTable")).read(REPLAY)
 
     assert known is None
     assert index.megabytes <= MAX_MEGABYTES
@@ -36,7 +37,7 @@ def test_progress_gives_up() -> None:
 def test_a_count_stops_where_the_job_goes_on() -> None:
     index = EndlessIndex()
 
-    counted, place = ReplaySource(cast("Any", index), "EventTable").count(
+    counted, place = ReplaySource(Table(cast("Any", index), "EventTable")).count(
         REPLAY, ReplayCursor(), COUNT_QUERIES
     )
 
