@@ -12,7 +12,8 @@ STACK ?= funnelhooks
 
 RUN := .venv/bin/python -m
 TOOLS := .local/tools
-UV := $(TOOLS)/uv/bin/uv
+UV_FOLDER := $(TOOLS)/uv-$(firstword $(shell cksum requirements/uv.txt))
+UV := $(UV_FOLDER)/bin/uv
 SAM := $(TOOLS)/sam/bin/python -m samcli
 export SAM_CLI_TELEMETRY := 0
 export UV_PYTHON_DOWNLOADS := never
@@ -54,24 +55,32 @@ define check_python
 	echo "$(PYTHON) has no venv or pip module. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 endef
 
-# Only uv's own environment holds a pip. A broken environment, or one of a Python that is gone, is made anew.
-environment = { $(@D)/bin/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear $(2) $(@D); } && $(1)
-sync = $(call environment,$(UV) pip sync --require-hashes --python $(@D)/bin/python $<,--without-pip)
+# Makes the folder $(1) by the commands $(2), which know it as $$new. Several processes may do this at the same time:
+# each fills a folder of its own and moves it into place. A move cannot replace a folder that is not empty, so the
+# first process wins, and the others delete what they have made.
+in_place = [ -d $(1) ] || ( \
+	mkdir -p $(dir $(1)) && own=$$(mktemp -d $(dir $(1))new.XXXXXX) && trap 'rm -rf "$$own"' EXIT && \
+	new="$$own/$(notdir $(1))" && { { $(2) && mv "$$new" $(dir $(1)) 2>/dev/null; } || [ -d $(1) ]; } )
 
-$(TOOLS)/uv/.stamp: requirements/uv.txt
+# A broken environment, or one of a Python that is gone, is made anew.
+sync = { $(@D)/bin/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear --without-pip $(@D); } && \
+	$(UV) pip sync --require-hashes --python $(@D)/bin/python $<
+
+$(UV_FOLDER)/.stamp: requirements/uv.txt
 	$(check_python)
-	$(call install,$(call environment,$(@D)/bin/python -m pip install --disable-pip-version-check --require-hashes -r $<))
+	$(call install,$(call in_place,$(@D),$(PYTHON) -m venv "$$new" && \
+		"$$new/bin/python" -m pip install --disable-pip-version-check --require-hashes -r $<))
 
-.venv/.stamp: requirements/dev.txt | $(TOOLS)/uv/.stamp
+.venv/.stamp: requirements/dev.txt | $(UV_FOLDER)/.stamp
 	$(call install,$(sync))
 
-$(TOOLS)/sam/.stamp: requirements/sam.txt | $(TOOLS)/uv/.stamp
+$(TOOLS)/sam/.stamp: requirements/sam.txt | $(UV_FOLDER)/.stamp
 	$(call install,$(sync))
 
-$(TOOLS)/ministack/.stamp: requirements/ministack.txt | $(TOOLS)/uv/.stamp
+$(TOOLS)/ministack/.stamp: requirements/ministack.txt | $(UV_FOLDER)/.stamp
 	$(call install,$(sync))
 
-lock: $(TOOLS)/uv/.stamp ## Compile requirements/*.in into their locks (newer versions: LOCK=--upgrade)
+lock: $(UV_FOLDER)/.stamp ## Compile requirements/*.in into their locks (newer versions: LOCK=--upgrade)
 	@for input in requirements/*.in; do \
 		echo "$$input → $${input%.in}.txt"; \
 		$(UV) pip compile --quiet $(LOCK) --universal --python-version 3.11 --generate-hashes --no-header \
@@ -139,71 +148,43 @@ IN_LAYER := jsonschema_rs*
 LEFT_OUT := $(addprefix aws_lambda_powertools/utilities/,auth_alpha circuit_breaker feature_flags \
 	idempotency kafka parameters parser)
 
-# Bytecode halves a cold start, and only a Python of the target's version can make it.
-# Looked for once, and only by a target that wants it.
-COMPILER = $(eval COMPILER := $(shell \
-	for python in $(TOOLS)/ministack/bin/python $(PYTHON) python$(FUNCTION_PYTHON); do \
-		[ "$$($$python -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)" = "$(FUNCTION_PYTHON)" ] || continue; \
-		echo "$$python"; break; \
-	done))$(COMPILER)
+# Bytecode halves a cold start, and only a Python of the target's version can make it. It is started to find out,
+# because a command of that name may be a shim that leads nowhere.
+COMPILER = $(shell for python in $(TOOLS)/ministack/bin/python$(FUNCTION_PYTHON) \
+	$(UV_FOLDER)/bin/python$(FUNCTION_PYTHON) python$(FUNCTION_PYTHON); do \
+	"$$python" -c "" 2>/dev/null && echo "$$python" && break; done)
 
 # The files' times change on the way to Lambda, so the bytecode must not be checked against them.
-compile = [ -z "$(COMPILER)" ] || \
-	$(COMPILER) -m compileall -q --invalidation-mode unchecked-hash -s "$(1)" -p /var/task $(2)
+compile = { python="$(COMPILER)"; [ -z "$$python" ] || \
+	"$$python" -m compileall -q --invalidation-mode unchecked-hash -s "$(1)" -p /var/task $(2); }
 
 ifeq ($(FUNCTION_PLATFORM),host)
 TARGET := --python $(TOOLS)/ministack/bin/python
 else
-TARGET := --python $(TOOLS)/uv/bin/python --python-version $(FUNCTION_PYTHON) --python-platform $(FUNCTION_PLATFORM)
+TARGET := --python $(UV_FOLDER)/bin/python --python-version $(FUNCTION_PYTHON) --python-platform $(FUNCTION_PLATFORM)
 endif
 
 # Installed once for all functions, keyed by what it is made from.
 DEPENDENCIES = .local/dependencies/$(FUNCTION_PYTHON)-$(FUNCTION_PLATFORM)-$(if $(COMPILER),bytecode,source)-$(firstword $(shell cksum requirements/runtime.txt))
 
-dependencies: $(TOOLS)/uv/.stamp
-	@[ -d "$(DEPENDENCIES)" ] || { \
-		new="$(DEPENDENCIES).new"; \
-		rm -rf "$$new"; \
+dependencies: $(UV_FOLDER)/.stamp
+	@$(call in_place,$(DEPENDENCIES), \
 		$(UV) pip install --quiet --target "$$new" $(TARGET) --only-binary :all: \
-			--require-hashes -r requirements/runtime.txt; \
-		rm -rf "$$new/bin" "$$new/.lock"; \
-		$(call compile,$$new,"$$new"); \
-		mv "$$new" "$(DEPENDENCIES)"; }
+			--require-hashes -r requirements/runtime.txt && \
+		rm -rf "$$new/bin" "$$new/.lock" && $(call compile,$$new,"$$new"))
 
-# Runs a command while it holds a lock, which goes when the command does.
-define alone
-import fcntl, os, sys
-lock = os.open(sys.argv[1], os.O_CREAT | os.O_RDWR)
-os.set_inheritable(lock, True)
-fcntl.flock(lock, fcntl.LOCK_EX)
-os.execvp(sys.argv[2], sys.argv[2:])
-endef
-export alone
-
-define ship
-import shutil, sys
-for folder in ("functions", "shared"):
-    shutil.copytree(folder, f"{sys.argv[1]}/{folder}", ignore=shutil.ignore_patterns("__pycache__", "cli"))
-endef
-export ship
-
-define prepare
-@mkdir -p $(TOOLS)
-@$(PYTHON) -c "$$alone" $(TOOLS)/lock $(MAKE) dependencies
-endef
-
-# `sam build` calls these once per function and layer, in parallel, with ARTIFACTS_DIR set; also where
-# nothing has been set up.
-build-SchemaLayer:
-	$(prepare)
+# `sam build` calls these with ARTIFACTS_DIR set, also where nothing has been set up: once for the layer, then once
+# for each function, in parallel.
+build-SchemaLayer: dependencies
 	@mkdir -p "$(ARTIFACTS_DIR)/python"
 	@cp -R "$(DEPENDENCIES)/"$(IN_LAYER) "$(ARTIFACTS_DIR)/python"
 
-build-%:
-	$(prepare)
+# Copied file by file: a copy of the folders could fail while some Python writes its bytecode into them.
+build-%: dependencies
 	@cp -R "$(DEPENDENCIES)/." "$(ARTIFACTS_DIR)"
 	@cd "$(ARTIFACTS_DIR)" && rm -r $(IN_LAYER) $(LEFT_OUT)
-	@$(TOOLS)/uv/bin/python -c "$$ship" "$(ARTIFACTS_DIR)"
+	@find functions shared \( -name __pycache__ -o -path shared/cli \) -prune -o -type f -print | \
+		tar -cf - -T - | tar -xf - -C "$(ARTIFACTS_DIR)"
 	@$(call compile,$(ARTIFACTS_DIR),"$(ARTIFACTS_DIR)/functions" "$(ARTIFACTS_DIR)/shared")
 
 # ── AWS ──────────────────────────────────────────────────────────────────────────────────────────────

@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.local.stack import Stack, state_folder
 
@@ -62,3 +63,14 @@ def test_an_artefact_ships_the_code_and_no_tests(stack: Stack, function: str) ->
 
     assert {"functions", "shared", "pydantic", "requests", "aws_lambda_powertools"} <= shipped
     assert not shipped & {"tests", "docs", "README.md", "boto3", "botocore", ".venv"}
+
+
+def test_the_built_template_has_no_anchors_and_merge_keys_which_cloudformation_does_not_read(
+    stack: Stack,
+) -> None:
+    built = state_folder() / "sam" / "build" / "template.yaml"
+
+    tokens = list(yaml.scan(built.read_text(encoding="utf-8")))
+
+    assert not [t for t in tokens if isinstance(t, yaml.AnchorToken | yaml.AliasToken)]
+    assert "<<" not in {t.value for t in tokens if isinstance(t, yaml.ScalarToken)}
