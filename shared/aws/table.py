@@ -39,6 +39,10 @@ class BusyError(Exception):
     """A transaction held the item during each of botocore's attempts to write it."""
 
 
+class StartKeyError(Exception):
+    """A page cannot begin after this key: it is no key of the items that are asked for."""
+
+
 class Refused(NamedTuple):
     """The condition of a write did not hold. `item` is what is stored; None if nothing is."""
 
@@ -113,8 +117,13 @@ class Table:
         return batch_get(self.client, {self.name: keys}, columns, consistent)[self.name]
 
     def query(self, query: Query) -> Page:
-        """One page."""
-        answer = self.client.query(**query.request(self.name))
+        """One page. Raises StartKeyError."""
+        try:
+            answer = self.client.query(**query.request(self.name))
+        except ClientError as error:
+            if query.after is None or error.response["Error"]["Code"] != "ValidationException":
+                raise
+            raise StartKeyError from None
         last = answer.get("LastEvaluatedKey")
         items = [from_item(item) for item in answer["Items"]]
         return Page(items, None if last is None else from_item(last))

@@ -58,8 +58,18 @@ class Update:
             self._sets.append(f"{alias} = if_not_exists({alias}, {self._value(name, value)})")
         return self
 
-    def add(self, name: str, number: int) -> "Update":
-        self._adds.append(f"{self._name(name)} {self._value(name, number)}")
+    def set_within(self, name: str, entries: Mapping[str, Any]) -> "Update":
+        """Sets entries of the map `name`, which is there; the other entries stay."""
+        for number, (entry, value) in enumerate(entries.items()):
+            alias = f"#{name}{number}"
+            self._names[alias] = entry
+            value_alias = self._value(f"{name}{number}", value)
+            self._sets.append(f"{self._name(name)}.{alias} = {value_alias}")
+        return self
+
+    def add(self, name: str, value: int | frozenset[str]) -> "Update":
+        """Adds to a number, or to a set of texts."""
+        self._adds.append(f"{self._name(name)} {self._value(name, value)}")
         return self
 
     def remove(self, *paths: str) -> "Update":

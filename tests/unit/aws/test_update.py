@@ -84,3 +84,24 @@ def test_a_condition_may_compare_with_what_is_set() -> None:
         ":status": {"S": "archived"},
         ":when_status": {"S": "deleted"},
     }
+
+
+def test_entries_of_a_map_are_set_and_a_set_grows() -> None:
+    update = Update().set_within("people", {"a.b": 1, "c": 2}).add("tags", frozenset({"new"}))
+
+    request = update.request()
+
+    assert request["UpdateExpression"] == (
+        "SET #people.#people0 = :people0, #people.#people1 = :people1 ADD #tags :tags"
+    )
+    assert request["ExpressionAttributeNames"] == {
+        "#people": "people",
+        "#people0": "a.b",
+        "#people1": "c",
+        "#tags": "tags",
+    }
+    assert request["ExpressionAttributeValues"] == {
+        ":people0": {"N": "1"},
+        ":people1": {"N": "2"},
+        ":tags": {"SS": ["new"]},
+    }
