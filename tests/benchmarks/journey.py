@@ -8,7 +8,7 @@ import boto3
 
 from tests.benchmarks import log_bytes, samples
 from tests.benchmarks.meter import Meter, Used
-from tests.integration.mocked import mocked_account
+from tests.integration.moto_account import account_on_moto
 from tests.integration.world import World, new_world
 from tests.local.receiver import Receiver
 from tests.template import Json
@@ -73,7 +73,7 @@ class Course:
 
 @contextmanager
 def course(metered: bool = True) -> Iterator[Course]:
-    with mocked_account() as account, new_world(account) as world, Receiver() as receiver:
+    with account_on_moto() as account, new_world(account) as world, Receiver() as receiver:
         meter = Meter()
         with meter.attached() if metered else nullcontext(), log_bytes.counted() as logged:
             yield Course(world, receiver, meter, logged)

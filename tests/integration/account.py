@@ -1,20 +1,12 @@
-"""The template's tables, queues, bus and bucket, in moto's account."""
+"""The template's tables, queues, bus and bucket, whoever stands in for AWS."""
 
-import json
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
 
-import boto3
-from moto.backends import get_backend
-
-from shared.aws.items import from_item, to_item
 from shared.events.packing import unpack
 from tests.template import Json, resolved, template
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_s3 import S3Client
-    from mypy_boto3_sqs import SQSClient
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
@@ -22,25 +14,19 @@ IMPORT_BUCKET = "import-bucket"  # moto takes no name like ImportBucket
 PARAMETERS = {"AllowPrivateTargets": "true"}
 
 
-class Account:
-    """Made once for many tests, and emptied for each: moto takes its time to make a table."""
+class Account(ABC):
+    """What a test makes of an account beside what the handlers do with it."""
 
     def __init__(self) -> None:
         self._queue_urls: dict[str, str] = {}
         self._attributes: dict[str, Json] = {}
-        self._make_tables()
-        self._make_queues()
-        self._make_buses()
-        _s3().create_bucket(Bucket=IMPORT_BUCKET)
-        (self._stream,) = _streams().list_streams(TableName="EventTable")["Streams"]
 
-    def empty(self) -> None:
-        """Behind moto's API, on which this would take longer than most tests do."""
-        for table in get_backend("dynamodb")[ACCOUNT][REGION].tables.values():
-            table.items.clear()
-        get_backend("s3")[ACCOUNT]["aws"].buckets[IMPORT_BUCKET].keys.clear()
-        for queue in self._queue_urls:
-            get_backend("sqs")[ACCOUNT][REGION].purge_queue(queue)
+    @abstractmethod
+    def at(self, clock: Callable[[], int]) -> AbstractContextManager[Any]:
+        """The queues go by this clock, which shows milliseconds."""
+
+    @abstractmethod
+    def empty(self) -> None: ...
 
     def variables(self, function: Json) -> dict[str, str]:
         """The environment of a function, as the template fills it in."""
@@ -50,168 +36,77 @@ class Account:
 
     # ── Items ─────────────────────────────────────────────────────────────────────────────────────
 
-    def items(self, table: str) -> list[Json]:
-        pages = _dynamodb().get_paginator("scan").paginate(TableName=table)
-        return [_unpacked(from_item(item)) for page in pages for item in page["Items"]]
+    @abstractmethod
+    def items(self, table: str) -> list[Json]: ...
 
-    def item(self, table: str, key: dict[str, str]) -> Json:
-        answer = _dynamodb().get_item(TableName=table, Key=to_item(key))
-        return _unpacked(from_item(answer.get("Item", {})))
+    @abstractmethod
+    def item(self, table: str, key: dict[str, str]) -> Json: ...
 
+    @abstractmethod
     def set_attribute(self, table: str, key: dict[str, str], name: str, value: Any) -> None:
         """As somebody does it by hand."""
-        _dynamodb().update_item(
-            TableName=self._ref(table),
-            Key=to_item(key),
-            UpdateExpression="SET #name = :value",
-            ExpressionAttributeNames={"#name": name},
-            ExpressionAttributeValues=to_item({":value": value}),
-        )
 
-    def delete_item(self, table: str, key: dict[str, str]) -> None:
-        _dynamodb().delete_item(TableName=table, Key=to_item(key))
+    @abstractmethod
+    def delete_item(self, table: str, key: dict[str, str]) -> None: ...
 
     # ── Messages ──────────────────────────────────────────────────────────────────────────────────
 
-    def receive(self, queue: str) -> list[Any]:
-        answer = _sqs().receive_message(
-            QueueUrl=self._queue_urls[queue],
-            MaxNumberOfMessages=10,
-            WaitTimeSeconds=0,
-            MessageSystemAttributeNames=["All"],
-        )
-        return list(answer.get("Messages", []))
+    @abstractmethod
+    def receive(self, queue: str) -> list[Json]:
+        """Up to ten messages, with their attributes."""
 
-    def delete(self, queue: str, receipt_handle: str) -> None:
-        _sqs().delete_message(QueueUrl=self._queue_urls[queue], ReceiptHandle=receipt_handle)
+    @abstractmethod
+    def delete(self, queue: str, receipt_handle: str) -> None: ...
 
-    def letters(self, queue: str) -> list[Any]:
-        """What lies there, with its attributes; it is taken out."""
-        found: list[Any] = []
-        while (
-            answer := _sqs()
-            .receive_message(
-                QueueUrl=self._queue_urls[queue],
-                MaxNumberOfMessages=10,
-                WaitTimeSeconds=0,
-                MessageAttributeNames=["All"],
-            )
-            .get("Messages")
-        ):
-            found += answer
-        return found
+    @abstractmethod
+    def send(self, queue: str, body: str) -> None: ...
 
-    def send(self, queue: str, body: str) -> None:
-        _sqs().send_message(QueueUrl=self._queue_urls[queue], MessageBody=body)
+    @abstractmethod
+    def purge(self, *queues: str) -> None: ...
 
-    def purge(self, *queues: str) -> None:
-        for queue in queues:
-            _sqs().purge_queue(QueueUrl=self._queue_urls[queue])
-
+    @abstractmethod
     def depth(self, queue: str) -> int:
         """Messages that are there: visible, delayed or in flight."""
-        names = ("", "Delayed", "NotVisible")
-        answer = _sqs().get_queue_attributes(
-            QueueUrl=self._queue_urls[queue],
-            AttributeNames=[f"ApproximateNumberOfMessages{name}" for name in names],  # type: ignore[misc]
-        )
-        return sum(int(count) for count in answer["Attributes"].values())
+
+    def letters(self, queue: str) -> list[Json]:
+        """What lies there; it is taken out."""
+        found: list[Json] = []
+        while received := self.receive(queue):
+            found += received
+        return found
 
     # ── Objects ───────────────────────────────────────────────────────────────────────────────────
 
+    @abstractmethod
     def upload(self, key: str, content: bytes) -> str:
         """The etag of the object."""
-        return _s3().put_object(Bucket=IMPORT_BUCKET, Key=key, Body=content)["ETag"].strip('"')
 
-    def delete_object(self, key: str) -> None:
-        _s3().delete_object(Bucket=IMPORT_BUCKET, Key=key)
+    @abstractmethod
+    def delete_object(self, key: str) -> None: ...
 
-    def object(self, key: str) -> bytes:
-        return _s3().get_object(Bucket=IMPORT_BUCKET, Key=key)["Body"].read()
+    @abstractmethod
+    def object(self, key: str) -> bytes: ...
 
-    def objects(self) -> list[str]:
-        answer = _s3().list_objects_v2(Bucket=IMPORT_BUCKET)
-        return [entry["Key"] for entry in answer.get("Contents", [])]
+    @abstractmethod
+    def objects(self) -> list[str]: ...
 
     # ── The stream ────────────────────────────────────────────────────────────────────────────────
 
+    @abstractmethod
     def stream_from_here(self) -> str:
         """An iterator over what is written from now on."""
-        arn = self._stream["StreamArn"]
-        (shard,) = _streams().describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]
-        iterator: str = _streams().get_shard_iterator(
-            StreamArn=arn, ShardId=shard["ShardId"], ShardIteratorType="LATEST"
-        )["ShardIterator"]
-        return iterator
 
-    def read_stream(self, iterator: str) -> tuple[list[Any], str]:
-        answer = _streams().get_records(ShardIterator=iterator)
-        return answer["Records"], answer["NextShardIterator"]
-
-    # ── The template's resources ──────────────────────────────────────────────────────────────────
+    @abstractmethod
+    def read_stream(self, iterator: str) -> tuple[list[Json], str]:
+        """The records, and the iterator over what comes after them."""
 
     def _ref(self, name: str) -> str:
         if name in template().parameters:
             return str(PARAMETERS.get(name, template().parameters[name]["Default"]))
         return self._queue_urls.get(name, name)
 
-    def _make_tables(self) -> None:
-        for name, table in template().of_type("AWS::DynamoDB::Table").items():
-            stream = table.get("StreamSpecification")
-            extra: Any = {"StreamSpecification": stream | {"StreamEnabled": True}} if stream else {}
-            if "GlobalSecondaryIndexes" in table:
-                extra["GlobalSecondaryIndexes"] = table["GlobalSecondaryIndexes"]
-            _dynamodb().create_table(
-                TableName=name,
-                AttributeDefinitions=table["AttributeDefinitions"],
-                KeySchema=table["KeySchema"],
-                BillingMode=table["BillingMode"],
-                **extra,
-            )
 
-    def _make_queues(self) -> None:
-        queues = template().of_type("AWS::SQS::Queue")
-        for name in sorted(queues, key=lambda name: "RedrivePolicy" in queues[name]):
-            self._queue_urls[name] = _sqs().create_queue(
-                QueueName=name,
-                Attributes={
-                    attribute: self._queue_attribute(value)  # type: ignore[misc]
-                    for attribute, value in queues[name].items()
-                },
-            )["QueueUrl"]
-            self._attributes[name] = {"Arn": f"arn:aws:sqs:us-east-1:{ACCOUNT}:{name}"}
-
-    def _make_buses(self) -> None:
-        for name in template().of_type("AWS::Events::EventBus"):
-            boto3.client("events").create_event_bus(Name=name)
-
-    def _queue_attribute(self, value: Any) -> str:
-        plain = resolved(value, self._ref, self._attributes)
-        return plain if isinstance(plain, str) else json.dumps(plain)
-
-
-def _unpacked(item: Json) -> Json:
+def unpacked(item: Json) -> Json:
     """As it was before it was packed for the table."""
     packed = {name: unpack(item[name]) for name in ("payload", "body") if name in item}
     return item | packed
-
-
-# Clients of the tests' own: what they ask is no part of what the handlers cost.
-@cache
-def _dynamodb() -> "DynamoDBClient":
-    return boto3.client("dynamodb")
-
-
-@cache
-def _streams() -> Any:
-    return boto3.client("dynamodbstreams")
-
-
-@cache
-def _s3() -> "S3Client":
-    return boto3.client("s3")
-
-
-@cache
-def _sqs() -> "SQSClient":
-    return boto3.client("sqs")

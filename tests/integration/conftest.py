@@ -6,14 +6,14 @@ from threading import Thread
 import pytest
 
 from tests.integration.account import Account
-from tests.integration.mocked import mocked_account
+from tests.integration.engine_account import account_in_memory
 from tests.integration.world import World, new_world
 from tests.local.receiver import Receiver
 
 
 @pytest.fixture(scope="module")
 def account() -> Iterator[Account]:
-    with mocked_account() as account:
+    with account_in_memory() as account:
         yield account
 
 

@@ -1,4 +1,4 @@
-"""The platform in one process: the template's tables and queues on moto, its handlers by name.
+"""The platform in one process: the template's tables and queues, its handlers by name.
 
 What API Gateway, the stream and the event source mappings do on AWS is done here by hand, one step
 at a time, so that a test says when anything happens.
@@ -338,12 +338,11 @@ def refuse(*_: object) -> None:
 
 @contextmanager
 def new_world(account: Account) -> Iterator[World]:
-    """An empty platform. Its clock is that of the handlers and of moto's queues alike."""
+    """An empty platform. Its clock is that of the handlers and of the queues alike."""
     clock = FakeClock()
     with (
         patch.object(shared_clock, "time", SimpleNamespace(time_ns=lambda: clock() * 1_000_000)),
-        patch("moto.sqs.models.unix_time", lambda: clock() / 1000),
-        patch("moto.sqs.models.unix_time_millis", clock),
+        account.at(clock),
         patch("shared.attempts.wiring.random", lambda: 0.5),  # no jitter
     ):
         world = World(account, clock)

@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from tests.faults.engine.tokens import Operand, Tokens, Used, Values, lookup
-from tests.faults.engine.values import Item, Wire, is_before, kind_of, same
+from tests.faults.engine.values import Item, Wire, is_before, kind_of, length, same
 
 Test = Callable[[Item, Values], bool]
 Names = tuple[tuple[str, str], ...]
@@ -124,7 +124,21 @@ def operand(tokens: Tokens) -> Operand:
     if tokens.peek().startswith(":"):
         name = tokens.value()
         return lambda item, values: values[name]
+    if tokens.take("SIZE"):
+        return _size(tokens)
     return lookup(tokens.path())
+
+
+def _size(tokens: Tokens) -> Operand:
+    tokens.expect("(")
+    there = lookup(tokens.path())
+    tokens.expect(")")
+
+    def size(item: Item, values: Values) -> Wire | None:
+        value = there(item, values)
+        return None if value is None else {"N": str(length(value))}
+
+    return size
 
 
 def _on_both(left: Wire | None, right: Wire | None, test: Callable[[Wire, Wire], bool]) -> bool:

@@ -88,6 +88,11 @@ class Database:
     def query(self, **request: Any) -> Json:
         return Query(self.tables[request.pop("TableName")], request).answer(self._now())
 
+    def partition(self, **request: Any) -> list[Item]:
+        """All items, as the table has them, of the partition that a Query is about."""
+        table = self.tables[request.pop("TableName")]
+        return [table.items[key] for key in Query(table, request).partition()]
+
     def _checked(
         self, operation: str, table: Table, key: Item, request: Request, used: Used | None = None
     ) -> Item | None:

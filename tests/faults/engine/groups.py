@@ -7,8 +7,10 @@ time. Quiet groups go first; of the noisy ones, whoever has the fewest in flight
 
 import heapq
 from collections import Counter, deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
+
+from tests.template import Json
 
 NOISY_SHARE = 0.1
 NOISY_IN_FLIGHT = 30
@@ -21,6 +23,7 @@ class Message:
     number: int
     body: str
     group: str
+    attributes: Json = field(default_factory=dict)
     receives: int = 0
     received_at: int = 0
 

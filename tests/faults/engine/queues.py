@@ -70,17 +70,28 @@ class SqsQueue:
             if entry.keys() - _ENTRY:
                 raise UnsupportedError(f"SendMessageBatch with {sorted(entry)}")
             self.send(
-                entry["MessageBody"], entry.get("DelaySeconds", 0), entry.get("MessageGroupId")
+                entry["MessageBody"],
+                entry.get("DelaySeconds", 0),
+                entry.get("MessageGroupId"),
+                entry.get("MessageAttributes"),
             )
         failed = [{"Id": entry["Id"]} for entry in entries if entry not in taken]
         return {"Successful": [{"Id": entry["Id"]} for entry in taken], "Failed": failed}
 
-    def send(self, body: str, delay_s: int = 0, group: str | None = None) -> None:
+    def send(
+        self,
+        body: str,
+        delay_s: int = 0,
+        group: str | None = None,
+        attributes: Json | None = None,
+    ) -> None:
         if not 0 <= delay_s <= MAX_DELAY_S:
             raise client_error("SendMessageBatch", "InvalidParameterValue")
         for extra_ms in self.troubles.extra_delays_ms(self._random):
             number = next(self._numbers)
-            self._delayed[number] = Message(number, body, group or f"alone-{number}")
+            self._delayed[number] = Message(
+                number, body, group or f"alone-{number}", attributes or {}
+            )
             self._simulation.after(delay_s * 1000 + extra_ms, partial(self._show, number))
 
     def receive(self, limit: int = 10) -> list[Message]:
@@ -89,7 +100,7 @@ class SqsQueue:
         for message in self._ready.take(limit, self._shares if self.is_fair else None):
             message.receives += 1
             if self.redrive is not None and message.receives > self.redrive.after:
-                self.redrive.to.send(message.body)
+                self.redrive.to.send(message.body, attributes=message.attributes)
                 continue
             message.received_at = now
             self._in_flight[message.number] = message

@@ -1,13 +1,14 @@
 """Queries of a table or of one of its indexes."""
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping
-from itertools import islice
+from itertools import accumulate, islice
 from typing import Any
 
 from tests.faults.engine import conditions, updates
 from tests.faults.engine.conditions import Condition
 from tests.faults.engine.errors import client_error
-from tests.faults.engine.tables import Bounds, Index, Place, Table
+from tests.faults.engine.tables import Bounds, Index, Key, Place, Table
 from tests.faults.engine.tokens import Tokens, Used
 from tests.faults.engine.values import Item, UnsupportedError, plain
 from tests.template import Json
@@ -23,13 +24,19 @@ _KNOWN = {
     "Limit",
     "ScanIndexForward",
     "ConsistentRead",
+    "Select",
 }
+# What a page holds, before the filter.
+PAGE_BYTES = 1024 * 1024
+MAX_ITEM_BYTES = 400 * 1024
 
 
 class Query:
     def __init__(self, table: Table, request: Json) -> None:
         if unknown := request.keys() - _KNOWN:
             raise UnsupportedError(f"Query with {sorted(unknown)}")
+        if request.get("Select", "COUNT") != "COUNT":
+            raise UnsupportedError(f"Query with Select={request['Select']}")
         self._table = table
         self._request = request
         self._names: dict[str, str] = request.get("ExpressionAttributeNames", {})
@@ -45,13 +52,28 @@ class Query:
         self._index.catch_up(now)
         keep, limit = self._compiled("FilterExpression"), self._request.get("Limit", 1_000_000)
         read = list(islice(self._matching(), limit))
-        items = [item for _, item in read if keep is None or keep.holds(item, self._values)]
-        return self._page(items, len(read), read[-1][1] if len(read) == limit else None)
+        fitting = self._fitting(read)
+        items = [item for _, item in fitting if keep is None or keep.holds(item, self._values)]
+        is_cut = len(fitting) < len(read) or len(read) == limit
+        return self._page(items, len(fitting), fitting[-1][1] if is_cut else None)
+
+    def partition(self) -> list[Key]:
+        """The keys of the items that it is about, whatever it wants of them."""
+        partition, _ = self._where(self._request["KeyConditionExpression"])
+        return [key for (_, key), _ in self._index.read(partition, Bounds())]
+
+    def _fitting(self, read: list[tuple[Place, Item]]) -> list[tuple[Place, Item]]:
+        """What of this fits into a page."""
+        if len(read) * MAX_ITEM_BYTES <= PAGE_BYTES:
+            return read
+        sizes = accumulate(self._index.size(place) for place, _ in read)
+        return read[: bisect_right(list(sizes), PAGE_BYTES)]
 
     def _page(self, items: list[Item], read: int, last: Item | None) -> Json:
-        text = self._request.get("ProjectionExpression")
-        shown = [projected(item, text, self._names) for item in items]
-        page: Json = {"Items": shown, "Count": len(shown), "ScannedCount": read}
+        page: Json = {"Count": len(items), "ScannedCount": read}
+        if self._request.get("Select") != "COUNT":
+            text = self._request.get("ProjectionExpression")
+            page["Items"] = [projected(item, text, self._names) for item in items]
         if last is not None:
             names = {*self._table.schema, *self._index.schema}
             page["LastEvaluatedKey"] = {name: last[name] for name in names}

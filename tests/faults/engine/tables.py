@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from tests.benchmarks.units import size
 from tests.faults.engine.values import Item, Wire, plain
 from tests.template import Json
 
@@ -37,6 +38,7 @@ class Index:
         self.projected = projected
         self._partitions: dict[Any, list[Place]] = {}
         self._entries: dict[Key, tuple[Any, Any, Item]] = {}
+        self._sizes: dict[Key, int] = {}
         self._pending: deque[tuple[int, Key, Item | None]] = deque()
 
     def change(self, due: int, now: int, key: Key, item: Item | None) -> None:
@@ -65,6 +67,13 @@ class Index:
         for number in numbers:
             yield places[number], self._entries[places[number][1]][2]
 
+    def size(self, place: Place) -> int:
+        """Of the entry at this place, in bytes."""
+        key = place[1]
+        if key not in self._sizes:
+            self._sizes[key] = size(self._entries[key][2])
+        return self._sizes[key]
+
     def _apply(self, key: Key, item: Item | None) -> None:
         self._forget(key)
         if item is not None and self._is_in(item):
@@ -79,6 +88,7 @@ class Index:
         insort(self._partitions.setdefault(partition, []), (order, key))
 
     def _forget(self, key: Key) -> None:
+        self._sizes.pop(key, None)
         known = self._entries.pop(key, None)
         if known is None:
             return

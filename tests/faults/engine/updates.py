@@ -1,15 +1,17 @@
 """Update and projection expressions, compiled once into functions of an item.
 
-Every SET, REMOVE and ADD is of a whole attribute, as in the code: a path into one is unsupported.
+As in the code, ADD is of a whole attribute, and no path ends at an element of a list.
 """
 
 from collections.abc import Callable, Mapping
+from copy import copy
 from decimal import Decimal
 from functools import lru_cache
-from typing import NamedTuple
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 from tests.faults.engine.conditions import Names, operand
-from tests.faults.engine.tokens import Operand, Tokens, Used, Values, lookup
+from tests.faults.engine.tokens import Operand, Path, Tokens, Used, Values, lookup
 from tests.faults.engine.values import Item, Wire, number
 
 Change = Callable[[Item, Item, Values], None]
@@ -42,7 +44,7 @@ def projection(text: str, names: Mapping[str, str]) -> Projection:
 
 @lru_cache(maxsize=4096)
 def _update(text: str, names: Names) -> Update:
-    used, changes, touched = Used(set(), set()), list[Change](), list[str]()
+    used, changes, touched = Used(set(), set()), list[Change](), list[Path]()
     tokens = Tokens(text, dict(names), used)
     while verb := tokens.peek():
         if verb not in _VERBS:
@@ -50,22 +52,23 @@ def _update(text: str, names: Names) -> Update:
         tokens.next()
         more = True
         while more:
-            name = _whole_attribute(tokens)
-            if name in touched:
+            path = tokens.path()
+            if any(_overlap(path, other) for other in touched):
                 raise tokens.unsupported()
-            touched.append(name)
-            changes.append(_VERBS[verb](tokens, name))
+            touched.append(path)
+            changes.append(_VERBS[verb](tokens, path))
             more = tokens.take(",")
-    return Update(lambda item, values: _applied(changes, item, values), used, tuple(touched))
+    names_of_all = tuple(str(path[0]) for path in touched)
+    return Update(lambda item, values: _applied(changes, item, values), used, names_of_all)
 
 
 @lru_cache(maxsize=1024)
 def _projection(text: str, names: Names) -> Projection:
     used = Used(set(), set())
     tokens = Tokens(text, dict(names), used)
-    wanted = [_whole_attribute(tokens)]
+    wanted = [_whole_attribute(tokens, tokens.path())]
     while tokens.take(","):
-        wanted.append(_whole_attribute(tokens))
+        wanted.append(_whole_attribute(tokens, tokens.path()))
     tokens.end()
     return Projection(lambda item: {name: item[name] for name in wanted if name in item}, used)
 
@@ -78,36 +81,64 @@ def _applied(changes: list[Change], item: Item, values: Values) -> Item:
     return new
 
 
-def _whole_attribute(tokens: Tokens) -> str:
-    path = tokens.path()
+def _whole_attribute(tokens: Tokens, path: Path) -> str:
     if len(path) != 1 or not isinstance(path[0], str):
         raise tokens.unsupported()
     return path[0]
 
 
-def _set(tokens: Tokens, name: str) -> Change:
+def _overlap(one: Path, other: Path) -> bool:
+    return all(step == of_other for step, of_other in zip(one, other, strict=False))
+
+
+def _set(tokens: Tokens, path: Path) -> Change:
+    name = _last_name(tokens, path)
     tokens.expect("=")
     value = _sum(tokens)
 
     def change(new: Item, old: Item, values: Values) -> None:
-        new[name] = _present(value(old, values))
+        _map_around(new, path)[name] = _present(value(old, values))
 
     return change
 
 
-def _remove(_: Tokens, name: str) -> Change:
+def _remove(tokens: Tokens, path: Path) -> Change:
+    name = _last_name(tokens, path)
+
     def change(new: Item, old: Item, values: Values) -> None:
-        new.pop(name, None)
+        _map_around(new, path).pop(name, None)
 
     return change
 
 
-def _add(tokens: Tokens, name: str) -> Change:
-    amount = tokens.value()
+def _last_name(tokens: Tokens, path: Path) -> str:
+    if not isinstance(path[-1], str):
+        raise tokens.unsupported()
+    return path[-1]
+
+
+def _map_around(new: Item, path: Path) -> Item:
+    """The map in which the path ends, copied with all that is on the way to it, which the old item
+    has too."""
+    inside: Any = {"M": new}
+    for step, after in pairwise(path):
+        holder = inside["M"] if isinstance(step, str) else inside["L"]
+        kind = "M" if isinstance(after, str) else "L"
+        try:
+            copied = {kind: copy(holder[step][kind])}
+        except (KeyError, IndexError):
+            raise InvalidUpdateError("The document path is invalid for update.") from None
+        holder[step] = inside = copied
+    around: Item = inside["M"]
+    return around
+
+
+def _add(tokens: Tokens, path: Path) -> Change:
+    name, amount = _whole_attribute(tokens, path), tokens.value()
     there = lookup((name,))
 
     def change(new: Item, old: Item, values: Values) -> None:
-        new[name] = _added(there(old, values) or {"N": "0"}, values[amount], 1)
+        new[name] = _joined(there(old, values), values[amount])
 
     return change
 
@@ -154,6 +185,15 @@ def _list(value: Wire | None) -> list[Wire]:
         raise InvalidUpdateError("An operand of list_append is no list.")
     elements: list[Wire] = value["L"]
     return elements
+
+
+def _joined(there: Wire | None, more: Wire) -> Wire:
+    """A sum, or the union of two sets of text."""
+    if "SS" not in more:
+        return _added(there or {"N": "0"}, more, 1)
+    if there is not None and "SS" not in there:
+        raise InvalidUpdateError("An operand is no set.")
+    return {"SS": sorted({*(there or more)["SS"], *more["SS"]})}
 
 
 def _added(left: Wire, right: Wire, sign: int) -> Wire:

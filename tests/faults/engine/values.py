@@ -7,6 +7,7 @@ Wire = dict[str, Any]
 Item = dict[str, Wire]
 
 _ORDERED = frozenset("SNB")
+_SIZED = frozenset(("S", "B", "L", "M", "SS", "NS", "BS"))
 
 
 class UnsupportedError(BaseException):
@@ -39,6 +40,14 @@ def is_before(left: Wire, right: Wire) -> bool:
     if kind not in _ORDERED or kind != kind_of(right):
         return False
     return bool(plain(left) < plain(right))
+
+
+def length(value: Wire) -> int:
+    """What `size` gives: of characters, bytes, or elements."""
+    kind = kind_of(value)
+    if kind not in _SIZED:
+        raise UnsupportedError(f"the size of a value of kind {kind}")
+    return len(value[kind])
 
 
 def number(value: Decimal | int) -> Wire:
