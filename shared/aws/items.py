@@ -1,17 +1,130 @@
-"""Plain Python values in and out of DynamoDB items."""
+"""Items of DynamoDB made from plain Python values: whole items, conditions and updates."""
 
 import base64
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
+
+# Words of DynamoDB's expressions that are names of attributes here.
+_RESERVED = ("state", "status")
 
 
 def to_item(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Attributes of an item; a value of None is left out."""
+    """The attributes of an item; a value of None is left out. Raises TypeError for a float."""
     return {name: _attribute(value) for name, value in values.items() if value is not None}
 
 
 def from_item(item: Mapping[str, Any]) -> dict[str, Any]:
     return {name: _value(attribute) for name, attribute in item.items()}
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A condition expression, such as `attempt = :when_attempt`, with `attempt` in `values`.
+
+    `text` names attributes without `#`, except for the reserved words `#state` and `#status`.
+    """
+
+    text: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+    def request(self) -> dict[str, Any]:
+        request: dict[str, Any] = {"ConditionExpression": self.text}
+        if names := {f"#{name}": name for name in _RESERVED if f"#{name}" in self.text}:
+            request["ExpressionAttributeNames"] = names
+        if self.values:
+            values = {f":when_{name}": value for name, value in self.values.items()}
+            request["ExpressionAttributeValues"] = to_item(values)
+        return request
+
+
+IS_NEW = Condition("attribute_not_exists(pk)")
+EXISTS = Condition("attribute_exists(pk)")
+
+
+class Update:
+    """An update expression, built clause by clause, and the condition of the write."""
+
+    def __init__(self) -> None:
+        self._sets: list[str] = []
+        self._removes: list[str] = []
+        self._adds: list[str] = []
+        self._condition = ""
+        self._names: dict[str, str] = {}
+        self._values: dict[str, Any] = {}
+
+    def set(self, changes: Mapping[str, Any]) -> "Update":
+        """Set attributes; remove the attributes whose new value is None."""
+        for name, value in changes.items():
+            if value is None:
+                self._removes.append(self._name(name))
+            else:
+                self._sets.append(f"{self._name(name)} = {self._value(name, value)}")
+        return self
+
+    def once(self, changes: Mapping[str, Any]) -> "Update":
+        """Set the attributes that the item does not have yet."""
+        for name, value in changes.items():
+            alias = self._name(name)
+            self._sets.append(f"{alias} = if_not_exists({alias}, {self._value(name, value)})")
+        return self
+
+    def set_within(self, name: str, entries: Mapping[str, Any]) -> "Update":
+        """Set entries of the map `name`, which the item must have; its other entries stay."""
+        for number, (entry, value) in enumerate(entries.items()):
+            alias = f"#{name}{number}"
+            self._names[alias] = entry
+            value_alias = self._value(f"{name}{number}", value)
+            self._sets.append(f"{self._name(name)}.{alias} = {value_alias}")
+        return self
+
+    def add(self, name: str, value: int | frozenset[str]) -> "Update":
+        """Add to a number (0 if the item does not have it) or to a set of strings."""
+        self._adds.append(f"{self._name(name)} {self._value(name, value)}")
+        return self
+
+    def remove(self, *paths: str) -> "Update":
+        """Remove attributes or parts of documents, such as `attempts[0].excerpt`."""
+        self._removes += paths
+        return self
+
+    def append(self, name: str, element: Any) -> "Update":
+        """Append to a list, which is empty if the item does not have it."""
+        alias = self._name(name)
+        new, empty = self._value(name, [element]), self._value("empty", [])
+        self._sets.append(f"{alias} = list_append(if_not_exists({alias}, {empty}), {new})")
+        return self
+
+    def when(self, condition: str, values: Mapping[str, Any]) -> "Update":
+        """Write only if the condition holds; `condition` and `values` as in `Condition`."""
+        self._condition = condition
+        for name, value in values.items():
+            self._values[f":when_{name}"] = value
+        for name in _RESERVED:
+            if f"#{name}" in condition:
+                self._name(name)
+        return self
+
+    def request(self) -> dict[str, Any]:
+        clauses = {"SET": self._sets, "REMOVE": self._removes, "ADD": self._adds}
+        expression = " ".join(f"{verb} {', '.join(some)}" for verb, some in clauses.items() if some)
+        request: dict[str, Any] = {
+            "UpdateExpression": expression,
+            "ExpressionAttributeNames": self._names,
+        }
+        if self._values:
+            request["ExpressionAttributeValues"] = to_item(self._values)
+        if self._condition:
+            request["ConditionExpression"] = self._condition
+        return request
+
+    def _name(self, name: str) -> str:
+        self._names[f"#{name}"] = name
+        return f"#{name}"
+
+    def _value(self, name: str, value: Any) -> str:
+        self._values[f":{name}"] = value
+        return f":{name}"
 
 
 def _attribute(value: Any) -> dict[str, Any]:
@@ -30,10 +143,10 @@ def _attribute(value: Any) -> dict[str, Any]:
             return {"M": {name: _attribute(inner) for name, inner in value.items()}}
         case list() | tuple():
             return {"L": [_attribute(element) for element in value]}
-        case set() | frozenset():  # of text
+        case set() | frozenset():  # of strings
             return {"SS": sorted(value)}
         case _:
-            raise TypeError(f"DynamoDB is given no {type(value).__name__} here")
+            raise TypeError(f"a {type(value).__name__} cannot be stored in DynamoDB")
 
 
 def _value(attribute: Mapping[str, Any]) -> Any:
@@ -43,7 +156,7 @@ def _value(attribute: Mapping[str, Any]) -> Any:
             return content
         case "N":
             return int(content)
-        case "B":  # text as it comes over the wire
+        case "B":  # base64 in answers and in records of a stream
             return base64.b64decode(content) if isinstance(content, str) else content
         case "M":
             return from_item(content)
@@ -54,4 +167,4 @@ def _value(attribute: Mapping[str, Any]) -> Any:
         case "NULL":
             return None
         case _:
-            raise TypeError(f"DynamoDB has nothing of kind {kind} here")
+            raise TypeError(f"an attribute of type {kind} cannot be read")

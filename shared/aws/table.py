@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
-from shared.aws.items import from_item, to_item
+from shared.aws.items import Condition, Update, from_item, to_item
 from shared.aws.transaction import TransactionRefusedError, transact
-from shared.aws.update import Condition, Update
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -3,9 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from shared.aws.items import to_item
+from shared.aws.items import Update, to_item
 from shared.aws.transaction import TransactionRefusedError, transact
-from shared.aws.update import Update
 from shared.clock import MS_PER_DAY
 from shared.configs.models import Status
 from shared.errors import NotFoundError

@@ -10,10 +10,9 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from shared import jobs
-from shared.aws.items import from_item, to_item
+from shared.aws.items import Update, from_item, to_item
 from shared.aws.table import Table, batch_get
 from shared.aws.transaction import TransactionRefusedError, transact
-from shared.aws.update import Update
 from shared.clock import MS_PER_S
 from shared.configs import listings
 from shared.configs.assets import KEEP_DELETED_MS, change_all

@@ -11,10 +11,9 @@ from uuid import UUID
 from botocore.exceptions import ClientError
 
 from shared import ids, retention
-from shared.aws.items import from_item, to_item
+from shared.aws.items import Update, from_item, to_item
 from shared.aws.table import Table
 from shared.aws.transaction import TransactionRefusedError, transact
-from shared.aws.update import Update
 from shared.clock import MS_PER_S
 from shared.deliveries.conditions import (
     HOLDER,

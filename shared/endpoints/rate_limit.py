@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from shared.aws.items import from_item, to_item
+from shared.aws.items import Update, from_item, to_item
 from shared.aws.table import Table, is_condition
-from shared.aws.update import Update
 from shared.clock import MS_PER_DAY, MS_PER_S
 from shared.configs.models import WebhookConfig
 from shared.model import Model

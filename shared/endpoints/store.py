@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from shared import ids, jobs
-from shared.aws.items import from_item, to_item
+from shared.aws.items import Update, from_item, to_item
 from shared.aws.table import Table, is_condition
 from shared.aws.transaction import TransactionRefusedError, transact
-from shared.aws.update import Update
 from shared.clock import MS_PER_DAY, MS_PER_S
 from shared.configs.models import DisabledReason, WebhookConfig
 from shared.configs.store import config_key, health_key

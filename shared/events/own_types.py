@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 from botocore.exceptions import ClientError
 from pydantic import Field, StringConstraints
 
-from shared.aws.items import from_item, to_item
+from shared.aws.items import Update, from_item, to_item
 from shared.aws.table import Table, is_condition
 from shared.aws.transaction import TransactionRefusedError, transact
-from shared.aws.update import Update
 from shared.errors import ConflictError, ForbiddenError, NotFoundError
 from shared.events.models import EventType
 from shared.events.schema_bounds import Schema

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from shared import retention
-from shared.aws.items import from_item, to_item
+from shared.aws.items import Update, from_item, to_item
 from shared.aws.table import Table, batch_get, is_condition
-from shared.aws.update import Update
 from shared.clock import MS_PER_S, Clock, now_ms
 from shared.errors import NotFoundError
 from shared.events import personal

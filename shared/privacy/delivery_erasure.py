@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from shared import ids
-from shared.aws.items import to_item
+from shared.aws.items import Update, to_item
 from shared.aws.table import Table, is_condition
-from shared.aws.update import Update
 from shared.deliveries.item import delivery_key
 from shared.deliveries.models import ENDED, Delivery, DeliveryState, Reason
 from shared.deliveries.store import DeliveryStore

@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from shared.aws.items import Update
 from shared.aws.table import Table
-from shared.aws.update import Update
 from shared.clock import MS_PER_DAY
 from shared.errors import NotFoundError
 from shared.jobs import Job, JobMessage, JobStore

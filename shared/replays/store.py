@@ -8,10 +8,9 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from shared import jobs
-from shared.aws.items import from_item, to_item
+from shared.aws.items import Update, from_item, to_item
 from shared.aws.table import Table
 from shared.aws.transaction import TransactionRefusedError, transact
-from shared.aws.update import Update
 from shared.clock import MS_PER_DAY, MS_PER_S
 from shared.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from shared.jobs import Job, JobMessage

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from shared import ids
-from shared.aws.items import from_item, to_item
+from shared.aws.items import Update, from_item, to_item
 from shared.aws.table import Table, is_condition
-from shared.aws.update import Update
 from shared.errors import NotFoundError
 from shared.tables import config_table
 

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from shared import ids, jobs
-from shared.aws.items import from_item, to_item
+from shared.aws.items import Update, from_item, to_item
 from shared.aws.table import Table, batch_get, is_condition
 from shared.aws.transaction import TransactionRefusedError, transact
-from shared.aws.update import Update
 from shared.clock import MS_PER_MINUTE, MS_PER_S, Clock, now_ms
 from shared.errors import ConflictError, NotFoundError
 from shared.tables import config_table

@@ -1,4 +1,4 @@
-from shared.aws.update import Update
+from shared.aws.items import Update
 
 
 def test_values_are_set() -> None:
