@@ -19,7 +19,7 @@ from functions.configs.routes import (
     webhook_configs,
 )
 from functions.configs.wiring import api, env, workspaces
-from shared.aws.garbage import collected_when_warm
+from shared.aws.runtime import collected_when_warm
 from shared.clock import now_ms
 from shared.web.resolver import api_for, is_http
 from shared.workspaces.bootstrap import read, run

@@ -5,8 +5,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from shared.attempts.wiring import deliver
-from shared.aws.batch import failures
-from shared.aws.garbage import collected_when_warm
+from shared.aws.runtime import collected_when_warm, failures
 
 
 @collected_when_warm

@@ -10,10 +10,9 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from shared import settings
 from shared.aws import clients
-from shared.aws.batch import Record, each, failures
 from shared.aws.dead_letters import DeadLetters
-from shared.aws.garbage import collected_when_warm
 from shared.aws.items import from_item
+from shared.aws.runtime import Record, collected_when_warm, each, failures
 from shared.clock import MS_PER_S, now_ms
 from shared.configs.store import ConfigStore
 from shared.deliveries.fanout import first_pointers, remembering, send_all

@@ -7,9 +7,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from shared import settings
 from shared.aws import clients
-from shared.aws.batch import Record, each, failures, message_id
 from shared.aws.dead_letters import DeadLetters, dead_letter
-from shared.aws.garbage import collected_when_warm
+from shared.aws.runtime import Record, collected_when_warm, each, failures, message_id
 from shared.clock import MS_PER_S, now_ms
 from shared.errors import InvalidError
 from shared.events.accept import Acceptor

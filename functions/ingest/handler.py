@@ -7,8 +7,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from functions.ingest.messages import accept_invocation, accept_message
 from functions.ingest.routes import actions, funnelytics
 from functions.ingest.routes.events import api
-from shared.aws.batch import each, failures, message_id
-from shared.aws.garbage import collected_when_warm
+from shared.aws.runtime import collected_when_warm, each, failures, message_id
 from shared.observability import logger
 from shared.web.resolver import is_http
 

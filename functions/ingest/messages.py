@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 from functions.ingest import wiring
 from shared import journal
-from shared.aws.batch import Record, message_id
 from shared.aws.dead_letters import DeadLetter, dead_letter
+from shared.aws.runtime import Record, message_id
 from shared.errors import FunnelhooksError, InvalidError, NotFoundError
 from shared.events import reading
 from shared.input.json_body import check, parse_json

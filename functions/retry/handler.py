@@ -8,8 +8,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from functions.retry import pages
 from functions.retry.sweeping import relay
 from shared.attempts.wiring import deliver
-from shared.aws.batch import failures
-from shared.aws.garbage import collected_when_warm
+from shared.aws.runtime import collected_when_warm, failures
 from shared.clock import MS_PER_S
 
 # A page of the index takes less, and so do some jobs; what is left is passed on or found later.

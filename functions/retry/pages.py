@@ -12,7 +12,7 @@ from shared import jobs, settings
 from shared.attempts.parts import health, ledger, retry_queue
 from shared.attempts.release import Releaser
 from shared.aws import clients
-from shared.aws.batch import Record, each, message_id
+from shared.aws.runtime import Record, each, message_id
 from shared.clock import MS_PER_S, now_ms
 from shared.configs.store import ConfigStore
 from shared.deliveries.store import DeliveryStore

@@ -9,7 +9,7 @@ from shared.attempts.attempt import PARALLEL, AttemptRunner
 from shared.attempts.parts import env, health, ledger, reader, retry_queue
 from shared.attempts.pool import ThreadPools
 from shared.aws import clients
-from shared.aws.batch import Record, each, message_id
+from shared.aws.runtime import Record, each, message_id
 from shared.clock import now_ms
 from shared.deliveries.queue import AttemptMessage
 from shared.endpoints.admission import AdmissionControl
