@@ -22,6 +22,7 @@ class Settings(Model):
     target_ports: str = "443,8443"
     allow_private_targets: bool = False
     metrics_namespace: str = "Funnelhooks"
+    trim_botocore: bool = True
 
     @property
     def ports(self) -> frozenset[int]:

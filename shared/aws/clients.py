@@ -1,4 +1,9 @@
-"""One botocore session for the process, and the clients made from it."""
+"""One botocore session for the process, and the clients made from it.
+
+The session leaves out parts of botocore that cost time and are of no use here
+(docs/decisions/0018-performance.md). They replace private parts of botocore, which comes with the
+Lambda runtime and changes without us; TRIM_BOTOCORE=false makes the session as botocore does.
+"""
 
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -6,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import NoCredentialsError
+from botocore.loaders import Loader
+from botocore.parsers import JSONParser, ResponseParser, ResponseParserFactory
 from botocore.session import Session, get_session
 
 from shared import settings
-from shared.aws.botocore_parts import Loader, Parsers
 from shared.aws.table import Table
 from shared.observability import fault, logger
 from shared.version import VERSION
@@ -21,8 +27,8 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 _config = Config(
-    # Otherwise botocore puts one together for every request, and checks every parameter in Python
-    # that the service checks again: a fifth of the CPU of a call.
+    # By default botocore assembles the user agent for every request and checks every parameter,
+    # which the service checks again: a fifth of the CPU of a call.
     user_agent=f"Funnelhooks/{VERSION}",
     parameter_validation=False,
     connect_timeout=2,
@@ -30,7 +36,7 @@ _config = Config(
     retries={"mode": "standard", "total_max_attempts": 4},
     max_pool_connections=25,
     tcp_keepalive=True,
-    # The host of the region in us-east-1 too: for the old one it would need the list of all hosts.
+    # In us-east-1 too the host of the region: the old host is in the list that is not read.
     s3={"us_east_1_regional_endpoint": "regional"},
 )
 
@@ -38,14 +44,15 @@ _config = Config(
 @cache
 def _session() -> Session:
     session = get_session()
-    session.register_component("data_loader", Loader(session.get_config_variable("data_path")))
-    session.register_component("response_parser_factory", Parsers())
+    if settings.load().trim_botocore:
+        loader = _TrimmedLoader(session.get_config_variable("data_path"))
+        session.register_component("data_loader", loader)
+        session.register_component("response_parser_factory", _SharedParsers())
     return session
 
 
 def _client(service: str) -> Any:
-    """botocore comes with the Lambda runtime, which AWS renews when it likes: one that does not
-    take our parts is used as it is."""
+    """The client; if botocore refuses our parts, one that is made without them."""
     try:
         return _session().create_client(service, config=_config)
     except Exception as error:
@@ -89,8 +96,46 @@ def s3() -> "S3Client":
 
 @cache
 def credentials() -> Credentials:
-    """Those of the function's role; they renew themselves when they are frozen for a request."""
+    """The credentials of the function's role. They renew themselves when they are frozen."""
     found = _session().get_credentials()
     if found is None:
         raise NoCredentialsError
     return found
+
+
+class _TrimmedLoader(Loader):
+    def list_available_services(self, type_name: str) -> list[str]:
+        """The services that are used here. botocore lists the folders of all 441 services, which is
+        half of the time in which a client is made."""
+        return ["dynamodb", "events", "s3", "sqs"]
+
+    def load_data_with_path(self, name: str) -> Any:
+        """The data of a service, without the hosts of all services in all regions, 1.2 MB of JSON:
+        the rules of each service name its hosts."""
+        if name == "endpoints":
+            return {"partitions": []}, self.BUILTIN_DATA_PATH
+        return super().load_data_with_path(name)
+
+
+class _SharedParsers(ResponseParserFactory):
+    """One parser for each protocol. botocore makes two for every answer, in a reference cycle that
+    stays until the garbage is collected."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._made: dict[str, ResponseParser] = {}
+
+    def create_parser(self, protocol_name: str) -> ResponseParser:
+        if protocol_name not in self._made:
+            of_items = protocol_name == "json"
+            parser = _ItemParser() if of_items else super().create_parser(protocol_name)
+            self._made[protocol_name] = parser
+        return self._made[protocol_name]
+
+
+class _ItemParser(JSONParser):
+    def _handle_structure(self, shape: Any, value: Any) -> Any:
+        """The value of an attribute stays as it came over the wire: `from_item` reads it."""
+        if shape.name == "AttributeValue":
+            return value
+        return super()._handle_structure(shape, value)  # type: ignore[misc]  # not in the stubs

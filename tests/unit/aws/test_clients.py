@@ -8,9 +8,11 @@ from unittest.mock import Mock
 
 import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.loaders import Loader
+from botocore.parsers import ResponseParserFactory
 from botocore.session import Session, get_session
 
-from shared.aws import botocore_parts, clients
+from shared.aws import clients
 from shared.aws.items import from_item, to_item
 
 # One of each partition that has the services.
@@ -80,10 +82,22 @@ class TestACall:
         assert address == "https://dynamodb-fips.us-east-1.amazonaws.com/"
 
 
+class TestAPlainSession:
+    def test_is_made_if_the_environment_says_so(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("TRIM_BOTOCORE", "false")
+        clients._session.cache_clear()
+
+        session = clients._session()
+
+        clients._session.cache_clear()
+        assert type(session.get_component("data_loader")) is Loader
+        assert type(session.get_component("response_parser_factory")) is ResponseParserFactory
+
+
 class TestABotocoreThatDoesNotTakeOurParts:
     def test_is_used_as_it_is(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(
-            botocore_parts.Loader, "load_data_with_path", Mock(side_effect=TypeError)
+            clients._TrimmedLoader, "load_data_with_path", Mock(side_effect=TypeError)
         )
         monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
         clients._session.cache_clear()
