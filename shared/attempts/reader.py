@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 from shared import ids
+from shared.aws.items import unpack
 from shared.aws.table import Table, batch_get
 from shared.configs.models import WebhookConfig
 from shared.configs.store import config_from, config_key, health_key
@@ -13,7 +14,6 @@ from shared.dialects import Rendered
 from shared.endpoints.breaker import EndpointHealth
 from shared.endpoints.store import health_from
 from shared.events.models import Event
-from shared.events.packing import unpack
 from shared.events.store import event_from
 from shared.tables import event_table as keys
 from shared.workspaces.models import Workspace

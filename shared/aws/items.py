@@ -1,6 +1,7 @@
 """Items of DynamoDB made from plain Python values: whole items, conditions and updates."""
 
 import base64
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -168,3 +169,52 @@ def _value(attribute: Mapping[str, Any]) -> Any:
             return None
         case _:
             raise TypeError(f"an attribute of type {kind} cannot be read")
+
+
+# Payloads and bodies are stored compressed: DynamoDB charges by the KB, of which JSON then takes a
+# third. A small text alone compresses badly, so each is compressed against texts that most contain.
+# The first byte of the result names the dictionary. A dictionary that was ever used must stay; a
+# better one gets the next number.
+_CURRENT = 1
+_DICTIONARIES = {
+    # The most frequent texts stand last, where references to it are shortest.
+    1: b'"passthrough_params":{"event_data1":"pii_email":"pii_phone":"conversion_time":'
+    b'"custom_event":{"custom_event_id":"event_number":"conversion":{"conversion_id":"transaction":'
+    b'"revenue":"conversion_timestamp":"nodes_path":"page_group_id":"page_id":"time_on_page":'
+    b'"reference_hit_id":"most_recent_page_id":"entrance_id":"entrance_timestamp":"tracking_domain":'
+    b'"is_new_visitor":false,"is_entrance":true,"is_unique_node_view":"filtered_traffic":'
+    b'"funnel_name":"node_name":"node_type":"offer","lander","referrer":"https://www.'
+    b'"subject_type":"Contact","subject_id":"data":{"id":"email":"first_name":"last_name":"phone":'
+    b'"url_buffer":{"action_data":{"origin_node_id":"action_number":1,"is_action":true,'
+    b'"visitor_tags":["tracking_fields":{"utm_source":"utm_medium":"utm_campaign":"utm_content":'
+    b'"gclid":"fbclid":"campaign":"traffic_source":{"traffic_source_id":"name":"Facebook","Google"'
+    b'"connection_type":"browser":"os":"device_type":"mobile","desktop","language":"en-US",'
+    b'"timezone":"America/New_York","city":"region":"country_name":"United States",'
+    b'"country_code":"US","user_agent":"Mozilla/5.0 (Windows NT 10.0; Win64; x64) '
+    b"AppleWebKit/537.36 (KHTML, like Gecko) Chrome/ Mobile Safari/537.36"
+    b"(iPhone; CPU iPhone OS like Mac OS X) AppleWebKit/605.1.15 Version/ Mobile/15E148 "
+    b'Safari/604.1","ip":"session":{"visitor_id":"hit":{"hit_id":"hit_timestamp":17,"funnel":{"funnel_id":'
+    b'"node_id":"{"visitor":{"visitor_id":"',
+}
+# No header and no checksum: DynamoDB keeps what it was given.
+_RAW = -zlib.MAX_WBITS
+
+
+class IncompleteError(ValueError):
+    """The packed content ends too early."""
+
+
+def pack(content: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=_RAW, zdict=_DICTIONARIES[_CURRENT])
+    return bytes([_CURRENT]) + packer.compress(content) + packer.flush()
+
+
+def unpack(packed: bytes | str) -> bytes:
+    """The content as it was before `pack`; a text was never packed. Raises IncompleteError."""
+    if isinstance(packed, str):
+        return packed.encode()
+    unpacker = zlib.decompressobj(wbits=_RAW, zdict=_DICTIONARIES[packed[0]])
+    content = unpacker.decompress(packed[1:]) + unpacker.flush()
+    if not unpacker.eof:
+        raise IncompleteError
+    return content

@@ -11,7 +11,7 @@ from uuid import UUID
 from botocore.exceptions import ClientError
 
 from shared import ids, retention
-from shared.aws.items import Update, from_item, to_item
+from shared.aws.items import Update, from_item, pack, to_item
 from shared.aws.table import Table
 from shared.aws.transaction import TransactionRefusedError, transact
 from shared.clock import MS_PER_S
@@ -39,7 +39,6 @@ from shared.deliveries.models import Attempt, Delivery, DeliveryState, Reason, R
 from shared.deliveries.queue import MAX_DELAY_MS, AttemptMessage
 from shared.dialects import Rendered
 from shared.events.models import Event
-from shared.events.packing import pack
 from shared.tables import event_table
 from shared.workspaces.models import Workspace
 

@@ -158,14 +158,14 @@ class HealthStore:
         )
 
     def noting(self, told: Event) -> dict[str, Any]:
-        return self._events.noting(told)
+        return self._events.putting(told)
 
     def _of_health(self, config: WebhookConfig, update: Update) -> dict[str, Any]:
         key = to_item(health_key(config.workspace_id, config.id))
         return {"Update": {"TableName": self._table, "Key": key, **update.request()}}
 
     def _noted(self, told: Event | None) -> list[dict[str, Any]]:
-        return [] if told is None else [self._events.noting(told)]
+        return [] if told is None else [self._events.putting(told)]
 
     def _transact(self, items: list[dict[str, Any]]) -> bool:
         try:

@@ -1,21 +1,15 @@
 """The logs in EventTable: what a workspace received, what a config was sent. One Query a page."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
-from botocore.exceptions import ClientError
-
 from shared import ids
-from shared.aws.items import from_item, to_item
-from shared.aws.table import Table
+from shared.aws.table import Query, StartKeyError, Table
 from shared.clock import MS_PER_S, Clock, now_ms
 from shared.input.paging import Page, Window, foreign_cursor, read_cursor, write_cursor
 from shared.model import Model
 from shared.tables import event_table
-
-if TYPE_CHECKING:
-    pass
 
 # A filter may skip items; after so many rounds the page is given out as far as it got.
 MAX_ROUNDS = 10
@@ -27,7 +21,7 @@ class Log(Model):
     workspace_id: str
     index: str
     partition: str
-    equal: Mapping[str, str]
+    equal: dict[str, str]
 
     @property
     def name(self) -> str:
@@ -70,56 +64,43 @@ class LogReader:
     """What has expired, and DynamoDB has not deleted yet, is left out."""
 
     def __init__(self, table: Table, clock: Clock = now_ms) -> None:
-        self._dynamodb = table.client
-        self._table = table.name
+        self._table = table
         self._clock = clock
 
     def page(self, log: Log, window: Window, ascending: bool = False) -> Page:
-        """Newest first, unless it is asked for otherwise."""
+        """Newest first, unless `ascending`. Raises InvalidError for a cursor of another log."""
         if window.until < window.since:  # DynamoDB refuses such bounds
             return Page(items=(), cursor=None)
-        request = self._request(log, window) | {"ScanIndexForward": ascending}
-        if window.cursor is not None:
-            request["ExclusiveStartKey"] = to_item(_start(log, window.cursor))
+        query = replace(self._query(log, window), ascending=ascending)
         items: list[dict[str, Any]] = []
-        for _ in range(MAX_ROUNDS):
-            answer = self._query(request | {"Limit": window.limit - len(items)})
-            items += [from_item(item) for item in answer["Items"]]
-            last = answer.get("LastEvaluatedKey")
-            if last is None or len(items) >= window.limit:
-                break
-            request["ExclusiveStartKey"] = last
-        cursor = None if last is None else log.cursor_after(from_item(last)["log_sk"])
+        try:
+            for _ in range(MAX_ROUNDS):
+                found, last = self._table.query(replace(query, limit=window.limit - len(items)))
+                items += found
+                if last is None or len(items) >= window.limit:
+                    break
+                query = replace(query, after=last)
+        except StartKeyError:
+            raise foreign_cursor() from None
+        cursor = None if last is None else log.cursor_after(last["log_sk"])
         return Page(items=tuple(items), cursor=cursor)
 
-    def _request(self, log: Log, window: Window) -> dict[str, Any]:
-        pk = f"{log.index}_pk"
+    def _query(self, log: Log, window: Window) -> Query:
         values = {
-            ":pk": log.partition,
-            ":from": event_table.log_sk(window.since, ""),
-            ":until": event_table.log_sk(window.until + 1, ""),
-            ":now": self._clock() // MS_PER_S,
+            "pk": log.partition,
+            "from": event_table.log_sk(window.since, ""),
+            "until": event_table.log_sk(window.until + 1, ""),
+            "now": self._clock() // MS_PER_S,
         }
-        request: dict[str, Any] = {
-            "TableName": self._table,
-            "IndexName": log.index,
-            "KeyConditionExpression": f"{pk} = :pk AND log_sk BETWEEN :from AND :until",
-            "FilterExpression": " AND ".join(
-                ["expires_at > :now", *(f"#{name} = :{name}" for name in log.equal)]
-            ),
-        }
-        if log.equal:
-            request["ExpressionAttributeNames"] = {f"#{name}": name for name in log.equal}
-            values |= {f":{name}": value for name, value in log.equal.items()}
-        return request | {"ExpressionAttributeValues": to_item(values)}
-
-    def _query(self, request: dict[str, Any]) -> dict[str, Any]:
-        try:
-            return dict(self._dynamodb.query(**request))
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ValidationException":
-                raise
-            raise foreign_cursor() from None
+        equal = (f"#{name} = :{name}" for name in log.equal)
+        return Query(
+            condition=f"{log.index}_pk = :pk AND log_sk BETWEEN :from AND :until",
+            values=values | log.equal,
+            index=log.index,
+            filter=" AND ".join(["expires_at > :now", *equal]),
+            names=tuple(log.equal),
+            after=None if window.cursor is None else _start(log, window.cursor),
+        )
 
 
 def _start(log: Log, cursor: str) -> dict[str, str]:

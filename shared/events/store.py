@@ -1,91 +1,137 @@
-"""Events in EventTable: accepted by one conditional write, read by id and by time."""
+"""Events in EventTable: accepted by one conditional write, read by id.
+
+An activity marker is stored before the events of its time: it says that a workspace stores events
+in this minute. The sweeper follows the markers to the log of each workspace, so an event needs no
+index entry to be found (docs/decisions/0020-notes.md).
+"""
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
-
-from botocore.exceptions import ClientError
+from typing import Any
 
 from shared import retention
-from shared.aws.items import Update, from_item, to_item
-from shared.aws.table import Table, batch_get, is_condition
-from shared.clock import MS_PER_S, Clock, now_ms
+from shared.aws.items import EXISTS, IS_NEW, Update, pack, unpack
+from shared.aws.table import Table
+from shared.clock import MS_PER_DAY, MS_PER_MINUTE, MS_PER_S, Clock, now_ms
 from shared.errors import NotFoundError
 from shared.events import personal
-from shared.events.activity import ActivityMarkers
 from shared.events.models import Event
-from shared.events.packing import pack, unpack
 from shared.events.reading import compact
 from shared.ids import event_key, visitor_key
+from shared.model import Model
 from shared.tables import event_table
 
-if TYPE_CHECKING:
-    pass
-
-_COLUMNS = tuple(Event.model_fields)
-# The payload of an event that is emptied.
+# The payload of an event whose content has expired.
 NOTHING = "{}"
+# The sweeper may stand still for so long. Events are kept for a day more (RetentionDays).
+MARKER_KEPT_MS = 7 * MS_PER_DAY
+
+
+class ActivityMarker(Model):
+    """A workspace stores events from `since` up to `until`, in milliseconds."""
+
+    workspace_id: str
+    since: int
+    until: int
+
+    @property
+    def sk(self) -> str:
+        return event_table.slot_sk(self.since, self.until, self.workspace_id)
+
+    @property
+    def end(self) -> str:
+        """Sorts in the log after every event of the marker's time."""
+        return event_table.log_sk(self.until, "")
+
+
+def marker_of(workspace_id: str, at_ms: int, repair_after_s: int) -> ActivityMarker:
+    """The marker of a minute, or of less if lost events are looked for sooner."""
+    length = min(MS_PER_MINUTE, repair_after_s * MS_PER_S)
+    since = at_ms - at_ms % length
+    return ActivityMarker(workspace_id=workspace_id, since=since, until=since + length)
+
+
+def marker_from(sk: str) -> ActivityMarker:
+    until, since, workspace_id = sk.split("#", 2)
+    return ActivityMarker(workspace_id=workspace_id, since=int(since), until=int(until))
+
+
+class ActivityMarkers:
+    """Each worker stores a marker once. A marker that is stored twice is the same item."""
+
+    def __init__(self, table: Table, repair_after_s: int) -> None:
+        self._table = table
+        self._repair_after_s = repair_after_s
+        self._until = 0
+        self._stored: set[str] = set()
+
+    def mark(self, workspace_id: str, accepted_at: int) -> None:
+        """Call this before the event is stored. A marker is remembered once it is in the table."""
+        marker = marker_of(workspace_id, accepted_at, self._repair_after_s)
+        if marker.sk in self._stored:
+            return
+        self._table.put(
+            {
+                "pk": event_table.active_shard(workspace_id),
+                "sk": marker.sk,
+                "expires_at": (marker.until + MARKER_KEPT_MS) // MS_PER_S,
+            }
+        )
+        if marker.until != self._until:
+            self._until, self._stored = marker.until, set()
+        self._stored.add(marker.sk)
 
 
 class EventStore:
-    """What has expired, and DynamoDB has not deleted yet, is gone for who asks by id."""
+    """An event that has expired cannot be read by its id, even before DynamoDB deletes it."""
 
     def __init__(
-        self,
-        table: Table,
-        retention_days: int,
-        repair_after_s: int,
-        clock: Clock = now_ms,
+        self, table: Table, retention_days: int, repair_after_s: int, clock: Clock = now_ms
     ) -> None:
-        self._dynamodb = table.client
-        self._table = table.name
+        self._table = table
         self._retention = retention.of_days(retention_days)
         self._clock = clock
-        self._notes = ActivityMarkers(table, repair_after_s)
+        self._markers = ActivityMarkers(table, repair_after_s)
 
     def add(self, event: Event) -> Event | None:
-        """None if the event is new, else the event that has its id already."""
-        self._note(event)
-        try:
-            self._dynamodb.put_item(
-                **self._put(event), ReturnValuesOnConditionCheckFailure="ALL_OLD"
-            )
-        except ClientError as error:
-            if not is_condition(error):
-                raise
-            return event_from(from_item(error.response["Item"]))  # type: ignore[typeddict-item]
-        return None
+        """None if the event is new, else the stored event that has its id."""
+        self._mark(event)
+        refused = self._table.put(self._item(event), IS_NEW)
+        return None if refused is None else event_from(refused.item or {})
 
-    def puts(self, events: Sequence[Event]) -> list[dict[str, Any]]:
-        """The items of a transaction that adds events whose ids are not taken."""
+    def putting_new(self, events: Sequence[Event]) -> list[dict[str, Any]]:
+        """Operations of a transaction, which is refused if the id of one of the events is taken."""
         for event in events:
-            self._note(event)
-        return [{"Put": self._put(event)} for event in events]
+            self._mark(event)
+        return [self._table.putting(self._item(event), IS_NEW) for event in events]
+
+    def putting(self, event: Event) -> dict[str, Any]:
+        """An operation of the transaction that makes true what an operational event reports."""
+        self._mark(event)
+        return self._table.putting(self._item(event))
 
     def get(self, workspace_id: str, event_id: str) -> Event:
+        """Raises NotFoundError."""
         pk = event_table.partition(workspace_id, event_key(workspace_id, event_id))
-        answer = self._dynamodb.get_item(TableName=self._table, Key=_event_key(pk))
-        event = event_from(from_item(answer["Item"])) if "Item" in answer else None
+        item = self._table.get(_event_key(pk), consistent=False)
+        event = None if item is None else event_from(item)
         if event is None or (event.expires_at or 0) * MS_PER_S <= self._clock():
             raise NotFoundError(f"No event {event_id} is known here.")
         return event
 
     def at(self, pk: str) -> Event | None:
         """The event of a partition, as it is at this moment."""
-        answer = self._dynamodb.get_item(
-            TableName=self._table, Key=_event_key(pk), ConsistentRead=True
-        )
-        return event_from(from_item(answer["Item"])) if "Item" in answer else None
+        item = self._table.get(_event_key(pk))
+        return None if item is None else event_from(item)
 
     def at_all(self, pks: Sequence[str]) -> list[Event]:
-        """The events of up to 100 partitions, in their order; those that are gone are left out."""
-        wanted = [{"pk": pk, "sk": event_table.EVENT_SK} for pk in pks]
-        found = batch_get(self._dynamodb, {self._table: wanted})[self._table]
-        by_pk = {values["pk"]: event_from(values) for values in found}
+        """The events of up to 100 partitions, in their order, without events that are gone."""
+        items = self._table.get_many([_event_key(pk) for pk in pks])
+        by_pk = {item["pk"]: event_from(item) for item in items}
         return [by_pk[pk] for pk in pks if pk in by_pk]
 
     def erase(self, event: Event, now: int) -> None:
-        """Leave what is nobody's personal data. The event stays in the index of its visitor."""
+        """Take the personal data out of the event, which stays in the index of its visitor."""
         payload = compact(personal.remains(json.loads(event.payload)))
         self._change(event, _of_its_visitor(event, _holding(payload).set({"erased_at": now})))
 
@@ -95,86 +141,59 @@ class EventStore:
         self._change(event, _of_its_visitor(event, update))
 
     def empty(self, event: Event, now: int) -> None:
-        """Leave nothing of what happened. It is late no more."""
+        """Take the whole payload out of the event, and the event out of the list of late ones."""
         emptied = _holding(NOTHING).set({"state_pk": None}).once({"erased_at": now})
-        self._change(event, emptied.when("attribute_exists(pk)", {}))
+        self._change(event, emptied.when(EXISTS.text, {}))
 
     def list_late(self, event: Event) -> None:
-        """Have it found again: it is to be emptied, and cannot be yet."""
+        """List the event as late: its content is to expire, and a delivery still needs it."""
         late = Update().set({"state_pk": event_table.late_log(event.workspace_id)})
-        self._change(event, late.when("attribute_exists(pk)", {}))
+        self._change(event, late.when(EXISTS.text, {}))
 
     def _change(self, event: Event, update: Update) -> None:
-        """Nothing is done to an event that is gone meanwhile."""
+        """Nothing happens if the event is gone by now."""
         key = _event_key(event_table.partition(event.workspace_id, event.key))
-        try:
-            self._dynamodb.update_item(TableName=self._table, Key=key, **update.request())
-        except ClientError as error:
-            if not is_condition(error):
-                raise
+        self._table.apply(key, update)
 
-    def noting(self, event: Event) -> dict[str, Any]:
-        """An operational event as an item of the transaction that makes what it tells of so."""
-        self._note(event)
-        return {"Put": {"TableName": self._table, "Item": self._item(event)}}
-
-    def _note(self, event: Event) -> None:
-        """Before the event is stored: the sweep finds it by the note."""
-        self._notes.note(event.workspace_id, event.accepted_at)
-
-    def _put(self, event: Event) -> dict[str, Any]:
-        return {
-            "TableName": self._table,
-            "Item": self._item(event),
-            "ConditionExpression": "attribute_not_exists(pk)",
-        }
+    def _mark(self, event: Event) -> None:
+        self._markers.mark(event.workspace_id, event.accepted_at)
 
     def _item(self, event: Event) -> dict[str, Any]:
-        return to_item(
-            event.model_dump(exclude={"config_ids", "key", "payload"})
-            | {
-                "payload": _packed(event.payload),
-                "config_ids": list(event.config_ids) or None,
-                "pk": event_table.partition(event.workspace_id, event.key),
-                "sk": event_table.EVENT_SK,
-                "created_at": event.accepted_at,
-                "log_pk": event_table.event_log(event.workspace_id),
-                "log_sk": event_table.log_sk(event.accepted_at, event.key),
-                "visitor_pk": _visitor_pk(event),
-                "expires_at": event.expires_at or self._expires_at(event),
-            }
-        )
+        expires_at = event.expires_at or self._retention.record_until_s(event.accepted_at)
+        return event.model_dump(exclude={"config_ids", "key", "payload"}) | {
+            "payload": pack(event.payload.encode()),
+            "config_ids": list(event.config_ids) or None,
+            "pk": event_table.partition(event.workspace_id, event.key),
+            "sk": event_table.EVENT_SK,
+            "created_at": event.accepted_at,
+            "log_pk": event_table.event_log(event.workspace_id),
+            "log_sk": event_table.log_sk(event.accepted_at, event.key),
+            "visitor_pk": _visitor_pk(event),
+            "expires_at": expires_at,
+        }
 
-    def _expires_at(self, event: Event) -> int:
-        return self._retention.record_until_s(event.accepted_at)
+
+def event_from(item: dict[str, Any]) -> Event:
+    payload, key = unpack(item["payload"]).decode(), event_table.event_key_of(item["pk"])
+    return Event.from_item({**item, "payload": payload, "key": key})
 
 
 def _holding(payload: str) -> Update:
-    return Update().set({"payload": _packed(payload)})
+    return Update().set({"payload": pack(payload.encode())})
 
 
 def _of_its_visitor(event: Event, update: Update) -> Update:
     return update.when("visitor_id = :when_visitor", {"visitor": event.visitor_id})
 
 
-def _event_key(pk: str) -> dict[str, Any]:
-    return to_item({"pk": pk, "sk": event_table.EVENT_SK})
+def _event_key(pk: str) -> dict[str, str]:
+    return {"pk": pk, "sk": event_table.EVENT_SK}
 
 
 def _visitor_pk(event: Event) -> str | None:
-    """Only events that tell whose they are have an entry in the index."""
+    """Only an event that names its visitor has an entry in the index of visitors."""
     if event.visitor_id is None:
         return None
     return event_table.visitor_partition(
         event.workspace_id, visitor_key(event.workspace_id, event.visitor_id)
     )
-
-
-def event_from(values: dict[str, Any]) -> Event:
-    known = {name: values[name] for name in _COLUMNS if name in values}
-    payload, key = unpack(values["payload"]).decode(), event_table.event_key_of(values["pk"])
-    return Event.model_validate(known | {"payload": payload, "key": key})
-
-
-def _packed(payload: str) -> bytes:
-    return pack(payload.encode())

@@ -2,22 +2,19 @@
 
 import json
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from shared.aws.items import from_item, to_item
 from shared.aws.table import Table
 from shared.configs.categories import Category, category_from
 from shared.configs.models import Status
 from shared.configs.store import config_from
-from shared.events.own_types import OwnType, own_type_from
+from shared.events.own_types import OwnType
 from shared.input.paging import foreign_cursor, read_cursor, write_cursor
 from shared.moving import configs
 from shared.tables import config_table
 from shared.workspaces.models import Workspace
 from shared.workspaces.store import workspace_from
-
-if TYPE_CHECKING:
-    pass
 
 # A page can be imported as it is.
 MAX_PAGE_BYTES = 1024 * 1024
@@ -118,7 +115,7 @@ def _category(values: Values) -> Values:
 
 
 def _event_type(values: Values) -> Values:
-    found: OwnType = own_type_from(values)
+    found: OwnType = OwnType.from_item(values)
     moved = found.model_dump(include={"name", "group", "description"})
     return {"kind": "event_type"} | moved | {"schema": found.definition}
 

@@ -4,22 +4,16 @@ Counts, states and attempts stay.
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
-
-from botocore.exceptions import ClientError
 
 from shared import ids
-from shared.aws.items import Update, to_item
-from shared.aws.table import Table, is_condition
+from shared.aws.items import Update
+from shared.aws.table import Table
 from shared.deliveries.item import delivery_key
 from shared.deliveries.models import ENDED, Delivery, DeliveryState, Reason
 from shared.deliveries.store import DeliveryStore
 from shared.events.models import Event
 from shared.model import Model
 from shared.tables import event_table
-
-if TYPE_CHECKING:
-    pass
 
 
 class Erased(Model):
@@ -32,8 +26,7 @@ class Erased(Model):
 
 class DeliveryErasure:
     def __init__(self, table: Table) -> None:
-        self._dynamodb = table.client
-        self._table = table.name
+        self._table = table
         self._deliveries = DeliveryStore(table)
 
     def erase(self, event: Event, now: int) -> Erased:
@@ -78,21 +71,14 @@ class DeliveryErasure:
 
     def _delete_body(self, delivery: Delivery) -> None:
         pk = event_table.partition(delivery.workspace_id, ids.event_key_of(delivery.request_id))
-        key = {"pk": pk, "sk": event_table.body_sk(delivery.request_id)}
-        self._dynamodb.delete_item(TableName=self._table, Key=to_item(key))
+        self._table.delete({"pk": pk, "sk": event_table.body_sk(delivery.request_id)})
 
     def _change(self, delivery: Delivery, update: Update) -> bool:
         """And take out the excerpts. False if the delivery has moved on."""
         update.remove(*(f"attempts[{at}].excerpt" for at, _ in enumerate(delivery.attempts)))
         _as_it_was_read(update, delivery)
-        key = to_item(delivery_key(delivery.workspace_id, delivery.request_id))
-        try:
-            self._dynamodb.update_item(TableName=self._table, Key=key, **update.request())
-        except ClientError as error:
-            if not is_condition(error):
-                raise
-            return False
-        return True
+        key = delivery_key(delivery.workspace_id, delivery.request_id)
+        return self._table.apply(key, update) is None
 
 
 def _has_excerpts(delivery: Delivery) -> bool:

@@ -5,22 +5,15 @@ hold nothing but that they were erased.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
 
-from shared.aws.items import to_item
 from shared.aws.table import Table
-from shared.aws.transaction import TransactionRefusedError, transact
 from shared.visitors.models import Identity, IdentityKind, VisitorEntry, VisitorRecord
 from shared.visitors.store import Change, VisitorStore, is_version, key_of, visitor_key
-
-if TYPE_CHECKING:
-    pass
 
 
 class VisitorEntries:
     def __init__(self, table: Table, visitors: VisitorStore) -> None:
-        self._dynamodb = table.client
-        self._table = table.name
+        self._table = table
         self._visitors = visitors
 
     def begin(self, entry: VisitorEntry, visitor: VisitorRecord, now: int) -> bool:
@@ -52,14 +45,10 @@ class VisitorEntries:
         ]
 
     def _deleted(self, key: Mapping[str, str], version: int) -> Change:
-        return {"Delete": {"TableName": self._table, "Key": to_item(key), **is_version(version)}}
+        return self._table.deleting(key, is_version(version))
 
     def _try(self, changes: list[Change]) -> bool:
-        try:
-            transact(self._dynamodb, changes)
-        except TransactionRefusedError:
-            return False
-        return True
+        return not self._table.transact(changes)
 
 
 def _is_own(entry: VisitorEntry, visitor: VisitorRecord) -> bool:

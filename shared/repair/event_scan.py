@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any
 from shared.aws.items import from_item, to_item
 from shared.aws.table import Table, batch_get
 from shared.clock import MS_PER_S, Clock
-from shared.events.activity import ActivityMarker, marker_from, marker_of
 from shared.events.log import LogReader, events_of
 from shared.events.models import Event
-from shared.events.store import event_from
+from shared.events.store import ActivityMarker, event_from, marker_from, marker_of
 from shared.input.paging import Window, read_cursor
 from shared.model import Model
 from shared.observability import fault, logger

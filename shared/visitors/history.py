@@ -3,18 +3,15 @@
 import heapq
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from shared import ids
-from shared.aws.items import from_item, to_item
-from shared.aws.table import Table
+from shared.aws.table import Query, Table
 from shared.clock import MS_PER_S, Clock, now_ms
 from shared.input.paging import Page, foreign_cursor, read_cursor, write_cursor
 from shared.tables import event_table
-
-if TYPE_CHECKING:
-    pass
 
 PAGE = 50
 # Comes after the sort key of every event.
@@ -24,8 +21,7 @@ _POSITION = re.compile(r"[0-9]{15}#[0-9a-f]+")
 
 class History:
     def __init__(self, table: Table, clock: Clock = now_ms) -> None:
-        self._dynamodb = table.client
-        self._table = table.name
+        self._table = table
         self._clock = clock
 
     def page(
@@ -41,30 +37,27 @@ class History:
         return Page(items=items[:limit], cursor=_cursor(workspace_id, last) if last else None)
 
     def partitions(self, workspace_id: str, visitor_ids: Iterable[str]) -> Iterator[list[str]]:
-        """Of all events, page by page."""
-        query = self._dynamodb.get_paginator("query")
+        """The partitions of all events, page by page."""
         for visitor_id in visitor_ids:
-            request = self._request(workspace_id, visitor_id, _NEWEST)
-            for page in query.paginate(**request, PaginationConfig={"PageSize": PAGE}):
-                yield [from_item(item)["pk"] for item in page["Items"]]
+            query = replace(_before(workspace_id, visitor_id, _NEWEST), limit=PAGE)
+            for items in self._table.pages(query):
+                yield [item["pk"] for item in items]
 
     def _newest(
         self, workspace_id: str, visitor_id: str, before: str, limit: int
     ) -> list[dict[str, Any]]:
-        request = self._request(workspace_id, visitor_id, before)
-        answer = self._dynamodb.query(**request, Limit=limit, ScanIndexForward=False)
-        found = [from_item(item) for item in answer["Items"]]
+        query = _before(workspace_id, visitor_id, before)
+        found = self._table.query(replace(query, limit=limit, ascending=False)).items
         return [item for item in found if item["expires_at"] * MS_PER_S > self._clock()]
 
-    def _request(self, workspace_id: str, visitor_id: str, before: str) -> dict[str, Any]:
-        key = ids.visitor_key(workspace_id, visitor_id)
-        values = {":pk": event_table.visitor_partition(workspace_id, key), ":before": before}
-        return {
-            "TableName": self._table,
-            "IndexName": "visitor",
-            "KeyConditionExpression": "visitor_pk = :pk AND log_sk < :before",
-            "ExpressionAttributeValues": to_item(values),
-        }
+
+def _before(workspace_id: str, visitor_id: str, before: str) -> Query:
+    key = ids.visitor_key(workspace_id, visitor_id)
+    return Query(
+        "visitor_pk = :pk AND log_sk < :before",
+        {"pk": event_table.visitor_partition(workspace_id, key), "before": before},
+        index="visitor",
+    )
 
 
 def _cursor(workspace_id: str, position: str) -> str:

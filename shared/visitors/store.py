@@ -5,31 +5,26 @@ e-mail address, which leads to its visitor. An entry is replaced only by who kno
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from shared import ids
-from shared.aws.items import to_item
-from shared.aws.table import Table, batch_get
+from shared.aws.items import IS_NEW, Condition, Update
+from shared.aws.table import Table
 from shared.clock import MS_PER_DAY, MS_PER_S
 from shared.tables import event_table
 from shared.visitors.models import Identity, IdentityKind, Known, Trace, VisitorEntry, VisitorRecord
 from shared.visitors.rules import FRESH_MS, MAX_IDENTITIES, Resolution, known
-
-if TYPE_CHECKING:
-    pass
 
 # A merge may lengthen a way by a step, and a visitor has but so many identities.
 MAX_STEPS = MAX_IDENTITIES + 1
 
 Key = Mapping[str, str]
 Change = dict[str, Any]
-_COLUMNS = frozenset(VisitorRecord.model_fields)
 
 
 class VisitorStore:
     def __init__(self, table: Table, retention_days: int) -> None:
-        self._dynamodb = table.client
-        self._table = table.name
+        self._table = table
         # What is seen puts its expiry off, and that is noted no more often than FRESH_MS.
         self._retention_ms = retention_days * MS_PER_DAY + FRESH_MS
 
@@ -50,7 +45,7 @@ class VisitorStore:
 
     def entries(self, wanted: Sequence[Key], now: int) -> dict[str, VisitorEntry]:
         """By partition; for what is not there, an empty one."""
-        found = batch_get(self._dynamodb, {self._table: wanted})[self._table]
+        found = self._table.get_many(wanted)
         entries = {key["pk"]: VisitorEntry(pk=key["pk"]) for key in wanted}
         return entries | {item["pk"]: _entry_from(item, now) for item in found}
 
@@ -68,7 +63,7 @@ class VisitorStore:
     def put(self, key: Key, version: int, values: Mapping[str, Any], now: int) -> Change:
         """Replace an entry that has this version."""
         item = {**key, **values, "version": version + 1, "expires_at": self._expires_at(now)}
-        return {"Put": {"TableName": self._table, "Item": to_item(item), **is_version(version)}}
+        return self._table.putting(item, is_version(version))
 
     def _birth(self, found: Resolution, version: int, now: int) -> Change:
         visitor = found.visitor
@@ -77,36 +72,19 @@ class VisitorStore:
         return self.put(own, version, values | {"merged": _merged(found) or None}, now)
 
     def _update(self, found: Resolution, now: int) -> Change:
-        """Made so that it can be made by many at once: each adds what it knows."""
+        """Several can be applied at the same time: each adds what it knows."""
         visitor = found.visitor
-        identities = _identities(found, now)
-        new = identities.keys() - visitor.identities.keys()
-        names = {f"#i{number}": key for number, key in enumerate(identities)}
-        names["#identities"] = "identities"
-        values: dict[str, Any] = {
-            f":i{number}": one.model_dump(mode="json")
-            for number, one in enumerate(identities.values())
-        } | {
-            ":now": now,
-            ":expires_at": self._expires_at(now),
-            ":one": 1,
-            ":room": MAX_IDENTITIES - len(new),
+        identities = {
+            key: one.model_dump(mode="json") for key, one in _identities(found, now).items()
         }
-        merged = _merged(found)
-        adds = "version :one" + (", merged :merged" if merged else "")
-        sets = [f"#identities.#i{number} = :i{number}" for number in range(len(identities))]
-        sets += ["last_seen_at = :now", "expires_at = :expires_at"]
-        return {
-            "Update": {
-                "TableName": self._table,
-                "Key": to_item(visitor_key(visitor.workspace_id, visitor.visitor_id)),
-                "UpdateExpression": f"SET {', '.join(sets)} ADD {adds}",
-                "ConditionExpression": "attribute_exists(first_seen_at)"
-                " AND size(#identities) <= :room",
-                "ExpressionAttributeNames": names,
-                "ExpressionAttributeValues": to_item(values | {":merged": merged or None}),
-            }
-        }
+        update = Update().set_within("identities", identities)
+        update.set({"last_seen_at": now, "expires_at": self._expires_at(now)}).add("version", 1)
+        if merged := _merged(found):
+            update.add("merged", merged)
+        room = MAX_IDENTITIES - len(identities.keys() - visitor.identities.keys())
+        has_room = "attribute_exists(first_seen_at) AND size(identities) <= :when_room"
+        update.when(has_room, {"room": room})
+        return self._table.updating(visitor_key(visitor.workspace_id, visitor.visitor_id), update)
 
     def _ends(
         self, workspace_id: str, entries: Sequence[VisitorEntry], now: int
@@ -136,13 +114,8 @@ def key_of(workspace_id: str, identity: Identity) -> dict[str, str]:
     )
 
 
-def is_version(version: int) -> Change:
-    if version == 0:
-        return {"ConditionExpression": "attribute_not_exists(pk)"}
-    return {
-        "ConditionExpression": "version = :version",
-        "ExpressionAttributeValues": to_item({":version": version}),
-    }
+def is_version(version: int) -> Condition:
+    return Condition("version = :when_version", {"version": version}) if version else IS_NEW
 
 
 def _versions(found: Resolution) -> dict[str, tuple[Key, int]]:
@@ -181,5 +154,4 @@ def _entry_from(item: Mapping[str, Any], now: int) -> VisitorEntry:
         return entry.model_copy(update={"leads_to": item["leads_to"]})
     if "first_seen_at" not in item:
         return entry
-    known_ones = {name: item[name] for name in item.keys() & _COLUMNS}
-    return entry.model_copy(update={"visitor": VisitorRecord.model_validate(known_ones)})
+    return entry.model_copy(update={"visitor": VisitorRecord.from_item(item)})

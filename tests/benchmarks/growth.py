@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from shared.clock import MS_PER_DAY
-from shared.events.activity import marker_of
+from shared.events.store import marker_of
 from shared.tables import event_table
 from tests.benchmarks import journey, samples
 from tests.benchmarks.figures import Figure, Table

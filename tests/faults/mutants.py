@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from shared.events.packing import pack, unpack
+from shared.aws.items import pack, unpack
 from shared.tables import event_table
 from tests.faults.engine.cloud import Cloud
 from tests.faults.engine.groups import Message

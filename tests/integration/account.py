@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
-from shared.events.packing import unpack
+from shared.aws.items import unpack
 from tests.template import Json, resolved, template
 
 ACCOUNT = "123456789012"

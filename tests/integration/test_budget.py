@@ -30,7 +30,7 @@ def test_an_event_is_accepted_by_one_write(world: World) -> None:
     assert second == {"PutItem": 1}
 
 
-def test_a_workspace_is_noted_once_a_minute(world: World) -> None:
+def test_a_workspace_stores_one_activity_marker_a_minute(world: World) -> None:
     world.send()
     world.clock.advance(60)
     made(world)

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from shared.attempts.reader import AttemptReader
 from shared.deliveries.ledger import Ledger
 from shared.deliveries.queue import Queue
-from shared.events.activity import ActivityMarkers
-from shared.events.store import EventStore
+from shared.events.store import ActivityMarkers, EventStore
 from shared.outbound.sender import Sender
 from shared.repair.due_index import DueIndex
 from shared.repair.event_scan import EventScan

@@ -12,7 +12,7 @@ from shared import jobs
 from shared.aws import clients
 from shared.aws.items import to_item
 from shared.aws.table import Table
-from shared.events.activity import ActivityMarkers
+from shared.events.store import ActivityMarkers
 from shared.jobs import OVERDUE_MS, Job, JobKind, JobStore
 from shared.repair.due_index import DueIndex
 from shared.repair.event_scan import PAGE, EventScan
@@ -269,9 +269,9 @@ class TestTheLanes:
     @pytest.fixture(autouse=True)
     def _many(self, world: World) -> None:
         """Workspaces that were active, one a minute, in as many shards."""
-        notes = ActivityMarkers(Table(clients.dynamodb(), "EventTable"), REPAIR_S)
+        markers = ActivityMarkers(Table(clients.dynamodb(), "EventTable"), REPAIR_S)
         for number, workspace_id in enumerate(workspaces()):
-            notes.note(workspace_id, world.clock() + 60_000 * number)
+            markers.mark(workspace_id, world.clock() + 60_000 * number)
         world.clock.advance(DUE_S + 3_600)
         world.context.remaining_ms = 0
 

@@ -8,8 +8,8 @@ import pytest
 from shared.aws import clients
 from shared.aws.table import Table
 from shared.deliveries.queue import AttemptMessage
-from shared.events.activity import ActivityMarkers, marker_of
 from shared.events.models import Event
+from shared.events.store import ActivityMarkers, marker_of
 from shared.jobs import JobStore
 from shared.outbound.sender import Sender
 from shared.repair import sweeper
@@ -361,9 +361,9 @@ class TestASweepOfMoreThanAPage:
     def test_goes_on_past_slots_that_hold_nothing_any_more(
         self, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        notes = ActivityMarkers(Table(clients.dynamodb(), "EventTable"), REPAIR_S)
+        markers = ActivityMarkers(Table(clients.dynamodb(), "EventTable"), REPAIR_S)
         for minute in range(PAGE + 1):
-            notes.note(world.workspace_id, NOW + 60_000 * minute)
+            markers.mark(world.workspace_id, NOW + 60_000 * minute)
         world.clock.advance(DUE_S + 60 * PAGE)
         events = EventScan.events
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from unittest.mock import patch
 
 from tests.faults.engine.functions import cold_start
-from tests.integration.mocked import mocked_account
+from tests.integration.moto_account import account_on_moto
 from tests.integration.world import World, new_world
 from tests.local.receiver import Receiver
 from tests.local.trace import Called, Trace
@@ -32,7 +32,7 @@ class Ways(NamedTuple):
 
 def ways() -> Ways:
     cold_start()  # threads that other tests have left behind would not be traced
-    with mocked_account() as account, new_world(account) as world, Receiver() as receiver:
+    with account_on_moto() as account, new_world(account) as world, Receiver() as receiver:
         world.make_config(receiver.url("/in"))
         trace = Trace([ROOT / folder for folder in PRODUCT])
         with trace.attached():

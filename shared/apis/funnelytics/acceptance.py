@@ -3,14 +3,13 @@
 import random
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from shared import ids
 from shared.apis.funnelytics import rules
 from shared.apis.funnelytics.events import Arrival, events
-from shared.aws.items import to_item
+from shared.aws.items import Condition
 from shared.aws.table import Table
-from shared.aws.transaction import TransactionRefusedError, transact
 from shared.clock import MS_PER_DAY, MS_PER_S, Clock
 from shared.errors import ConflictError, TooLargeError
 from shared.events import reading
@@ -21,9 +20,6 @@ from shared.tables import event_table
 from shared.visitors.models import Identity, IdentityKind
 from shared.visitors.rules import resolve
 from shared.visitors.store import VisitorStore
-
-if TYPE_CHECKING:
-    pass
 
 # A transaction takes 4 MB; the rest is for the keys and times of its items.
 MAX_TOGETHER_BYTES = 3_900_000
@@ -48,8 +44,7 @@ class Acceptance:
         clock: Clock,
         sleep: Sleep = time.sleep,
     ) -> None:
-        self._dynamodb = table.client
-        self._table = table.name
+        self._table = table
         self._events = events
         self._visitors = visitors
         self._clock = clock
@@ -81,26 +76,17 @@ class Acceptance:
         accepted = [event.model_copy(update=expiry) for event in made]
         marker = self._marker(workspace_id, digest, now)
         changes = self._visitors.changes(found, now)
-        try:
-            transact(self._dynamodb, [marker, *self._events.puts(accepted), *changes])
-        except TransactionRefusedError as error:
-            if 0 in error.failed:
-                raise _duplicate() from None
-            return None
-        return accepted
+        refused = self._table.transact([marker, *self._events.putting_new(accepted), *changes])
+        if 0 in refused:
+            raise _duplicate()
+        return None if refused else accepted
 
     def _marker(self, workspace_id: str, digest: str, now: int) -> dict[str, Any]:
         """DynamoDB deletes what has expired within days, not at once."""
         expires_at = (now + DUPLICATE_MS) // MS_PER_S
         item = event_table.action(workspace_id, digest) | {"expires_at": expires_at}
-        return {
-            "Put": {
-                "TableName": self._table,
-                "Item": to_item(item),
-                "ConditionExpression": "attribute_not_exists(pk) OR expires_at <= :now",
-                "ExpressionAttributeValues": to_item({":now": now // MS_PER_S}),
-            }
-        }
+        is_gone = "attribute_not_exists(pk) OR expires_at <= :when_now"
+        return self._table.putting(item, Condition(is_gone, {"now": now // MS_PER_S}))
 
 
 def identities(action: rules.InboundAction) -> list[Identity]:

@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from shared.aws.table import Table
 from shared.clock import MS_PER_DAY, MS_PER_S
-from shared.events.activity import ActivityMarker, ActivityMarkers, marker_from, marker_of
-from shared.events.store import EventStore
+from shared.events.store import ActivityMarker, ActivityMarkers, EventStore, marker_from, marker_of
 from shared.tables import event_table
 from tests import factories
 from tests.factories import WORKSPACE
@@ -38,11 +37,11 @@ class FakeTable:
         self.items.append(request["Item"])
 
     @property
-    def notes(self) -> list[str]:
+    def markers(self) -> list[str]:
         return [item["sk"]["S"] for item in self.items if item["pk"]["S"].startswith("ACTIVE#")]
 
 
-def notes(table: FakeTable) -> ActivityMarkers:
+def markers(table: FakeTable) -> ActivityMarkers:
     return ActivityMarkers(Table(cast(Any, table), "t"), REPAIR_S)
 
 
@@ -50,7 +49,7 @@ def store(table: FakeTable) -> EventStore:
     return EventStore(Table(cast(Any, table), "t"), 30, REPAIR_S)
 
 
-class TestASlot:
+class TestAMarker:
     @given(moments, waits_s)
     def test_holds_its_moment_and_is_a_minute_at_most(self, at: int, repair_after_s: int) -> None:
         slot = marker_of(WORKSPACE, at, repair_after_s)
@@ -81,7 +80,7 @@ class TestASlot:
         )
 
 
-class TestANote:
+class TestStoringAMarker:
     def test_is_written_before_the_event(self) -> None:
         table = FakeTable()
 
@@ -96,10 +95,10 @@ class TestANote:
         table, event = FakeTable(), factories.event(accepted_at=NOW)
         late = factories.event(accepted_at=NOW + MINUTE)
 
-        store(table).puts([event, event, late])
-        store(table).noting(event)
+        store(table).putting_new([event, event, late])
+        store(table).putting(event)
 
-        assert len(table.notes) == 3
+        assert len(table.markers) == 3
 
     def test_that_fails_leaves_no_event(self) -> None:
         table = FakeTable(failures=1)
@@ -111,47 +110,47 @@ class TestANote:
 
     def test_that_failed_is_not_remembered(self) -> None:
         table = FakeTable(failures=1)
-        worker = notes(table)
+        worker = markers(table)
 
         with pytest.raises(ConnectionError):
-            worker.note(WORKSPACE, NOW)
-        worker.note(WORKSPACE, NOW)
+            worker.mark(WORKSPACE, NOW)
+        worker.mark(WORKSPACE, NOW)
 
-        assert len(table.notes) == 1
+        assert len(table.markers) == 1
 
-    def test_is_written_once_for_each_workspace_and_slot(self) -> None:
+    def test_is_written_once_for_each_workspace_and_minute(self) -> None:
         table = FakeTable()
-        worker = notes(table)
+        worker = markers(table)
 
         for at in (START, START + 1, START + MINUTE - 1, START + MINUTE):
-            worker.note("a", at)
-            worker.note("b", at)
+            worker.mark("a", at)
+            worker.mark("b", at)
 
-        assert len(table.notes) == len(set(table.notes)) == 4
+        assert len(table.markers) == len(set(table.markers)) == 4
 
-    def test_is_the_same_note_from_every_worker(self) -> None:
+    def test_is_the_same_from_every_worker(self) -> None:
         table = FakeTable()
 
-        notes(table).note(WORKSPACE, START)
-        notes(table).note(WORKSPACE, START + 1)
+        markers(table).mark(WORKSPACE, START)
+        markers(table).mark(WORKSPACE, START + 1)
 
         first, second = table.items
         assert first == second
 
-    def test_outlives_the_slot_by_a_week(self) -> None:
+    def test_outlives_its_time_by_a_week(self) -> None:
         table = FakeTable()
 
-        notes(table).note(WORKSPACE, START)
+        markers(table).mark(WORKSPACE, START)
 
         (item,) = table.items
         assert int(item["expires_at"]["N"]) == (START + MINUTE + 7 * MS_PER_DAY) // MS_PER_S
 
-    def test_of_a_slot_gone_by_is_forgotten_and_made_again(self) -> None:
+    def test_of_another_time_is_forgotten_and_made_again(self) -> None:
         table = FakeTable()
-        worker = notes(table)
+        worker = markers(table)
 
         for at in (START, START + MINUTE, START):
-            worker.note(WORKSPACE, at)
+            worker.mark(WORKSPACE, at)
 
-        first, _, again = table.notes
+        first, _, again = table.markers
         assert first == again

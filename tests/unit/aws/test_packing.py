@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.events import packing
-from shared.events.packing import IncompleteError, pack, unpack
+from shared.aws import items as packing
+from shared.aws.items import IncompleteError, pack, unpack
 from tests import factories
 
 
