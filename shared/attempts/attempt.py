@@ -21,8 +21,7 @@ from shared.dialects import Rendered
 from shared.endpoints import admission
 from shared.endpoints.admission import AdmissionControl, Admitted, Deferred, Rejected
 from shared.endpoints.breaker import EndpointHealth
-from shared.endpoints.in_flight import InFlight
-from shared.endpoints.monitor import AttemptReport, Monitor
+from shared.endpoints.monitor import AttemptReport, InFlight, Monitor
 from shared.events.models import Event
 from shared.outbound.response import Response
 from shared.outbound.sender import Sender

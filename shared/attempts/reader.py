@@ -12,7 +12,6 @@ from shared.configs.store import config_from, config_key, health_key
 from shared.deliveries.queue import AttemptMessage
 from shared.dialects import Rendered
 from shared.endpoints.breaker import EndpointHealth
-from shared.endpoints.store import health_from
 from shared.events.models import Event
 from shared.events.store import event_from
 from shared.tables import event_table as keys
@@ -95,7 +94,7 @@ def _material(pointer: AttemptMessage, items: dict[ItemKey, dict[str, Any]]) -> 
     return AttemptContext(
         config=None if config is None else config_from(config),
         workspace=workspace_from(workspace or _nameless(pointer)),
-        health=health_from(health),
+        health=EndpointHealth.from_item(health),
         event=None if event is None else event_from(event),
         kept=None if kept is None else Rendered(unpack(kept["body"]), kept["headers"]),
     )

@@ -12,7 +12,7 @@ from shared.cli.queues import attributes
 from shared.cli.target import StackTarget
 from shared.clock import rfc3339
 from shared.configs.store import health_key
-from shared.endpoints.store import health_from
+from shared.endpoints.breaker import EndpointHealth
 
 QUEUES = ("queue", "waiting", "in_flight", "delayed", "oldest_s", "dead_letters")
 FUNCTIONS = ("function", "errors_last_hour", "throttles_last_hour")
@@ -140,7 +140,7 @@ def _tripped(target: StackTarget, config_ids: list[str]) -> dict[str, str | None
         for config_id in config_ids
     }
     found = batch_get(target.client("dynamodb"), {table: map(dict, wanted)})[table]
-    open_now = [(item, health_from(item)) for item in found]
+    open_now = [(item, EndpointHealth.from_item(item)) for item in found]
     return {
         wanted[(("pk", item["pk"]), ("sk", item["sk"]))]: _moment(health.failing_since)
         for item, health in open_now

@@ -1,10 +1,13 @@
 """What the outcome of an attempt means for its endpoint: counted, tripped, recovered, disabled."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from shared import metrics
 from shared.configs.models import DisabledReason, WebhookConfig
 from shared.deliveries.models import Attempt, Delivery
+from shared.deliveries.queue import AttemptMessage
 from shared.endpoints import alerts, breaker
 from shared.endpoints.breaker import EndpointHealth, Outcome
 from shared.endpoints.store import HealthStore
@@ -15,6 +18,37 @@ from shared.observability import logger
 
 # Configs whose last success this worker remembers; more are forgotten at once.
 MAX_REMEMBERED = 10_000
+
+
+class _Request(NamedTuple):
+    config: WebhookConfig
+    began_at: int
+
+
+class InFlight:
+    """Requests come and go in many threads; another one asks which are still here."""
+
+    def __init__(self) -> None:
+        self._requests: dict[AttemptMessage, _Request] = {}
+        self._hung: set[AttemptMessage] = set()
+
+    @contextmanager
+    def request(self, pointer: AttemptMessage, config: WebhookConfig, now: int) -> Iterator[None]:
+        self._requests[pointer] = _Request(config, now)
+        try:
+            yield
+        finally:
+            self._requests.pop(pointer, None)
+
+    def hanging(self, since: int) -> Iterator[tuple[AttemptMessage, WebhookConfig]]:
+        """Those that are under way when they are asked for, and have been `since` then."""
+        for pointer, request in self._requests.copy().items():
+            if request.began_at <= since and pointer in self._requests:
+                self._hung.add(pointer)
+                yield pointer, request.config
+
+    def has_hung(self, pointer: AttemptMessage) -> bool:
+        return pointer in self._hung
 
 
 class AttemptReport(NamedTuple):

@@ -10,26 +10,18 @@ at which the bucket will be full again. A send moves it on by one interval.
 """
 
 from enum import Enum
-from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-
-from shared.aws.items import Update, from_item, to_item
-from shared.aws.table import Table, is_condition
+from shared.aws.items import Update
+from shared.aws.table import Refused, Table
 from shared.clock import MS_PER_DAY, MS_PER_S
 from shared.configs.models import WebhookConfig
 from shared.model import Model
 from shared.tables import config_table
 
-if TYPE_CHECKING:
-    pass
-
 US_PER_MS = 1000
 US_PER_S = 1_000_000
 # Each refused write shows a later level; so many of them say that it is very busy indeed.
 ROUNDS = 5
-
-_COLUMNS = frozenset({"sent_until", "line_until"})
 
 
 class Level(Model):
@@ -92,8 +84,7 @@ def _reach(rate: int) -> int:
 
 class RateLimiter:
     def __init__(self, table: Table) -> None:
-        self._dynamodb = table.client
-        self._table = table.name
+        self._table = table
 
     def take(self, config: WebhookConfig, rate: int, now_ms: int, in_turn: bool) -> int | None:
         """None if one may be sent now, else the moment (ms) at which to come again."""
@@ -116,19 +107,10 @@ class RateLimiter:
             "pk": config_table.endpoint(config.workspace_id, config.id),
             "sk": config_table.BUCKET_SK,
         }
-        try:
-            answer = self._dynamodb.update_item(
-                TableName=self._table,
-                Key=to_item(key),
-                ReturnValues="ALL_NEW",
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                **update.request(),
-            )
-        except ClientError as error:
-            if not is_condition(error):
-                raise
-            return _level(error.response.get("Item", {})), False  # type: ignore[arg-type]
-        return _level(answer["Attributes"]), True
+        written = self._table.update(key, update)
+        if isinstance(written, Refused):
+            return Level.from_item(written.item or {}), False
+        return Level.from_item(written), True
 
 
 def _update(level: Level, made: Move, rate: int, now: int, in_turn: bool) -> Update:
@@ -153,8 +135,3 @@ def _update(level: Level, made: Move, rate: int, now: int, in_turn: bool) -> Upd
             return update.when(idle, {"now": now})
         case Move.JOIN_LINE:
             return update.add("line_until", interval).when("line_until > :when_now", {"now": now})
-
-
-def _level(item: dict[str, Any]) -> Level:
-    values = from_item(item)
-    return Level.model_validate({name: values[name] for name in values.keys() & _COLUMNS})

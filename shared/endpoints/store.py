@@ -5,14 +5,11 @@ its owner should know of is told by an event in the same transaction. All writes
 of many workers that see the same thing one acts on it.
 """
 
-from typing import TYPE_CHECKING, Any
-
-from botocore.exceptions import ClientError
+from typing import Any
 
 from shared import ids, jobs
-from shared.aws.items import Update, from_item, to_item
-from shared.aws.table import Table, is_condition
-from shared.aws.transaction import TransactionRefusedError, transact
+from shared.aws.items import Update
+from shared.aws.table import Key, Refused, Table
 from shared.clock import MS_PER_DAY, MS_PER_S
 from shared.configs.models import DisabledReason, WebhookConfig
 from shared.configs.store import config_key, health_key
@@ -21,29 +18,21 @@ from shared.endpoints.breaker import EndpointHealth, Outcome
 from shared.events.models import Event
 from shared.events.store import EventStore
 
-if TYPE_CHECKING:
-    pass
-
 # So long after its last failure an endpoint that nobody asked again counts as well.
 FORGET_MS = 30 * MS_PER_DAY
 
-_COLUMNS = frozenset(EndpointHealth.model_fields)
+_CLEARED: dict[str, None] = dict.fromkeys(EndpointHealth.model_fields)
 _HOLDER = "probe = :when_probe"
 
 
 class HealthStore:
     def __init__(self, table: Table, events: EventStore) -> None:
-        self._dynamodb = table.client
-        self._table = table.name
+        self._table = table
         self._events = events
 
     def find(self, workspace_id: str, config_id: str) -> EndpointHealth:
-        answer = self._dynamodb.get_item(
-            TableName=self._table,
-            Key=to_item(health_key(workspace_id, config_id)),
-            ConsistentRead=True,
-        )
-        return health_from(from_item(answer.get("Item", {})))
+        item = self._table.get(health_key(workspace_id, config_id))
+        return EndpointHealth.from_item(item or {})
 
     def probe(self, config: WebhookConfig, known: EndpointHealth, now: int) -> str | None:
         """The lease of the one probe that may go out now; None if another worker has it."""
@@ -123,14 +112,14 @@ class HealthStore:
         return self._transact(
             [
                 self._of_health(config, update),
-                jobs.starting(self._table, release),
+                jobs.starting(self._table.name, release),
                 *self._noted(told),
             ]
         )
 
     def clear(self, config: WebhookConfig, now: int) -> bool:
         """After a success; one that began before the breaker opened leaves it open."""
-        update = Update().set(dict.fromkeys(_COLUMNS) | _expiry(now))
+        update = Update().set(_CLEARED | _expiry(now))
         return self._write(config, update.when("attribute_not_exists(opened)", {})) is not None
 
     def disable(
@@ -144,14 +133,13 @@ class HealthStore:
         changes = {"enabled": False, "disabled_reason": reason, "disabled_at": now}
         update = Update().set(changes | {"updated_at": now}).add("version", 1)
         update.when("version = :when_version", {"version": config.version})
-        key = to_item(config_key(config.workspace_id, config.id))
-        cleared = Update().set(dict.fromkeys(_COLUMNS) | _expiry(now))
+        cleared = Update().set(_CLEARED | _expiry(now))
         if reason is DisabledReason.ENDPOINT_FAILING:
             enough = {"enough": breaker.GIVE_UP_AFTER}
             cleared.when("exhausted >= :when_enough OR opened >= :when_enough", enough)
         return self._transact(
             [
-                {"Update": {"TableName": self._table, "Key": key, **update.request()}},
+                self._table.updating(config_key(config.workspace_id, config.id), update),
                 self._of_health(config, cleared),
                 *self._noted(told),
             ]
@@ -161,37 +149,22 @@ class HealthStore:
         return self._events.putting(told)
 
     def _of_health(self, config: WebhookConfig, update: Update) -> dict[str, Any]:
-        key = to_item(health_key(config.workspace_id, config.id))
-        return {"Update": {"TableName": self._table, "Key": key, **update.request()}}
+        return self._table.updating(_key(config), update)
 
     def _noted(self, told: Event | None) -> list[dict[str, Any]]:
         return [] if told is None else [self._events.putting(told)]
 
-    def _transact(self, items: list[dict[str, Any]]) -> bool:
-        try:
-            transact(self._dynamodb, items)
-        except TransactionRefusedError:
-            return False
-        return True
+    def _transact(self, operations: list[dict[str, Any]]) -> bool:
+        return not self._table.transact(operations)
 
     def _write(self, config: WebhookConfig, update: Update) -> EndpointHealth | None:
         """None if the condition did not hold."""
-        try:
-            answer = self._dynamodb.update_item(
-                TableName=self._table,
-                Key=to_item(health_key(config.workspace_id, config.id)),
-                ReturnValues="ALL_NEW",
-                **update.request(),
-            )
-        except ClientError as error:
-            if not is_condition(error):
-                raise
-            return None
-        return health_from(from_item(answer["Attributes"]))
+        written = self._table.update(_key(config), update)
+        return None if isinstance(written, Refused) else EndpointHealth.from_item(written)
 
 
-def health_from(values: dict[str, Any]) -> EndpointHealth:
-    return EndpointHealth.model_validate({name: values[name] for name in values.keys() & _COLUMNS})
+def _key(config: WebhookConfig) -> Key:
+    return health_key(config.workspace_id, config.id)
 
 
 def _changing(old: EndpointHealth, new: EndpointHealth) -> Update:
