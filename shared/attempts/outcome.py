@@ -6,8 +6,7 @@ from shared.attempts import schedule
 from shared.configs.models import WebhookConfig
 from shared.deliveries.models import Attempt, AttemptOrigin, Delivery, Reason
 from shared.dialects import DIALECTS
-from shared.outbound.exchange import Cause
-from shared.outbound.response import Response
+from shared.outbound.response import Cause, Response
 
 
 def is_success(answer: Response, config: WebhookConfig) -> bool:

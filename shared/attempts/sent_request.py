@@ -8,8 +8,7 @@ from shared.attempts.request import Prepared
 from shared.deliveries.models import Delivery
 from shared.deliveries.views import RequestRead
 from shared.dialects import Rendered
-from shared.outbound.credentials import is_secret
-from shared.outbound.redaction import MASK
+from shared.outbound.redaction import MASK, is_secret
 
 
 def of(delivery: Delivery, material: AttemptContext) -> RequestRead | None:

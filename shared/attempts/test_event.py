@@ -18,8 +18,7 @@ from shared.errors import ConflictError, InvalidError
 from shared.events import samples
 from shared.events.models import Event
 from shared.model import Model
-from shared.outbound.exchange import Cause
-from shared.outbound.response import Response, Timings
+from shared.outbound.response import Cause, Response, Timings
 from shared.workspaces.models import Workspace
 
 if TYPE_CHECKING:

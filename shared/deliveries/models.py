@@ -5,8 +5,7 @@ from uuid import UUID
 
 from shared.deliveries.queue import AttemptMessage
 from shared.model import Model
-from shared.outbound.exchange import Cause
-from shared.outbound.response import Timings
+from shared.outbound.response import Cause, Timings
 
 
 class DeliveryState(StrEnum):

@@ -9,8 +9,7 @@ from shared.deliveries.models import Attempt, AttemptOrigin, Delivery, DeliveryS
 from shared.events.models import Event
 from shared.events.views import EventSummary
 from shared.model import Model
-from shared.outbound.exchange import Cause
-from shared.outbound.response import Timings
+from shared.outbound.response import Cause, Timings
 
 # Of an event; each has some twenty attempts at most, of half a kilobyte.
 MAX_WITH_ATTEMPTS = 100

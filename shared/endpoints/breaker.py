@@ -13,7 +13,7 @@ from enum import Enum, auto
 
 from shared.clock import MS_PER_DAY, MS_PER_MINUTE, MS_PER_S
 from shared.model import Model
-from shared.outbound.exchange import Cause
+from shared.outbound.response import Cause
 
 TRIP_AFTER = 5
 FIRST_WINDOW_MS = 30 * MS_PER_S

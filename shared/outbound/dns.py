@@ -1,9 +1,9 @@
-"""Names looked up with a time limit, which `getaddrinfo` does not have.
+"""DNS look-ups with a time limit, which `getaddrinfo` does not have.
 
-Each look-up runs in a thread that nobody can stop: when name servers are silent it outlives the
-attempt that wanted it by half a minute. So their number is bounded, and fairly: an attempt joins
-the look-ups of its host when there are enough of them, and hosts that hung of late leave half of
-all places to the others.
+Each look-up runs in a thread that cannot be stopped: if the name servers are silent, it outlives
+its attempt by half a minute. So the number of look-ups is limited: an attempt joins a running
+look-up of its host if there are PER_HOST of them, and hosts whose look-ups timed out recently may
+take only half of all threads.
 """
 
 import errno
@@ -15,12 +15,12 @@ from concurrent.futures import Future
 from shared.outbound import ssrf
 
 PENDING = 64
-PENDING_HUNG = PENDING // 2
+PENDING_SLOW = PENDING // 2
 PER_HOST = 2
 REMEMBERED = 1024
 
 _Lookup = Future[list[ssrf.Address]]
-_Place = tuple[str, int]
+_Host = tuple[str, int]  # and port
 
 
 class TooManyLookupsError(OSError):
@@ -34,59 +34,60 @@ class Lookups:
     def __init__(self, policy: ssrf.Policy) -> None:
         self._policy = policy
         self._lock = threading.Lock()
-        self._pending: dict[_Place, list[_Lookup]] = {}
-        self._hung: OrderedDict[str, None] = OrderedDict()
+        self._pending: dict[_Host, list[_Lookup]] = {}
+        self._slow: OrderedDict[str, None] = OrderedDict()
 
     def addresses(self, host: str, port: int, until: float) -> list[ssrf.Address]:
-        """All addresses of the host, vetted. TimeoutError at `until`, by the monotonic clock."""
-        lookup = self._begun_or_joined(host, port)
+        """All addresses of the host, vetted. Raises TimeoutError at `until` (monotonic seconds),
+        TooManyLookupsError, and the errors of `ssrf.resolve`."""
+        lookup = self._begin_or_join(host, port)
         try:
             found = lookup.result(until - time.monotonic())
         except TimeoutError:
-            self._remember_hung(host)
+            self._remember_slow(host)
             raise
         with self._lock:
-            self._hung.pop(host, None)
+            self._slow.pop(host, None)
         return found
 
-    def _begun_or_joined(self, host: str, port: int) -> _Lookup:
+    def _begin_or_join(self, host: str, port: int) -> _Lookup:
         with self._lock:
             same = self._pending.get((host, port), [])
             if len(same) >= PER_HOST:
                 return same[-1]
-            if sum(map(len, self._pending.values())) >= self._places_for(host):
+            if sum(map(len, self._pending.values())) >= self._limit_for(host):
                 raise TooManyLookupsError
-            return self._begun((host, port))
+            return self._begin((host, port))
 
-    def _places_for(self, host: str) -> int:
-        return PENDING_HUNG if host in self._hung else PENDING
+    def _limit_for(self, host: str) -> int:
+        return PENDING_SLOW if host in self._slow else PENDING
 
-    def _begun(self, place: _Place) -> _Lookup:
+    def _begin(self, host: _Host) -> _Lookup:
         lookup: _Lookup = Future()
-        run = threading.Thread(target=self._run, args=(place, lookup), name="lookup", daemon=True)
+        run = threading.Thread(target=self._run, args=(host, lookup), name="lookup", daemon=True)
         run.start()
-        self._pending.setdefault(place, []).append(lookup)
+        self._pending.setdefault(host, []).append(lookup)
         return lookup
 
-    def _run(self, place: _Place, lookup: _Lookup) -> None:
+    def _run(self, host: _Host, lookup: _Lookup) -> None:
         try:
-            found = ssrf.resolve(*place, self._policy)
+            found = ssrf.resolve(*host, self._policy)
         except Exception as error:
-            self._end(place, lookup)
+            self._end(host, lookup)
             lookup.set_exception(error)
         else:
-            self._end(place, lookup)
+            self._end(host, lookup)
             lookup.set_result(found)
 
-    def _end(self, place: _Place, lookup: _Lookup) -> None:
+    def _end(self, host: _Host, lookup: _Lookup) -> None:
         with self._lock:
-            self._pending[place].remove(lookup)
-            if not self._pending[place]:
-                del self._pending[place]
+            self._pending[host].remove(lookup)
+            if not self._pending[host]:
+                del self._pending[host]
 
-    def _remember_hung(self, host: str) -> None:
+    def _remember_slow(self, host: str) -> None:
         with self._lock:
-            self._hung[host] = None
-            self._hung.move_to_end(host)
-            if len(self._hung) > REMEMBERED:
-                self._hung.popitem(last=False)
+            self._slow[host] = None
+            self._slow.move_to_end(host)
+            if len(self._slow) > REMEMBERED:
+                self._slow.popitem(last=False)

@@ -1,11 +1,24 @@
-"""What came of a request to a customer's server."""
+"""The response of a customer's server to one request, or why there is none."""
+
+from enum import StrEnum
 
 from shared.model import Model
-from shared.outbound.exchange import Cause
+
+
+class Cause(StrEnum):
+    """Why an attempt failed. If the time runs out, the cause is `timeout`, whatever the stage."""
+
+    DNS = "dns"
+    REFUSED_ADDRESS = "refused_address"
+    CONNECT = "connect"
+    TLS = "tls"
+    TIMEOUT = "timeout"
+    PROTOCOL = "protocol"
+    HTTP_STATUS = "http_status"  # set by the judge of the status code, never by the sender
 
 
 class Timings(Model):
-    """Milliseconds; None for what did not happen, as `dns` to `tls` on a reused connection."""
+    """Milliseconds; None for a stage that did not run (`dns` to `tls` on a reused connection)."""
 
     total: int
     dns: int | None = None
@@ -15,8 +28,9 @@ class Timings(Model):
 
 
 class Response(Model):
-    """It counts as answered only if `cause` is None: an answer that broke off, or dripped on past
-    the deadline, has a status code and a cause.
+    """`cause` is None if the response is complete.
+
+    A response that broke off, or continued past the deadline, has a status code and a cause.
     """
 
     status_code: int | None

@@ -1,4 +1,4 @@
-"""The only way to customers' servers: one POST, and what came of it as a value."""
+"""The only way to customers' servers: send one POST, return the response as a value."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -10,29 +10,22 @@ import requests
 from certifi import where
 from urllib3 import HTTPResponse
 
-from shared.outbound import connection, excerpt, redaction, ssrf
+from shared.outbound import connection, redaction, ssrf
+from shared.outbound.connection import EXCHANGE_S, Exchange, ExchangeFailedError, Stage, ms_since
 from shared.outbound.dns import Lookups
-from shared.outbound.exchange import (
-    EXCHANGE_S,
-    Cause,
-    Exchange,
-    ExchangeFailedError,
-    Stage,
-    ms_since,
-)
-from shared.outbound.response import Response, Timings
+from shared.outbound.response import Cause, Response, Timings
 
 READ_BYTES = 64 * 1024
 
-# What a caller names itself goes first. No Accept-Encoding: answers are short.
+# Headers of the caller replace these. There is no Accept-Encoding, because responses are short.
 _HEADERS = {"User-Agent": "Funnelhooks", "Accept": "*/*"}
 
-# It writes URLs, with their queries, into its warnings about malformed headers.
+# Its warnings about malformed headers contain URLs with their queries.
 logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
 
 
 class Sender:
-    """Sends from many threads at once; a failure is an answer, never an exception."""
+    """Safe in many threads at once. A failure is a Response with a cause, never an exception."""
 
     def __init__(
         self, policy: ssrf.Policy, pool_size: int = 10, ca_file: str | None = None
@@ -51,23 +44,23 @@ class Sender:
         body: bytes,
         timeout_s: float = EXCHANGE_S,
     ) -> Response:
-        """Send once; `timeout_s` bounds everything from the look-up to the last byte read."""
+        """Send once; `timeout_s` covers everything from the look-up to the last byte read."""
         exchange = Exchange(self._lookups, min(timeout_s, EXCHANGE_S))
         token = connection.current.set(exchange)
         try:
             ssrf.check_url(url, self._policy)
-            return self._exchanged(exchange, url, headers, body)
+            return self._exchange(exchange, url, headers, body)
         except ssrf.RefusedUrlError as refusal:
-            return _answer(exchange, cause=Cause.REFUSED_ADDRESS, detail=str(refusal))
-        except requests.ConnectionError as error:  # of what no stage saw, as a lost race in ssl
+            return _response(exchange, cause=Cause.REFUSED_ADDRESS, detail=str(refusal))
+        except requests.ConnectionError as error:  # raised outside any stage, e.g. by a race in ssl
             failure = exchange.failure(error)
-            return _answer(exchange, cause=failure.cause, detail=failure.detail)
+            return _response(exchange, cause=failure.cause, detail=failure.detail)
         except ExchangeFailedError as failure:
-            return _answer(exchange, cause=failure.cause, detail=failure.detail)
+            return _response(exchange, cause=failure.cause, detail=failure.detail)
         finally:
             connection.current.reset(token)
 
-    def _exchanged(
+    def _exchange(
         self, exchange: Exchange, url: str, headers: Mapping[str, str], body: bytes
     ) -> Response:
         request = requests.Request("POST", url, headers={**_HEADERS, **headers}, data=body)
@@ -92,7 +85,7 @@ class Sender:
 
 
 class _Session(requests.Session):
-    """Shared by all tenants, so it remembers nothing and takes nothing from the environment."""
+    """Shared by all tenants: it keeps no cookies and reads nothing from the environment."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -100,7 +93,7 @@ class _Session(requests.Session):
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
 
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """None, always: even unfollowed, a redirect would have its whole body read."""
+        """None: requests reads the whole body of a redirect even if it does not follow it."""
 
 
 def _read(exchange: Exchange, response: HTTPResponse, secrets: Sequence[str]) -> Response:
@@ -108,13 +101,16 @@ def _read(exchange: Exchange, response: HTTPResponse, secrets: Sequence[str]) ->
         with exchange.during(Stage.READ):
             body = _body(response)
     except ExchangeFailedError as failure:
-        return _answer(exchange, response, cause=failure.cause, detail=failure.detail)
+        return _response(exchange, response, cause=failure.cause, detail=failure.detail)
     encoding = response.headers.get("Content-Encoding", "")
-    return _answer(exchange, response, said=excerpt.of(body, encoding, secrets))
+    return _response(exchange, response, excerpt=redaction.excerpt(body, encoding, secrets))
 
 
 def _body(response: HTTPResponse) -> bytes:
-    """Read raw, so that a bomb stays small, and one byte too far, to reach the end of the rest."""
+    """At most READ_BYTES, still compressed, so that a decompression bomb stays small.
+
+    One byte more is read, so that a body of exactly READ_BYTES reaches its end.
+    """
     body = b""
     while len(body) <= READ_BYTES:
         part = response.read(READ_BYTES + 1 - len(body), decode_content=False)
@@ -124,12 +120,12 @@ def _body(response: HTTPResponse) -> bytes:
     return body[:READ_BYTES]
 
 
-def _answer(
+def _response(
     exchange: Exchange,
     response: HTTPResponse | None = None,
     cause: Cause | None = None,
     detail: str = "",
-    said: str = "",
+    excerpt: str = "",
 ) -> Response:
     return Response(
         status_code=response.status if response else None,
@@ -137,14 +133,14 @@ def _answer(
         detail=detail,
         address=exchange.address,
         retry_after=_retry_after(response) if response else None,
-        excerpt=said,
+        excerpt=excerpt,
         timings=_timings(exchange),
     )
 
 
 def _retry_after(response: HTTPResponse) -> str | None:
     value = response.headers.get("Retry-After")
-    return None if value is None else excerpt.visible(value, 100)
+    return None if value is None else redaction.visible(value, 100)
 
 
 def _timings(exchange: Exchange) -> Timings:

@@ -77,31 +77,31 @@ _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*", re.IGNORECASE)
 
 
 class Policy(Model):
-    """What is open; the private network only in local runs, where http is allowed too."""
+    """`allow_private` also allows http and every port; only local runs set it."""
 
     allow_private: bool = False
     ports: frozenset[int] = frozenset({443, 8443})
 
 
 class Address(NamedTuple):
-    """What `socket.connect` wants, once every address of the name was found good."""
+    """The arguments of `socket.connect`, after every address of the name was vetted."""
 
     family: socket.AddressFamily
     sockaddr: tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]
 
 
 class RefusedUrlError(ValueError):
-    """The URL breaks a rule; the text says which, and what would be accepted."""
+    """The URL breaks a rule. The text names the rule, and what is accepted."""
 
 
 class RefusedAddressError(ValueError):
-    """A name leads to an address that is not on the public internet."""
+    """The host resolves to an address that is not on the public internet."""
 
 
-# Pure, and asked again at every attempt.
+# Pure, and called again at every attempt.
 @lru_cache(maxsize=1024)
 def check_url(url: str, policy: Policy) -> None:
-    """Raise RefusedUrlError unless the URL may be called; no name is looked up here."""
+    """Raise RefusedUrlError unless the URL may be called. Looks up no name."""
     parsed = _parse(url)
     if parsed.scheme != "https" and not policy.allow_private:
         raise RefusedUrlError("the URL must start with https://")
@@ -131,7 +131,7 @@ def _parse(url: str) -> Url:
 
 
 def _as_sent(url: str) -> Url:
-    """Parse as `requests` will, so that nobody can make the two of us see different hosts."""
+    """Parse as `requests` does, so that no URL means one host here and another one there."""
     try:
         return parse_url(url)
     except LocationParseError:
@@ -181,8 +181,11 @@ def _check_name(name: str, policy: Policy) -> None:
 
 
 def resolve(host: str, port: int, policy: Policy) -> list[Address]:
-    """Look the name up once and give all its addresses, or refuse if any of them is not public."""
-    # Bytes: given text, Python would load and run its IDNA codec; the URL was encoded already.
+    """All addresses of the name, from one look-up.
+
+    Raises RefusedAddressError if one of them is not public, and OSError if the look-up fails.
+    """
+    # Bytes, because Python loads and runs its IDNA codec for text; the URL is encoded already.
     found = socket.getaddrinfo(host.encode("ascii"), port, type=socket.SOCK_STREAM)
     addresses = [Address(family, sockaddr) for family, _, _, _, sockaddr in found]
     if not policy.allow_private:
@@ -191,16 +194,16 @@ def resolve(host: str, port: int, policy: Policy) -> list[Address]:
 
 
 def vet(addresses: Iterable[str]) -> None:
-    """Refuse a mixed answer as a whole: which address a client takes is not ours to trust."""
+    """Raise RefusedAddressError if one address is not public, whichever the client would take."""
     for text in addresses:
         flaw = flaw_of(ip_address(text.partition("%")[0]))
         if flaw:
-            # The range and not the address: the text is shown to whoever configured the name.
+            # The range and not the address: the text is shown to the person who set the URL.
             raise RefusedAddressError(f"the host leads to an address that is not public: {flaw}")
 
 
 def flaw_of(address: IPv4Address | IPv6Address) -> str | None:
-    """Name the reason why this address is not on the public internet, or None if it is."""
+    """Why the address is not on the public internet; None if it is."""
     if isinstance(address, IPv4Address):
         return _listed(address, _V4)
     carried = _carried(address)
@@ -226,7 +229,7 @@ def _outside(address: IPv6Address) -> str | None:
 def _carried(address: IPv6Address) -> IPv4Address | None:
     """The IPv4 address to which a mapped, translated or ISATAP address leads.
 
-    6to4, Teredo and the like lead to one too, but are refused as a whole.
+    6to4, Teredo and similar ranges carry one too, but are refused as a whole.
     """
     bits = int(address)
     if address in _V4_MAPPED or address in _NAT64 or bits >> 32 & 0xFFFF_FFFF in _ISATAP:

@@ -15,8 +15,7 @@ from shared.attempts import request
 from shared.clock import now_ms
 from shared.configs.models import OldSecret, TargetType, WebhookConfig
 from shared.dialects import Rendered
-from shared.outbound.exchange import Cause
-from shared.outbound.response import Response
+from shared.outbound.response import Cause, Response
 from shared.outbound.sender import Sender
 from shared.outbound.ssrf import Policy
 from tests import factories

@@ -22,7 +22,7 @@ from shared.dialects import DIALECTS, Dialect
 from shared.errors import InvalidError
 from shared.events import catalogue
 from shared.input.validation import invalid
-from shared.outbound.credentials import is_secret
+from shared.outbound.redaction import is_secret
 
 # Secrets that still sign beside the new one; an older one falls out early.
 MAX_OLD_SECRETS = 5

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 from uuid import UUID
 
-from shared.outbound.exchange import Cause
-from shared.outbound.response import Response, Timings
+from shared.outbound.response import Cause, Response, Timings
 from tests.faults.engine import simulation
 from tests.faults.engine.faults import SEND, Call
 from tests.faults.engine.simulation import Task

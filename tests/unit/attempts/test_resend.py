@@ -6,9 +6,8 @@ from shared.attempts.resend import MAX_ATTEMPTS
 from shared.aws.items import to_item
 from shared.deliveries.item import compact
 from shared.deliveries.models import Attempt, AttemptOrigin, Reason
-from shared.outbound.excerpt import KEPT_BYTES
-from shared.outbound.exchange import Cause
-from shared.outbound.response import Timings
+from shared.outbound.redaction import EXCERPT_BYTES
+from shared.outbound.response import Cause, Timings
 from tests.fakes import NOW
 
 MAX_ITEM = 400_000
@@ -23,7 +22,7 @@ LARGEST = Attempt(
     detail="d" * 500,
     address="2001:0db8:85a3:0000:0000:8a2e:0370:7334",
     timings=Timings(total=10_000, dns=10_000, connect=10_000, tls=10_000, first_byte=10_000),
-    excerpt="x" * KEPT_BYTES,
+    excerpt="x" * EXCERPT_BYTES,
     next_wait_ms=86_400_000,
     next_reason=Reason.ATTEMPT_FAILED,
 )

@@ -1,8 +1,7 @@
 from shared.deliveries import views
 from shared.deliveries.models import Attempt, Delivery, DeliveryState
 from shared.events.reading import MAX_EVENT_BYTES
-from shared.outbound.exchange import Cause
-from shared.outbound.response import Timings
+from shared.outbound.response import Cause, Timings
 from tests import factories
 from tests.factories import WORKSPACE
 from tests.fakes import NOW

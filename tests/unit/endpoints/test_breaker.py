@@ -19,7 +19,7 @@ from shared.endpoints.breaker import (
     EndpointHealth,
     Outcome,
 )
-from shared.outbound.exchange import Cause
+from shared.outbound.response import Cause
 from tests.fakes import NOW
 
 MINUTE = 60_000

@@ -8,8 +8,7 @@ import pytest
 import trustme
 
 from shared.outbound import connection as wire
-from shared.outbound.exchange import Cause
-from shared.outbound.response import Response
+from shared.outbound.response import Cause, Response
 from shared.outbound.sender import Sender
 from shared.outbound.ssrf import Policy
 from tests.local.names import Names

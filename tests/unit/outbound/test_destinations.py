@@ -12,7 +12,7 @@ import trustme
 
 from shared.outbound import connection as wire
 from shared.outbound import ssrf
-from shared.outbound.exchange import Cause
+from shared.outbound.response import Cause
 from shared.outbound.sender import Sender
 from shared.outbound.ssrf import Policy
 from tests.local.dns_server import DnsServer, asked_by_this_process, can_be_asked

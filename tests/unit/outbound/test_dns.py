@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from shared.outbound import dns, ssrf
 from shared.outbound.dns import Lookups, TooManyLookupsError
-from shared.outbound.exchange import Cause
+from shared.outbound.response import Cause
 from shared.outbound.sender import Sender
 from shared.outbound.ssrf import Policy, RefusedAddressError
 from tests.local.receiver import Receiver
@@ -141,7 +141,7 @@ class TestHangingHosts:
 
     def test_leave_half_of_the_places_to_the_others(self, resolver: Resolver) -> None:
         names = Lookups(LOCAL)
-        hanging = [f"hang{number}.example" for number in range(dns.PENDING_HUNG)]
+        hanging = [f"hang{number}.example" for number in range(dns.PENDING_SLOW)]
         _hang(names, *hanging)
 
         for host in hanging:
@@ -152,20 +152,20 @@ class TestHangingHosts:
 
     def test_are_trusted_again_once_they_answer(self, resolver: Resolver) -> None:
         names = Lookups(LOCAL)
-        names._remember_hung("good.example")
+        names._remember_slow("good.example")
 
         _ask(names, "good.example", 5)
 
-        assert names._places_for("good.example") == dns.PENDING
+        assert names._limit_for("good.example") == dns.PENDING
 
     def test_are_remembered_up_to_a_number(self) -> None:
         names = Lookups(LOCAL)
 
         for number in range(dns.REMEMBERED + 5):
-            names._remember_hung(f"h{number}.example")
+            names._remember_slow(f"h{number}.example")
 
-        assert len(names._hung) == dns.REMEMBERED
-        assert names._places_for("h0.example") == dns.PENDING
+        assert len(names._slow) == dns.REMEMBERED
+        assert names._limit_for("h0.example") == dns.PENDING
 
     def test_do_not_keep_a_worker_from_delivering_to_others(self, resolver: Resolver) -> None:
         """Forty hosts of one tenant hang, in batches of ten as a worker makes them."""
@@ -214,21 +214,21 @@ class AnyOrder(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.names = Lookups(LOCAL)
-        self.begun: list[tuple[dns._Place, dns._Lookup]] = []
+        self.begun: list[tuple[dns._Host, dns._Lookup]] = []
 
     @rule(host=st.integers(0, 60), hangs=st.booleans())
     def ask(self, host: int, hangs: bool) -> None:
         place = (f"{host}.example", 443)
         known = {id(lookup) for _, lookup in self.begun}
         try:
-            lookup = self.names._begun_or_joined(*place)
+            lookup = self.names._begin_or_join(*place)
         except TooManyLookupsError:
-            assert len(self.begun) >= dns.PENDING_HUNG
+            assert len(self.begun) >= dns.PENDING_SLOW
             return
         if id(lookup) not in known:
             self.begun.append((place, lookup))
         if hangs:
-            self.names._remember_hung(place[0])
+            self.names._remember_slow(place[0])
 
     @precondition(lambda self: self.begun)
     @rule(which=st.integers(min_value=0))

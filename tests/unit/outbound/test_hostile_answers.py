@@ -18,8 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.outbound import connection as wire
-from shared.outbound.exchange import Cause
-from shared.outbound.response import Response
+from shared.outbound.response import Cause, Response
 from shared.outbound.sender import Sender
 from shared.outbound.ssrf import Policy
 from tests.local.raw_server import OK, RawServer, repeats, says, server_tls, take_request

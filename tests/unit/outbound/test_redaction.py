@@ -89,7 +89,7 @@ class TestMasking:
     def test_finds_a_secret_in_every_spelling(self, spelled: Callable[[str], str]) -> None:
         echo = f'{{"before": 1, "echo": "{spelled(TOKEN)}", "after": 2}}'
 
-        masked = redaction.masked(echo, [TOKEN])
+        masked = redaction.redacted(echo, [TOKEN])
 
         assert masked.startswith('{"before": 1, "echo": ')
         assert masked.endswith(', "after": 2}')
@@ -106,10 +106,10 @@ class TestMasking:
     ) -> None:
         assume(len(redaction._reduced(secret).text) >= redaction.RUN)
 
-        masked = redaction.masked(f"<{second(first(secret))}>", [secret])
+        masked = redaction.redacted(f"<{second(first(secret))}>", [secret])
 
         assert MASK in masked
-        assert redaction.masked(masked, [secret]) == masked
+        assert redaction.redacted(masked, [secret]) == masked
         assert len(masked.replace(MASK, "")) < 40
 
     @given(st.text(), st.lists(PRINTABLE, max_size=3))
@@ -117,7 +117,7 @@ class TestMasking:
         rest = iter(text)
 
         assert all(
-            character in rest for part in redaction.masked(text, secrets).split(MASK)
+            character in rest for part in redaction.redacted(text, secrets).split(MASK)
             for character in part
         )  # fmt: skip
 
@@ -127,12 +127,12 @@ class TestMasking:
 
     @given(st.text())
     def test_without_secrets_changes_nothing(self, text: str) -> None:
-        assert redaction.masked(text, []) == text
-        assert redaction.masked(text, [""]) == text
+        assert redaction.redacted(text, []) == text
+        assert redaction.redacted(text, [""]) == text
 
     @pytest.mark.parametrize("part", ["0123456789", "89abcdefghij", "cdefghijk", "4567-89ab"])
     def test_finds_parts_of_eight_characters_and_more(self, part: str) -> None:
-        assert redaction.masked(f"…{part}…", ["0123456789abcdefghijk"]) == f"…{MASK}…"
+        assert redaction.redacted(f"…{part}…", ["0123456789abcdefghijk"]) == f"…{MASK}…"
 
     @pytest.mark.parametrize(
         ("text", "masked"),
@@ -147,16 +147,16 @@ class TestMasking:
         ],
     )
     def test_finds_a_short_secret_where_it_stands_by_itself(self, text: str, masked: str) -> None:
-        assert redaction.masked(text, ["abc"]) == masked
+        assert redaction.redacted(text, ["abc"]) == masked
 
     def test_finds_every_occurrence_and_several_secrets(self) -> None:
         text = "one: first-secret, two: second-secret, one: first-secret"
 
-        masked = redaction.masked(text, ["first-secret", "second-secret"])
+        masked = redaction.redacted(text, ["first-secret", "second-secret"])
 
         assert masked == f"one: {MASK}, two: {MASK}, one: {MASK}"
 
     def test_takes_a_time_that_grows_with_the_text_alone(self) -> None:
         text = "\\" * 700 + "%25" * 300 + "&" * 300
 
-        assert redaction.masked(text, ["x" * 8192]) == text
+        assert redaction.redacted(text, ["x" * 8192]) == text

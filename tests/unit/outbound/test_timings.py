@@ -7,8 +7,7 @@ import pytest
 import trustme
 
 from shared.outbound import connection as wire
-from shared.outbound.exchange import Cause
-from shared.outbound.response import Response, Timings
+from shared.outbound.response import Cause, Response, Timings
 from shared.outbound.sender import Sender
 from shared.outbound.ssrf import Policy
 from tests.local.names import Names

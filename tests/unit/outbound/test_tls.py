@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import trustme
 
-from shared.outbound.exchange import Cause
+from shared.outbound.response import Cause
 from shared.outbound.sender import Sender
 from shared.outbound.ssrf import Policy
 from tests.local.names import Names
