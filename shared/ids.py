@@ -20,12 +20,7 @@ _LOW_BITS = 62
 _PREFIX_LENGTH = 8
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
-_NUMBER = re.compile(r"[0-9]{1,16}")
-_PUBLIC_ID = re.compile(r"B[0-9A-Za-z]{1,9}")
-_NUMBER_DIGITS = 15
-# 2026-01-01T00:00:00Z
-_NUMBER_EPOCH_MS = 1_767_225_600_000
+BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
 # 2019-07-23T00:00:00Z, FunnelFlux's beginning of time.
 _FUNNELFLUX_EPOCH_MS = 1_563_840_000_000
 
@@ -37,9 +32,9 @@ def new_asset_id(now_ms: int) -> str:
     """
     elapsed, stamp = now_ms - _FUNNELFLUX_EPOCH_MS, ""
     for _ in range(7):
-        elapsed, digit = divmod(elapsed, len(_BASE62))
-        stamp = _BASE62[digit] + stamp
-    return stamp + "".join(secrets.choice(_BASE62) for _ in range(5))
+        elapsed, digit = divmod(elapsed, len(BASE62))
+        stamp = BASE62[digit] + stamp
+    return stamp + "".join(secrets.choice(BASE62) for _ in range(5))
 
 
 def new_event_id() -> str:
@@ -132,49 +127,6 @@ def replay_request_id(event: str, config_id: str, replay_id: str) -> uuid.UUID:
 def _delivery_id(event: str, of: str) -> uuid.UUID:
     delivery = int(sha256_hex(f"{event}\0{of}"), 16) >> (256 - _DELIVERY_BITS)
     return _pack(int(event, 16) << _DELIVERY_BITS | delivery)
-
-
-def new_number(now_ms: int) -> int:
-    """For systems whose ids are numbers. They sort by the time of their making."""
-    return now_ms - _NUMBER_EPOCH_MS
-
-
-def moment_of(number: int) -> int:
-    """The time at which `new_number` made it."""
-    return number + _NUMBER_EPOCH_MS
-
-
-def as_number(text: str) -> int | str:
-    """What is written as a number is one; `007` and `²` are not."""
-    return int(text) if _NUMBER.fullmatch(text) and str(int(text)) == text else text
-
-
-def number_of(name: str) -> int:
-    """The number that an id is; for any other name one that is always the same, and larger."""
-    if name.isascii() and name.isdigit() and len(name) <= _NUMBER_DIGITS and name[0] != "0":
-        return int(name)
-    return 2**52 + (int(sha256_hex(name), 16) >> 205)
-
-
-def public_id(number: int) -> str:
-    """A number in base 62, behind a letter that tells it from a number."""
-    text = ""
-    while number:
-        number, digit = divmod(number, len(_BASE62))
-        text = _BASE62[digit] + text
-    return f"B{text}"
-
-
-def number_from(identifier: str) -> int | None:
-    """From a number or a public id; None if it is neither."""
-    if _NUMBER.fullmatch(identifier):
-        return int(identifier)
-    if not _PUBLIC_ID.fullmatch(identifier):
-        return None
-    number = 0
-    for character in identifier[1:]:
-        number = number * len(_BASE62) + _BASE62.index(character)
-    return number
 
 
 def event_uuid(event_id: str, key: str) -> uuid.UUID:

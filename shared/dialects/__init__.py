@@ -1,4 +1,4 @@
-"""The systems whose webhooks we speak, by the name that a config carries."""
+"""The systems whose webhooks are sent, by the name that a config has."""
 
 from shared.dialects.clickfunnels import ClickFunnels, ClickFunnelsV1
 from shared.dialects.dialect import Dialect, Rendered

@@ -14,8 +14,15 @@ from uuid import UUID
 
 from shared import ids
 from shared.clock import rfc3339
-from shared.dialects.dialect import CLICKFUNNELS_SCHEDULE, Rendered
-from shared.dialects.envelope import compact, data_of, funnel_of, page_of, subject_of
+from shared.dialects.dialect import (
+    CLICKFUNNELS_SCHEDULE,
+    Rendered,
+    compact,
+    data_of,
+    funnel_of,
+    page_of,
+    subject_of,
+)
 from shared.events.models import Event
 from shared.workspaces.models import Workspace
 

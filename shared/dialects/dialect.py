@@ -1,7 +1,11 @@
-"""What a dialect answers; nothing else in the code knows one from another."""
+"""What a dialect is, and the helpers that dialects render with.
 
+The rest of the code calls the methods of a dialect and never asks which dialect it is.
+"""
+
+import json
 from collections.abc import Mapping
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from shared.events.models import Event
@@ -11,22 +15,23 @@ from shared.workspaces.models import Workspace
 # Source: ClickFunnels, "How to Work with Webhooks", retry table.
 CLICKFUNNELS_SCHEDULE = (1, 15, 60, 300, 900, 3_600, 43_200, 86_400)
 
+Identifier = str | int | None
+
 
 class Rendered(NamedTuple):
-    """What every attempt of a delivery sends: bytes, and headers that tell what they are."""
+    """What every attempt of a delivery sends: the body, and the headers that describe it."""
 
     body: bytes
     headers: Mapping[str, str]
 
 
 class Dialect(Protocol):
-    """How one system's webhooks are spoken.
+    """How webhooks of one system look.
 
-    `listing` is the list of that system's API in which every config of the dialect stands, whoever
-    made it.
-    `header_prefix` begins the names of its headers, in lower case; no config sets such a header.
-    `signature` is what the system itself calls its signature; that of Standard Webhooks is sent in
-    every dialect.
+    `listing` names the list of the system's API that shows every config of the dialect, whichever
+    API made it; None if there is no such list.
+    `header_prefix` begins the names of its headers, in lower case; no config may set such a header.
+    `schedule` holds the waits between attempts, in seconds.
     """
 
     name: str
@@ -34,18 +39,71 @@ class Dialect(Protocol):
     header_prefix: str
     schedule: tuple[int, ...]
 
-    def can_express(self, event_type: str) -> bool: ...
+    def can_express(self, event_type: str) -> bool:
+        """Whether events of the type can be rendered."""
+        ...
 
     def render(
         self, event: Event, workspace: Workspace, request_id: UUID, built_at_ms: int
     ) -> Rendered:
-        """The same for the same arguments."""
+        """The body and its headers. The same arguments give the same result."""
         ...
 
     def signature(self, secret: str, body: bytes, now_s: int) -> dict[str, str]:
-        """Headers that are made anew for each attempt."""
+        """The signature headers of the system, made for each attempt; empty if it has none.
+
+        The signature of Standard Webhooks is sent in addition, in every dialect.
+        """
         ...
 
-    def is_success(self, status_code: int) -> bool: ...
+    def is_success(self, status_code: int) -> bool:
+        """Whether a response with the status means that the event was received."""
+        ...
 
     def new_secret(self) -> str: ...
+
+
+class Subject(NamedTuple):
+    """What an event is about."""
+
+    kind: str
+    id: Identifier
+
+
+def compact(value: Any) -> bytes:
+    """JSON in UTF-8, without white space between the tokens."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def data_of(payload: dict[str, Any]) -> dict[str, Any]:
+    """The data of a resource event; of a tracking event its whole payload."""
+    data: dict[str, Any] = payload.get("data", payload)
+    return data
+
+
+def source_of(payload: dict[str, Any]) -> str:
+    """`ui`, `api` or `system`; `system` if the payload names no source."""
+    return str(payload.get("source", "system"))
+
+
+def subject_of(payload: dict[str, Any]) -> Subject:
+    """The named subject of a resource event; of a tracking event the object that it identifies."""
+    if "subject_type" in payload:
+        return Subject(payload["subject_type"], payload["subject_id"])
+    if "conversion" in payload:
+        return Subject("Conversion", payload["conversion"]["conversion_id"])
+    if "custom_event" in payload:
+        return Subject("CustomEvent", payload["custom_event"]["custom_event_id"])
+    return Subject("Hit", payload.get("hit", {}).get("hit_id"))
+
+
+def funnel_of(payload: dict[str, Any]) -> Identifier:
+    known = (payload, payload.get("funnel", {}), payload.get("hit", {}))
+    found: Identifier = next((some["funnel_id"] for some in known if "funnel_id" in some), None)
+    return found
+
+
+def page_of(payload: dict[str, Any]) -> Identifier:
+    known = (payload, payload.get("hit", {}))
+    found: Identifier = next((some["page_id"] for some in known if "page_id" in some), None)
+    return found

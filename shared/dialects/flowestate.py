@@ -11,8 +11,7 @@ from uuid import UUID
 
 from shared import ids
 from shared.clock import rfc3339
-from shared.dialects.dialect import Rendered
-from shared.dialects.envelope import compact, data_of, source_of
+from shared.dialects.dialect import Rendered, compact, data_of, source_of
 from shared.events.models import Event
 from shared.version import FLOWESTATE_AGENT
 from shared.workspaces.models import Workspace

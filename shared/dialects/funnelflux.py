@@ -6,8 +6,7 @@ Source: FunnelFlux Pro, "Webhook Payloads" (schema_version 1.0).
 from uuid import UUID
 
 from shared import ids
-from shared.dialects.dialect import CLICKFUNNELS_SCHEDULE, Rendered
-from shared.dialects.envelope import compact
+from shared.dialects.dialect import CLICKFUNNELS_SCHEDULE, Rendered, compact
 from shared.events.models import TRACKING_TYPES, Event
 from shared.workspaces.models import Workspace
 

@@ -7,7 +7,7 @@ import jsonschema_rs
 import pytest
 
 from shared.attempts import signing
-from shared.dialects import DIALECTS, payload_schema
+from shared.dialects import DIALECTS
 from shared.events import catalogue
 from shared.events.models import TRACKING_TYPES
 from shared.outbound.redaction import MASK
@@ -124,7 +124,7 @@ class TestASample:
         try_out(world, event_type)
 
         (received,) = receiver.requests()
-        schema = jsonschema_rs.Draft202012Validator(payload_schema.document())
+        schema = jsonschema_rs.Draft202012Validator(document())
         schema.validate(json.loads(received.body))
 
     @pytest.mark.parametrize("dialect", sorted(DIALECTS.keys() - {"funnelflux", "clickfunnels_v1"}))

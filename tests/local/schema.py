@@ -3,7 +3,7 @@
 import json
 
 from functions.configs.routes import public
-from shared.dialects.payload_schema import document
+from shared.dialects.payload import document
 
 
 def text() -> str:

@@ -10,13 +10,13 @@ from functions.configs.wiring import (
     keyring,
     listings,
 )
-from shared import ids
 from shared.apis.clickfunnels import endpoints as wire
 from shared.apis.clickfunnels.numbers import check_workspace, missing
 from shared.apis.clickfunnels.paging import AfterQuery, next_page, turned
 from shared.apis.clickfunnels.problems import ENVELOPE, ClickFunnelsProblems
 from shared.clock import now_ms
 from shared.configs.models import Status, WebhookConfig
+from shared.dialects import clickfunnels_ids
 from shared.errors import ConflictError, InvalidError
 from shared.web.authentication import Request
 from shared.web.operations import Answered, Api
@@ -89,7 +89,7 @@ def delete_endpoint(caller: Caller, endpoint: str) -> None:
 
 
 def _find(caller: Caller, identifier: str) -> WebhookConfig:
-    number = ids.number_from(identifier)
+    number = clickfunnels_ids.number_from(identifier)
     known = number is not None and listings().at(caller.workspace_id, wire.DIALECT, number)
     config = next(iter(configs().find_many(caller.workspace_id, [known] if known else [])), None)
     if config is None or not _is_there(config):

@@ -2,7 +2,6 @@
 
 from functions.deliveries.routes.log import deliveries, events, keyring, logs, shows_content_since
 from functions.deliveries.routes.sending import resender
-from shared import ids
 from shared.apis.clickfunnels import events as wire
 from shared.apis.clickfunnels.numbers import accepted_at, check_workspace, event_number, missing
 from shared.apis.clickfunnels.paging import PAGE, AfterQuery, next_page
@@ -10,6 +9,7 @@ from shared.apis.clickfunnels.problems import ClickFunnelsProblems
 from shared.attempts.resend import MAX_AT_ONCE
 from shared.clock import LAST_MS
 from shared.deliveries import content
+from shared.dialects import clickfunnels_ids
 from shared.errors import ConflictError
 from shared.events import log
 from shared.events.models import Event
@@ -74,7 +74,7 @@ def replay_outgoing_event(caller: Caller, event: str) -> list[wire.OutgoingDeliv
 
 
 def _find(caller: Caller, identifier: str) -> Event:
-    number = ids.number_from(identifier)
+    number = clickfunnels_ids.number_from(identifier)
     pk = None if number is None else _partition(caller, number)
     found = None if pk is None else events().at(pk)
     if found is None:

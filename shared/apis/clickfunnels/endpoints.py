@@ -7,11 +7,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from shared import ids
 from shared.apis.clickfunnels.numbers import workspace_number
 from shared.clock import Timestamp
 from shared.configs.models import ALL_TYPES, Listing, Trigger, WebhookConfig
-from shared.dialects import DIALECTS
+from shared.dialects import DIALECTS, clickfunnels_ids
 from shared.dialects.clickfunnels import ClickFunnels, ClickFunnelsV1
 from shared.model import Model
 from shared.workspaces.models import Client
@@ -80,7 +79,7 @@ class CreatedEndpoint(Endpoint):
 
 
 def created(new: NewEndpoint, workspace_id: str, client: Client, now: int) -> WebhookConfig:
-    number = ids.new_number(now)
+    number = clickfunnels_ids.new_number(now)
     return WebhookConfig(
         id=str(number),
         workspace_id=workspace_id,
@@ -122,18 +121,18 @@ def shown_with_secret(config: WebhookConfig) -> CreatedEndpoint:
 
 
 def _shown(config: WebhookConfig) -> dict[str, Any]:
-    number = config.listing.position if config.listing else ids.number_of(config.id)
+    number = config.listing.position if config.listing else clickfunnels_ids.number_of(config.id)
     first = config.triggers[0]
     return {
         "id": number,
-        "public_id": ids.public_id(number),
+        "public_id": clickfunnels_ids.public_id(number),
         "workspace_id": workspace_number(config.workspace_id),
         "url": config.url,
         "name": config.name,
         "event_type_ids": _types(config),
         "api_version": _VERSIONS[config.dialect],
-        "page_ids": tuple(map(ids.as_number, first.page_ids)),
-        "funnel_ids": tuple(map(ids.as_number, first.funnel_ids)),
+        "page_ids": tuple(map(clickfunnels_ids.as_number, first.page_ids)),
+        "funnel_ids": tuple(map(clickfunnels_ids.as_number, first.funnel_ids)),
         "created_at": config.created_at,
         "updated_at": config.updated_at,
     }

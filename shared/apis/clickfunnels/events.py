@@ -13,7 +13,8 @@ from shared import ids
 from shared.apis.clickfunnels.numbers import event_number, workspace_number
 from shared.clock import Timestamp
 from shared.deliveries.models import Attempt, Delivery, DeliveryState
-from shared.dialects.envelope import Identifier, data_of, funnel_of, page_of, subject_of
+from shared.dialects import clickfunnels_ids
+from shared.dialects.dialect import Identifier, data_of, funnel_of, page_of, subject_of
 from shared.events.models import Event
 from shared.model import Model
 
@@ -67,7 +68,7 @@ def shown(event: Event) -> OutgoingEvent:
     number, subject = event_number(event.accepted_at, event.key), subject_of(payload)
     return OutgoingEvent(
         id=number,
-        public_id=ids.public_id(number),
+        public_id=clickfunnels_ids.public_id(number),
         workspace_id=workspace_number(event.workspace_id),
         uuid=ids.event_uuid(event.event_id, event.key),
         event_type_id=event.event_type,
@@ -91,7 +92,7 @@ def _delivery(event: int, delivery: Delivery) -> OutgoingDelivery:
     return OutgoingDelivery(
         id=delivery.request_id,
         event_id=event,
-        endpoint_id=ids.as_number(delivery.config_id),
+        endpoint_id=clickfunnels_ids.as_number(delivery.config_id),
         state=delivery.state,
         delivered_at=delivery.settled_at if delivered else None,
         next_attempt_at=delivery.next_attempt_at,

@@ -1,6 +1,6 @@
 """ClickFunnels' ids are numbers: how those of workspaces and events are made from ours."""
 
-from shared import ids
+from shared.dialects import clickfunnels_ids
 from shared.errors import NotFoundError
 
 # Of the key of an event, so much that events of one millisecond are told apart. With the 39 bits
@@ -13,7 +13,7 @@ def missing() -> NotFoundError:
 
 
 def workspace_number(workspace_id: str) -> int:
-    return ids.number_of(workspace_id)
+    return clickfunnels_ids.number_of(workspace_id)
 
 
 def check_workspace(workspace_id: str, named: str) -> None:
@@ -24,8 +24,8 @@ def check_workspace(workspace_id: str, named: str) -> None:
 
 def event_number(accepted_at: int, key: str) -> int:
     """Sorts by the time of acceptance."""
-    return ids.new_number(accepted_at) << _KEY_BITS | int(key, 16) % (1 << _KEY_BITS)
+    return clickfunnels_ids.new_number(accepted_at) << _KEY_BITS | int(key, 16) % (1 << _KEY_BITS)
 
 
 def accepted_at(number: int) -> int:
-    return ids.moment_of(number >> _KEY_BITS)
+    return clickfunnels_ids.moment_of(number >> _KEY_BITS)

@@ -18,7 +18,7 @@ from shared.configs.models import (
     Trigger,
     WebhookConfig,
 )
-from shared.dialects import DIALECTS, Dialect
+from shared.dialects import DIALECTS, Dialect, clickfunnels_ids
 from shared.errors import InvalidError
 from shared.events import catalogue
 from shared.input.validation import invalid
@@ -223,7 +223,7 @@ def _listing(new: wire.WebhookConfigBody) -> Listing | None:
     name = DIALECTS[new.dialect].listing
     if name is None:
         return None
-    return Listing(name=name, position=ids.number_of(new.idWebhookConfig))
+    return Listing(name=name, position=clickfunnels_ids.number_of(new.idWebhookConfig))
 
 
 def _trigger(trigger: wire.WebhookTrigger) -> Trigger:
