@@ -40,7 +40,7 @@ def test_a_name_has_one_number_that_a_double_can_hold(name: str) -> None:
     assert 0 < number < 2**53
 
 
-@given(st.text(alphabet=st.characters(codec="ascii", exclude_categories=("Nd",)), min_size=1))
+@given(st.text(alphabet="abc-", min_size=1))
 def test_the_number_of_a_name_is_larger_than_any_that_a_name_spells(name: str) -> None:
     assert clickfunnels_ids.number_of(name) >= 2**52 > clickfunnels_ids.number_of("9" * 15)
 
