@@ -8,6 +8,7 @@ import pytest
 
 from shared.attempts import signing
 from shared.dialects import DIALECTS
+from shared.dialects.payload import document
 from shared.events import catalogue
 from shared.events.models import TRACKING_TYPES
 from shared.outbound.redaction import MASK
