@@ -16,7 +16,6 @@ from shared.events.own_types import EventTypeStore
 from shared.outbound.ssrf import Policy, check_url
 from shared.web.keyring import Keyring
 from shared.web.operations import Api
-from shared.workspaces.link_secrets import LinkSecretStore
 from shared.workspaces.store import WorkspaceStore
 
 
@@ -48,11 +47,6 @@ def event_types() -> EventTypeStore:
 @cache
 def workspaces() -> WorkspaceStore:
     return WorkspaceStore(clients.config_table())
-
-
-@cache
-def link_secrets() -> LinkSecretStore:
-    return LinkSecretStore(clients.config_table())
 
 
 @cache

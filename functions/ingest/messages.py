@@ -111,6 +111,6 @@ def _workspace_of(values: dict[str, Any]) -> Workspace:
     if not isinstance(workspace_id, str):
         raise InvalidError.at("workspace_id", "is required, a string")
     try:
-        return wiring.directory().find(workspace_id)
+        return wiring.remembered_workspaces().find(workspace_id)
     except NotFoundError:
         raise InvalidError.at("workspace_id", "is not known here") from None

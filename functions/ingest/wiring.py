@@ -19,9 +19,8 @@ from shared.model import Model
 from shared.web.keyring import Keyring
 from shared.web.problems import EVENT_FAULT, Problem, fault, problem
 from shared.web.rate_limits import EventRateLimiter, IngestAuthenticator
-from shared.workspaces.directory import Directory
 from shared.workspaces.models import Workspace
-from shared.workspaces.store import WorkspaceStore
+from shared.workspaces.store import RememberedWorkspaces, WorkspaceStore
 
 MAX_BATCH = 100
 PARALLEL = 10
@@ -60,8 +59,8 @@ def workspaces() -> WorkspaceStore:
 
 
 @cache
-def directory() -> Directory:
-    return Directory(workspaces().get, now_ms)
+def remembered_workspaces() -> RememberedWorkspaces:
+    return RememberedWorkspaces(workspaces().get, now_ms)
 
 
 @cache

@@ -8,7 +8,7 @@ from shared import ids
 from shared.aws.items import unpack
 from shared.aws.table import Table, batch_get
 from shared.configs.models import WebhookConfig
-from shared.configs.store import config_from, config_key, health_key
+from shared.configs.store import config_key, health_key
 from shared.deliveries.queue import AttemptMessage
 from shared.dialects import Rendered
 from shared.endpoints.breaker import EndpointHealth
@@ -16,7 +16,7 @@ from shared.events.models import Event
 from shared.events.store import event_from
 from shared.tables import event_table as keys
 from shared.workspaces.models import Workspace
-from shared.workspaces.store import workspace_from, workspace_key
+from shared.workspaces.store import workspace_key
 
 if TYPE_CHECKING:
     pass
@@ -92,8 +92,8 @@ def _material(pointer: AttemptMessage, items: dict[ItemKey, dict[str, Any]]) -> 
     workspace = items.get(_key(workspace_key(pointer.workspace_id)))
     event, kept = items.get(_key(_event_key(pointer))), items.get(_key(_body_key(pointer)))
     return AttemptContext(
-        config=None if config is None else config_from(config),
-        workspace=workspace_from(workspace or _nameless(pointer)),
+        config=None if config is None else WebhookConfig.from_item(config),
+        workspace=Workspace.from_item(workspace or _nameless(pointer)),
         health=EndpointHealth.from_item(health),
         event=None if event is None else event_from(event),
         kept=None if kept is None else Rendered(unpack(kept["body"]), kept["headers"]),

@@ -1,24 +1,21 @@
 """Categories of webhook configs: names to group them by."""
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from botocore.exceptions import ClientError
-
-from shared.aws.items import from_item, to_item
-from shared.aws.table import Table, batch_get, is_condition
+from shared.aws.items import IS_NEW, Condition
+from shared.aws.table import Query, Table
 from shared.clock import MS_PER_S
-from shared.configs.assets import KEEP_DELETED_MS, change_all
 from shared.configs.models import Status
+from shared.configs.store import KEEP_DELETED_MS, change_all
 from shared.errors import ConflictError, NotFoundError
 from shared.model import Model
 from shared.tables import config_table
 
-if TYPE_CHECKING:
-    pass
-
 
 class Category(Model):
+    """Times are milliseconds. `version` counts the saves, as a config's does."""
+
     id: str
     workspace_id: str
     name: str
@@ -29,79 +26,59 @@ class Category(Model):
     version: int = 1
 
 
-_COLUMNS = frozenset(Category.model_fields)
-
-
 class CategoryStore:
     def __init__(self, table: Table) -> None:
-        self._dynamodb = table.client
-        self._table = table.name
+        self._table = table
 
     def add(self, category: Category) -> None:
-        """Raises ConflictError if the id is taken, by a deleted category too."""
-        taken = f"The id {category.id} is taken. Choose another, or save by PUT."
-        self._put(category, "attribute_not_exists(pk)", {}, taken)
+        """Raises ConflictError if the id is taken, also by a deleted category."""
+        if self._table.put(_item(category), IS_NEW):
+            raise ConflictError(f"The id {category.id} is taken. Choose another, or save by PUT.")
 
     def replace(self, old: Category, new: Category) -> None:
         """Raises ConflictError if `old` is no longer what is stored."""
-        changed = f"The category {new.id} was saved by somebody else meanwhile. Save again."
-        self._put(new, "version = :old", {":old": old.version}, changed)
+        if self._table.put(_item(new), Condition("version = :when_old", {"old": old.version})):
+            raise ConflictError(
+                f"The category {new.id} was saved by somebody else meanwhile. Save again."
+            )
 
     def change_all(self, workspace_id: str, ids: Sequence[str], changes: dict[str, Any]) -> None:
+        """Change up to 100 categories, all or none.
+
+        Raises NotFoundError that names every unknown id.
+        """
         wanted = {category_id: _key(workspace_id, category_id) for category_id in ids}
-        change_all(self._dynamodb, self._table, wanted, changes)
+        change_all(self._table, wanted, changes)
 
     def find(self, workspace_id: str, category_id: str) -> Category:
+        """Raises NotFoundError. A deleted category is found for 30 days."""
         found = self.find_many(workspace_id, [category_id])
         if not found:
             raise NotFoundError(f"No category {category_id} is known here.")
         return found[0]
 
     def find_many(self, workspace_id: str, ids: Sequence[str]) -> list[Category]:
-        """In the order of `ids`; those that are not known are left out."""
+        """Categories in the order of `ids`; unknown ids are left out."""
         wanted = [_key(workspace_id, category_id) for category_id in dict.fromkeys(ids)]
-        found = batch_get(self._dynamodb, {self._table: wanted})[self._table]
-        by_id = {values["id"]: category_from(values) for values in found}
+        found = map(Category.from_item, self._table.get_many(wanted))
+        by_id = {category.id: category for category in found}
         return [by_id[category_id] for category_id in dict.fromkeys(ids) if category_id in by_id]
 
     def all(self, workspace_id: str) -> Iterator[Category]:
-        pages = self._dynamodb.get_paginator("query").paginate(
-            TableName=self._table,
-            KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
-            ExpressionAttributeValues=to_item(
-                {
-                    ":pk": config_table.workspace(workspace_id),
-                    ":prefix": config_table.CATEGORY_PREFIX,
-                }
-            ),
+        """The categories of a workspace, including deleted ones, in the order of their ids."""
+        query = Query(
+            "pk = :pk AND begins_with(sk, :prefix)",
+            {"pk": config_table.workspace(workspace_id), "prefix": config_table.CATEGORY_PREFIX},
         )
-        for page in pages:
-            yield from (category_from(from_item(item)) for item in page["Items"])
-
-    def _put(
-        self, category: Category, condition: str, values: dict[str, Any], conflict: str
-    ) -> None:
-        request: dict[str, Any] = {"Item": _item(category), "ConditionExpression": condition}
-        if values:
-            request["ExpressionAttributeValues"] = to_item(values)
-        try:
-            self._dynamodb.put_item(TableName=self._table, **request)
-        except ClientError as error:
-            if not is_condition(error):
-                raise
-            raise ConflictError(conflict) from None
+        return map(Category.from_item, self._table.items(query))
 
 
 def _key(workspace_id: str, category_id: str) -> dict[str, str]:
     return {"pk": config_table.workspace(workspace_id), "sk": config_table.category_sk(category_id)}
 
 
-def category_from(values: dict[str, Any]) -> Category:
-    return Category.model_validate({name: values[name] for name in values.keys() & _COLUMNS})
-
-
 def _item(category: Category) -> dict[str, Any]:
     values = category.model_dump(mode="json")
     if category.deleted_at is not None:
         values["expires_at"] = (category.deleted_at + KEEP_DELETED_MS) // MS_PER_S
-    return to_item(values | _key(category.workspace_id, category.id))
+    return values | _key(category.workspace_id, category.id)

@@ -4,84 +4,59 @@ An entry is written and removed in the same transaction as its config.
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from shared.aws.items import from_item, to_item
-from shared.aws.table import Table
+from shared.aws.items import IS_NEW
+from shared.aws.table import Query, Table
 from shared.configs.models import WebhookConfig
 from shared.tables import config_table
 
-if TYPE_CHECKING:
-    pass
-
-
-# What a key has room for.
+# A sort key holds 16 digits of a position.
 MAX_POSITION = 10**16 - 1
 
 
-class IdTakenError(Exception):
-    """Another config of the list has what only one may have."""
+class ClaimTakenError(Exception):
+    """Another config of the list has the claim, which only one config may have."""
 
 
 class ListingStore:
     def __init__(self, table: Table) -> None:
-        self._dynamodb = table.client
-        self._table = table.name
+        self._table = table
 
     def ids(self, workspace_id: str, name: str) -> list[str]:
-        """Of all configs in the list, by position."""
-        pages = self._dynamodb.get_paginator("query").paginate(
-            TableName=self._table,
-            KeyConditionExpression="pk = :pk",
-            ExpressionAttributeValues=to_item({":pk": config_table.listing(workspace_id, name)}),
-            ConsistentRead=True,
-        )
-        return [from_item(item)["id"] for page in pages for item in page["Items"]]
+        """The ids of all configs in the list, by position."""
+        key = {"pk": config_table.listing(workspace_id, name)}
+        return [item["id"] for item in self._table.items(Query("pk = :pk", key, consistent=True))]
 
     def at(self, workspace_id: str, name: str, position: int) -> str | None:
-        """The id of the config at that position."""
-        answer = self._dynamodb.query(
-            TableName=self._table,
-            KeyConditionExpression="pk = :pk AND begins_with(sk, :position)",
-            ExpressionAttributeValues=to_item(
-                {
-                    ":pk": config_table.listing(workspace_id, name),
-                    ":position": config_table.listing_sk(position),
-                }
-            ),
-            ConsistentRead=True,
+        """The id of the config at the position; None if there is none."""
+        query = Query(
+            "pk = :pk AND begins_with(sk, :position)",
+            {
+                "pk": config_table.listing(workspace_id, name),
+                "position": config_table.listing_sk(position),
+            },
+            consistent=True,
         )
-        return next((from_item(item)["id"] for item in answer["Items"]), None)
+        return next((item["id"] for item in self._table.query(query).items), None)
 
     def claimant(self, workspace_id: str, name: str, claim: str) -> str | None:
-        """The id of the config that has the claim."""
-        answer = self._dynamodb.get_item(
-            TableName=self._table,
-            Key=to_item({"pk": config_table.claims(workspace_id, name), "sk": claim}),
-            ConsistentRead=True,
-        )
-        return str(from_item(answer["Item"])["id"]) if "Item" in answer else None
+        """The id of the config that has the claim; None if no config has it."""
+        found = self._table.get({"pk": config_table.claims(workspace_id, name), "sk": claim})
+        return None if found is None else str(found["id"])
 
 
-def entries(table: str, config: WebhookConfig) -> Iterator[Any]:
-    """Parts of a transaction. The claim comes first, so that its place tells who refused."""
-    for key in _places(config):
-        item = to_item(key | {"id": config.id})
-        yield {
-            "Put": {
-                "TableName": table,
-                "Item": item,
-                "ConditionExpression": "attribute_not_exists(pk)",
-            }
-        }
+def adding(table: Table, config: WebhookConfig) -> Iterator[dict[str, Any]]:
+    """Operations of a transaction. A claim comes first, so that its position tells a refusal."""
+    return (table.putting(key | {"id": config.id}, IS_NEW) for key in _keys(config))
 
 
-def removals(table: str, config: WebhookConfig) -> Iterator[Any]:
-    for key in _places(config):
-        yield {"Delete": {"TableName": table, "Key": to_item(key)}}
+def removing(table: Table, config: WebhookConfig) -> Iterator[dict[str, Any]]:
+    return (table.deleting(key) for key in _keys(config))
 
 
-def _places(config: WebhookConfig) -> list[dict[str, str]]:
+def _keys(config: WebhookConfig) -> list[dict[str, str]]:
+    """The keys of its claim, if it has one, and of its entry; empty if it stands in no list."""
     if (listing := config.listing) is None:
         return []
     entry = {
@@ -90,7 +65,5 @@ def _places(config: WebhookConfig) -> list[dict[str, str]]:
     }
     if listing.claim is None:
         return [entry]
-    return [
-        {"pk": config_table.claims(config.workspace_id, listing.name), "sk": listing.claim},
-        entry,
-    ]
+    claims = config_table.claims(config.workspace_id, listing.name)
+    return [{"pk": claims, "sk": listing.claim}, entry]

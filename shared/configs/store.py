@@ -1,198 +1,185 @@
 """Webhook configs in ConfigTable, each with a small item for every event type that it wants.
 
-A config and its items change in one transaction; a version number lets one of two saves win.
-A config that begins to receive, or gets another URL, begins with a clean bill of health, and what
-was held for it is released.
+A config and these items change in one transaction; the config's version decides which of two
+concurrent saves wins. When a config starts to receive, or gets another URL, the same transaction
+deletes the health of its endpoint and starts the job that releases its held deliveries.
 """
 
 import json
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from shared import jobs
-from shared.aws.items import Update, from_item, to_item
-from shared.aws.table import Table, batch_get
-from shared.aws.transaction import TransactionRefusedError, transact
-from shared.clock import MS_PER_S
+from shared.aws.items import IS_NEW, Condition, Update
+from shared.aws.table import Query, Table
+from shared.clock import MS_PER_DAY, MS_PER_S
 from shared.configs import listings
-from shared.configs.assets import KEEP_DELETED_MS, change_all
 from shared.configs.models import ALL_TYPES, ConfigName, Status, Trigger, WebhookConfig
 from shared.configs.triggers import Wanted
 from shared.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from shared.tables import config_table
 
-if TYPE_CHECKING:
-    pass
-
-# DynamoDB takes 400 KB. What its triggers say is written twice, and a transaction takes 4 MB.
+# DynamoDB takes 400 KB an item and 4 MB a transaction, and the triggers are written twice.
 MAX_BYTES = 350_000
-
-_COLUMNS = frozenset(WebhookConfig.model_fields)
+# How long a deleted config or category stays visible, and its id taken.
+KEEP_DELETED_MS = 30 * MS_PER_DAY
 
 
 class ConfigStore:
     def __init__(self, table: Table) -> None:
-        self._dynamodb = table.client
-        self._table = table.name
+        self._table = table
 
     def add(self, config: WebhookConfig, limit: int) -> None:
-        """Raises ConflictError if the id is taken, by a deleted config too; ClaimedError if another
-        config has its claim; InvalidError if it is too large; ForbiddenError if the workspace has
-        `limit` configs of the kind."""
-        items = [
-            self._put(config, "attribute_not_exists(pk)", {}),
-            *listings.entries(self._table, config),
-            *self._triggers(config, None),
+        """Raises ConflictError if the id is taken, also by a deleted config; ClaimTakenError if
+        another config has its claim; InvalidError if it is too large; ForbiddenError if the
+        workspace has `limit` configs of its kind."""
+        operations = [
+            self._table.putting(_item(config), IS_NEW),
+            *listings.adding(self._table, config),
+            *self._listing_triggers(config, None),
         ]
         if config.status is not Status.DELETED:
-            items.append(self._count(config, 1, limit))
-        try:
-            transact(self._dynamodb, items)
-        except TransactionRefusedError as error:
-            if 0 in error.failed:
-                raise ConflictError(
-                    f"The id {config.id} is taken. Choose another, or save by PUT."
-                ) from None
-            if config.listing and config.listing.claim and 1 in error.failed:
-                raise listings.IdTakenError from None
-            raise ForbiddenError(f"The plan limit of {limit} webhook configs is reached.") from None
+            operations.append(self._counting(config, 1, limit))
+        refused = self._table.transact(operations)
+        if 0 in refused:
+            raise ConflictError(f"The id {config.id} is taken. Choose another, or save by PUT.")
+        if config.listing and config.listing.claim and 1 in refused:
+            raise listings.ClaimTakenError
+        if refused:
+            raise ForbiddenError(f"The plan limit of {limit} webhook configs is reached.")
 
     def replace(self, old: WebhookConfig, new: WebhookConfig) -> None:
-        """Raises ConflictError if `old` is no longer what is stored."""
-        items = [
-            self._put(new, "version = :old", {":old": old.version}),
-            *self._triggers(new, old),
+        """Raises ConflictError if `old` is no longer what is stored; InvalidError if `new` is too
+        large."""
+        operations = [
+            self._table.putting(_item(new), _is_still(old)),
+            *self._listing_triggers(new, old),
         ]
         if new.status is Status.DELETED and old.status is not Status.DELETED:
-            items += [self._count(new, -1, None), *listings.removals(self._table, new)]
+            operations += [self._counting(new, -1), *listings.removing(self._table, new)]
         if new.is_receiving and not (old.is_receiving and old.url == new.url):
-            items += self._fresh_start(new)
-        try:
-            transact(self._dynamodb, items)
-        except TransactionRefusedError:
-            raise _saved_meanwhile(new.id) from None
+            operations += self._fresh_start(new)
+        if self._table.transact(operations):
+            raise _saved_meanwhile(new.id)
 
     def remove(self, config: WebhookConfig) -> None:
-        """For good. Raises ConflictError if `config` is no longer what is stored."""
-        key = to_item(config_key(config.workspace_id, config.id))
-        delete = {
-            "TableName": self._table,
-            "Key": key,
-            "ConditionExpression": "version = :old",
-            "ExpressionAttributeValues": to_item({":old": config.version}),
-        }
+        """Delete the config for good.
+
+        Raises ConflictError if `config` is no longer what is stored.
+        """
         gone = config.model_copy(update={"status": Status.DELETED})
-        items = [{"Delete": delete}, *self._triggers(gone, config)]
+        operations = [
+            self._table.deleting(config_key(config.workspace_id, config.id), _is_still(config)),
+            *self._listing_triggers(gone, config),
+        ]
         if config.status is not Status.DELETED:
-            items += [self._count(config, -1, None), *listings.removals(self._table, config)]
-        try:
-            transact(self._dynamodb, items)
-        except TransactionRefusedError:
-            raise _saved_meanwhile(config.id) from None
+            operations += [self._counting(config, -1), *listings.removing(self._table, config)]
+        if self._table.transact(operations):
+            raise _saved_meanwhile(config.id)
 
     def change_all(self, workspace_id: str, ids: Sequence[str], changes: dict[str, Any]) -> None:
-        """Change fields of up to 100 configs, all or none; triggers stay.
+        """Change fields of up to 100 configs, all or none; the triggers stay.
 
-        A transaction has no room for their releases too. They go first: one that finds its config
-        as it was waits, and one whose change never comes ends without having done anything.
+        The transaction has no room for the release jobs too, so they are written before it. A job
+        that finds its config unchanged waits; if the change never comes, it ends without effect.
+        Raises NotFoundError that names every unknown id.
         """
         if changes.get("status") is Status.ACTIVE:
             self._release_all(workspace_id, ids, changes["updated_at"])
         wanted = {config_id: config_key(workspace_id, config_id) for config_id in ids}
-        change_all(self._dynamodb, self._table, wanted, changes)
+        change_all(self._table, wanted, changes)
 
     def find(self, workspace_id: str, config_id: str) -> WebhookConfig:
-        answer = self._dynamodb.get_item(
-            TableName=self._table,
-            Key=to_item(config_key(workspace_id, config_id)),
-            ConsistentRead=True,
-        )
-        if "Item" not in answer:
+        """Raises NotFoundError. A deleted config is found for 30 days."""
+        found = self._table.get(config_key(workspace_id, config_id))
+        if found is None:
             raise NotFoundError(f"No webhook config {config_id} is known here.")
-        return config_from(from_item(answer["Item"]))
+        return WebhookConfig.from_item(found)
 
     def find_many(self, workspace_id: str, ids: Sequence[str]) -> list[WebhookConfig]:
-        """In the order of `ids`; those that are not known are left out."""
+        """Configs in the order of `ids`; unknown ids are left out."""
         wanted = [config_key(workspace_id, config_id) for config_id in dict.fromkeys(ids)]
-        found = batch_get(self._dynamodb, {self._table: wanted})[self._table]
-        by_id = {values["id"]: config_from(values) for values in found}
+        found = map(WebhookConfig.from_item, self._table.get_many(wanted))
+        by_id = {config.id: config for config in found}
         return [by_id[config_id] for config_id in dict.fromkeys(ids) if config_id in by_id]
 
     def names(self, workspace_id: str, consistently: bool = False) -> Iterator[ConfigName]:
-        """All of a workspace, deleted ones too, in the order of their ids."""
-        columns = {f"#{name}": name for name in ConfigName.model_fields}
-        pages = self._dynamodb.get_paginator("query").paginate(
-            TableName=self._table,
-            KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
-            ExpressionAttributeValues=to_item(
-                {":pk": config_table.workspace(workspace_id), ":prefix": config_table.CONFIG_PREFIX}
-            ),
-            ProjectionExpression=", ".join(columns),
-            ExpressionAttributeNames=columns,
-            ConsistentRead=consistently,
+        """All configs of a workspace, including deleted ones, in the order of their ids."""
+        query = Query(
+            "pk = :pk AND begins_with(sk, :prefix)",
+            {"pk": config_table.workspace(workspace_id), "prefix": config_table.CONFIG_PREFIX},
+            columns=tuple(ConfigName.model_fields),
+            consistent=consistently,
         )
-        for page in pages:
-            for item in page["Items"]:
-                yield ConfigName.model_validate(from_item(item))
+        return map(ConfigName.model_validate, self._table.items(query))
 
     def wanting(self, workspace_id: str, event_type: str) -> list[Wanted]:
-        """Read consistently: a config that was made before an event gets it."""
-        pages = self._dynamodb.get_paginator("query").paginate(
-            TableName=self._table,
-            KeyConditionExpression="pk = :pk",
-            ExpressionAttributeValues=to_item(
-                {":pk": config_table.triggers(workspace_id, event_type)}
-            ),
-            ConsistentRead=True,
-        )
-        return [_wanted(from_item(item)) for page in pages for item in page["Items"]]
+        """What configs want of the event type.
 
-    def _put(self, config: WebhookConfig, condition: str, values: dict[str, Any]) -> Any:
-        put: dict[str, Any] = {
-            "TableName": self._table,
-            "Item": _item(config),
-            "ConditionExpression": condition,
-        }
-        if values:
-            put["ExpressionAttributeValues"] = to_item(values)
-        return {"Put": put}
+        The read is consistent: a config that was made before an event gets it.
+        """
+        key = {"pk": config_table.triggers(workspace_id, event_type)}
+        return [
+            _wanted(item) for item in self._table.items(Query("pk = :pk", key, consistent=True))
+        ]
 
-    def _count(self, config: WebhookConfig, change: int, limit: int | None) -> Any:
-        """The workspace keeps the number of its configs, so that no list is read to check it."""
+    def _counting(
+        self, config: WebhookConfig, change: int, limit: int | None = None
+    ) -> dict[str, Any]:
+        """The workspace's item counts its configs, so that no list is read to check the limit."""
         name = "config_count" if config.listing is None else "subscription_count"
         update = Update().add(name, change)
         if limit is not None:
-            full = f"attribute_not_exists({name}) OR {name} < :when_limit"
-            update.when(full, {"limit": limit})
-        key = to_item(
-            {"pk": config_table.workspace(config.workspace_id), "sk": config_table.WORKSPACE_SK}
-        )
-        return {"Update": {"TableName": self._table, "Key": key, **update.request()}}
+            has_room = f"attribute_not_exists({name}) OR {name} < :when_limit"
+            update.when(has_room, {"limit": limit})
+        pk = config_table.workspace(config.workspace_id)
+        return self._table.updating({"pk": pk, "sk": config_table.WORKSPACE_SK}, update)
 
-    def _fresh_start(self, config: WebhookConfig) -> Iterator[Any]:
-        key = to_item(health_key(config.workspace_id, config.id))
-        yield {"Delete": {"TableName": self._table, "Key": key}}
+    def _fresh_start(self, config: WebhookConfig) -> Iterator[dict[str, Any]]:
+        yield self._table.deleting(health_key(config.workspace_id, config.id))
         job = jobs.release(config.workspace_id, config.id, config.updated_at)
-        yield jobs.starting(self._table, job)
+        yield jobs.starting(self._table.name, job)
 
     def _release_all(self, workspace_id: str, ids: Sequence[str], now: int) -> None:
-        """Of those that were not active."""
+        """Start the release jobs of the configs that are not active."""
         dormant = [c for c in self.find_many(workspace_id, ids) if c.status is not Status.ACTIVE]
         started = [jobs.release(workspace_id, config.id, now) for config in dormant]
         if started:
-            transact(self._dynamodb, [jobs.starting(self._table, job) for job in started])
+            self._table.transact([jobs.starting(self._table.name, job) for job in started])
 
-    def _triggers(self, new: WebhookConfig, old: WebhookConfig | None) -> Iterator[Any]:
+    def _listing_triggers(
+        self, new: WebhookConfig, old: WebhookConfig | None
+    ) -> Iterator[dict[str, Any]]:
+        """Operations that list `new` under its event types, and no longer under others."""
         wanted = () if new.status is Status.DELETED else new.listed_under
         known = () if old is None or old.status is Status.DELETED else old.listed_under
         since = _since(new, old)
         for event_type in wanted:
-            update = _trigger_update(new, event_type, since)
-            yield {"Update": {"TableName": self._table, **update}}
+            key = _trigger_key(new, event_type)
+            yield self._table.updating(key, _trigger_update(new, event_type, since))
         for event_type in known:
             if event_type not in wanted:
-                key = to_item(_trigger_key(new, event_type))
-                yield {"Delete": {"TableName": self._table, "Key": key}}
+                yield self._table.deleting(_trigger_key(new, event_type))
+
+
+def change_all(
+    table: Table, keys: Mapping[str, Mapping[str, str]], changes: Mapping[str, Any]
+) -> None:
+    """Change fields of up to 100 configs or categories, all or none; `keys` are by id.
+
+    Raises NotFoundError that names every id that is unknown or deleted.
+    """
+    ids = list(keys)
+    update = Update().set(changes).add("version", 1)
+    update.when("attribute_exists(pk) AND #status <> :when_deleted", {"deleted": Status.DELETED})
+    refused = table.transact([table.updating(keys[name], update) for name in ids])
+    if refused:
+        unknown = ", ".join(ids[position] for position in sorted(refused))
+        raise NotFoundError(f"Not known here: {unknown}. Nothing was changed.")
+
+
+def _is_still(config: WebhookConfig) -> Condition:
+    return Condition("version = :when_old", {"old": config.version})
 
 
 def _saved_meanwhile(config_id: str) -> ConflictError:
@@ -209,11 +196,8 @@ def health_key(workspace_id: str, config_id: str) -> dict[str, str]:
     return {"pk": config_table.endpoint(workspace_id, config_id), "sk": config_table.HEALTH_SK}
 
 
-def config_from(values: dict[str, Any]) -> WebhookConfig:
-    return WebhookConfig.model_validate({name: values[name] for name in values.keys() & _COLUMNS})
-
-
 def _item(config: WebhookConfig) -> dict[str, Any]:
+    """Raises InvalidError if the config is too large to be stored."""
     values = config.model_dump(mode="json", exclude_none=True)
     size = len(json.dumps(values, ensure_ascii=False).encode())
     if size > MAX_BYTES:
@@ -223,7 +207,7 @@ def _item(config: WebhookConfig) -> dict[str, Any]:
         )
     if config.deleted_at is not None:
         values["expires_at"] = (config.deleted_at + KEEP_DELETED_MS) // MS_PER_S
-    return to_item(values | config_key(config.workspace_id, config.id))
+    return values | config_key(config.workspace_id, config.id)
 
 
 def _trigger_key(config: WebhookConfig, event_type: str) -> dict[str, str]:
@@ -231,10 +215,11 @@ def _trigger_key(config: WebhookConfig, event_type: str) -> dict[str, str]:
 
 
 def _since(new: WebhookConfig, old: WebhookConfig | None) -> int:
-    """From when on a type that is new in the lists is wanted.
+    """The moment (ms) from which on a newly listed event type is wanted.
 
-    One that moves between its own list and that of all types may have been wanted before, by events
-    that are on their way: they are not lost, at worst a few more come.
+    A config that moves between the list of a type and the list of all types may have wanted that
+    type before. Events that are on their way must not be lost, so the moment is that of the last
+    save: at worst the config gets a few events too many.
     """
     if old is None or old.status is Status.DELETED:
         return new.updated_at
@@ -242,14 +227,13 @@ def _since(new: WebhookConfig, old: WebhookConfig | None) -> int:
     return old.updated_at if moves else new.updated_at
 
 
-def _trigger_update(config: WebhookConfig, event_type: str, since: int) -> dict[str, Any]:
-    """A type that was wanted before keeps its `since`."""
+def _trigger_update(config: WebhookConfig, event_type: str, since: int) -> Update:
+    """An event type that was listed before keeps its `since`."""
     listed = [t for t in config.triggers if event_type in (t.event_type, ALL_TYPES)]
     filters = [trigger.model_dump(exclude_defaults=True) for trigger in listed]
-    update = Update().once({"since": since}).set({"filters": filters})
-    return {"Key": to_item(_trigger_key(config, event_type)), **update.request()}
+    return Update().once({"since": since}).set({"filters": filters})
 
 
-def _wanted(values: dict[str, Any]) -> Wanted:
+def _wanted(values: Mapping[str, Any]) -> Wanted:
     filters = tuple(Trigger.model_validate(trigger) for trigger in values["filters"])
     return Wanted(config_id=values["sk"], since=values["since"], filters=filters)

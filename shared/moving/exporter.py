@@ -4,89 +4,80 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from shared.aws.items import from_item, to_item
-from shared.aws.table import Table
-from shared.configs.categories import Category, category_from
-from shared.configs.models import Status
-from shared.configs.store import config_from
+from shared.aws.table import Query, Table
+from shared.configs.categories import Category
+from shared.configs.models import Status, WebhookConfig
 from shared.events.own_types import OwnType
 from shared.input.paging import foreign_cursor, read_cursor, write_cursor
 from shared.moving import configs
 from shared.tables import config_table
 from shared.workspaces.models import Workspace
-from shared.workspaces.store import workspace_from
 
-# A page can be imported as it is.
+# An import takes a page as it is.
 MAX_PAGE_BYTES = 1024 * 1024
 
 Values = dict[str, Any]
 
 
 class ExportPage(NamedTuple):
+    """`cursor` leads to the next page; None on the last one."""
+
     lines: tuple[str, ...]
     cursor: str | None
 
 
 class Exporter:
     def __init__(self, table: Table) -> None:
-        self._dynamodb = table.client
-        self._table = table.name
+        self._table = table
 
     def page(self, workspace_id: str, limit: int, cursor: str | None) -> ExportPage:
+        """Up to `limit` lines and MAX_PAGE_BYTES. Raises InvalidError for a foreign cursor."""
         taken: list[str] = []
         size, last = 0, ""
-        for place, line in self._lines(workspace_id, limit, _place(workspace_id, cursor)):
+        for position, line in self._lines(workspace_id, limit, _position(workspace_id, cursor)):
             size += len(line.encode()) + 1
             if taken and (len(taken) == limit or size > MAX_PAGE_BYTES):
                 return ExportPage(tuple(taken), write_cursor(_list(workspace_id), last))
             taken.append(line)
-            last = place
+            last = position
         return ExportPage(tuple(taken), None)
 
     def _lines(self, workspace_id: str, limit: int, after: str) -> Iterator[tuple[str, str]]:
-        """Each with its place. Those up to the place `after` are left out."""
-        begun = not after
+        """The lines after the position `after`, each with its own position."""
+        has_begun = not after
         for prefix, write in _KINDS.items():
-            here = after.startswith(prefix) and not begun
-            if begun or here:
-                for values in self._items(workspace_id, prefix, limit, after if here else ""):
+            begins_here = after.startswith(prefix) and not has_begun
+            if has_begun or begins_here:
+                start = after if begins_here else ""
+                for values in self._items(workspace_id, prefix, limit, start):
                     if values.get("status") != Status.DELETED:
                         yield values["sk"], _text(write(values))
-            begun = begun or here
+            has_begun = has_begun or begins_here
 
     def _items(self, workspace_id: str, prefix: str, limit: int, after: str) -> Iterator[Values]:
-        request: dict[str, Any] = {
-            "TableName": self._table,
-            "KeyConditionExpression": "pk = :pk AND begins_with(sk, :prefix)",
-            "ExpressionAttributeValues": to_item(
-                {":pk": config_table.workspace(workspace_id), ":prefix": prefix}
-            ),
-            "ConsistentRead": True,
-            "Limit": limit + 1,
-        }
-        if after:
-            request["ExclusiveStartKey"] = to_item(
-                {"pk": config_table.workspace(workspace_id), "sk": after}
-            )
-        while True:
-            answer = self._dynamodb.query(**request)
-            yield from map(from_item, answer["Items"])
-            if "LastEvaluatedKey" not in answer:
-                return
-            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+        pk = config_table.workspace(workspace_id)
+        query = Query(
+            "pk = :pk AND begins_with(sk, :prefix)",
+            {"pk": pk, "prefix": prefix},
+            consistent=True,
+            limit=limit + 1,
+            after={"pk": pk, "sk": after} if after else None,
+        )
+        return self._table.items(query)
 
 
-def _place(workspace_id: str, cursor: str | None) -> str:
+def _position(workspace_id: str, cursor: str | None) -> str:
+    """The sort key of the last line that was read; empty before the first line."""
     if cursor is None:
         return ""
-    place = read_cursor(_list(workspace_id), cursor)
-    if not place.startswith(tuple(_KINDS)):
+    position = read_cursor(_list(workspace_id), cursor)
+    if not position.startswith(tuple(_KINDS)):
         raise foreign_cursor()
-    return place
+    return position
 
 
 def _list(workspace_id: str) -> str:
-    """What a cursor belongs to."""
+    """The name of the list that a cursor belongs to."""
     return f"{config_table.workspace(workspace_id)}#EXPORT"
 
 
@@ -95,7 +86,7 @@ def _text(values: Values) -> str:
 
 
 def _workspace(values: Values) -> Values:
-    return settings(workspace_from(values))
+    return settings(Workspace.from_item(values))
 
 
 def settings(workspace: Workspace) -> Values:
@@ -105,7 +96,7 @@ def settings(workspace: Workspace) -> Values:
 
 
 def _category(values: Values) -> Values:
-    found: Category = category_from(values)
+    found = Category.from_item(values)
     return {
         "kind": "category",
         "idCategory": found.id,
@@ -121,7 +112,7 @@ def _event_type(values: Values) -> Values:
 
 
 def _config(values: Values) -> Values:
-    return {"kind": "config"} | configs.written(config_from(values))
+    return {"kind": "config"} | configs.written(WebhookConfig.from_item(values))
 
 
 _KINDS: dict[str, Callable[[Values], Values]] = {

@@ -1,33 +1,27 @@
-"""Workspaces and keys in ConfigTable.
+"""Workspaces and their API keys in ConfigTable.
 
 All that is known of a key lies under the hash of its secret, so one GetItem authenticates. A small
-pointer in the workspace's partition makes it listable; both are written in one transaction.
+pointer in the workspace's partition makes the key listable; both are written in one transaction.
 """
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
-
-from botocore.exceptions import ClientError
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 from shared import ids, jobs
-from shared.aws.items import Update, from_item, to_item
-from shared.aws.table import Table, batch_get, is_condition
-from shared.aws.transaction import TransactionRefusedError, transact
+from shared.aws.items import EXISTS, IS_NEW, Update
+from shared.aws.table import BusyError, Query, Refused, Table
 from shared.clock import MS_PER_MINUTE, MS_PER_S, Clock, now_ms
 from shared.errors import ConflictError, NotFoundError
 from shared.tables import config_table
 from shared.workspaces.models import ApiKey, Workspace
 
-if TYPE_CHECKING:
-    pass
-
-# The last use of a key is recorded no more often.
+# The use of a key is recorded at most this often.
 USE_EVERY_MS = MS_PER_MINUTE
-# A counter outlives its minute by so many, and then falls to the table's TTL.
+REMEMBER_MS = 30 * MS_PER_S
+MAX_REMEMBERED = 1_000
+# The counter of a minute is kept this long after it, until the table's TTL removes it.
 _KEEP_MINUTES = 5
 
-_KEY_COLUMNS = frozenset(ApiKey.model_fields)
-_WORKSPACE_COLUMNS = frozenset(Workspace.model_fields)
 _SETTINGS = {"name", "slug", "limits", "redirect_hosts", "retention_days", "content_days"}
 _UNUSED = (
     "attribute_exists(pk) AND (attribute_not_exists(last_used_at) OR last_used_at <= :when_before)"
@@ -36,163 +30,163 @@ _UNUSED = (
 
 class WorkspaceStore:
     def __init__(self, table: Table, clock: Clock = now_ms) -> None:
-        self._dynamodb = table.client
-        self._table = table.name
+        self._table = table
         self._clock = clock
 
     def add(self, workspace: Workspace) -> None:
         item = workspace.model_dump() | workspace_key(workspace.workspace_id)
-        transact(self._dynamodb, [self._new(item), *self._emptying(workspace)])
+        self._add([self._table.putting(item, IS_NEW), *self._content_expiry(workspace)])
 
     def get(self, workspace_id: str) -> Workspace:
-        values = self._read(workspace_key(workspace_id))
-        if values is None:
-            raise NotFoundError(f"No workspace {workspace_id} is known here.")
-        return workspace_from(values)
+        """Raises NotFoundError."""
+        found = self._table.get(workspace_key(workspace_id))
+        if found is None:
+            raise _unknown(f"workspace {workspace_id}")
+        return Workspace.from_item(found)
 
     def replace(self, old: Workspace, new: Workspace) -> Workspace:
-        """Raises ConflictError if `old` is no longer what is stored."""
+        """The workspace with the settings of `new`.
+
+        Raises ConflictError if `old` is no longer what is stored; NotFoundError if nothing is.
+        """
         update = _changing(new.model_dump(include=_SETTINGS), old.version)
-        key = to_item(workspace_key(old.workspace_id))
-        change = {"Update": {"TableName": self._table, "Key": key, **update.request()}}
-        try:
-            transact(self._dynamodb, [change, *self._emptying(new)])
-        except TransactionRefusedError:
-            raise _changed(f"workspace {self.get(old.workspace_id).workspace_id}") from None
+        change = self._table.updating(workspace_key(old.workspace_id), update)
+        if self._table.transact([change, *self._content_expiry(new)]):
+            raise _changed(f"workspace {self.get(old.workspace_id).workspace_id}")
         return self.get(old.workspace_id)
 
-    def _emptying(self, workspace: Workspace) -> Iterator[dict[str, Any]]:
-        """The job that keeps its contents no longer than it says, for those that say so."""
-        if workspace.content_days is not None:
-            job = jobs.emptying(workspace.workspace_id, self._clock())
-            yield jobs.going_on(self._table, job)
+    def link_secret(self, workspace_id: str) -> str:
+        """The secret that signs the workspace's action links; it is made at first use.
+
+        Of several callers at once, all get the same secret. Raises NotFoundError.
+        """
+        return self._link_secret(
+            workspace_id, Update().once({"link_secret": ids.new_link_secret()})
+        )
+
+    def replace_link_secret(self, workspace_id: str) -> None:
+        """Revoke every action link of the workspace. Raises NotFoundError."""
+        self._link_secret(workspace_id, Update().set({"link_secret": ids.new_link_secret()}))
 
     def add_key(self, key: ApiKey, secret: str) -> None:
         pointer = _pointer_key(key.workspace_id, key.id) | {"key_sha256": ids.sha256_hex(secret)}
-        self._dynamodb.transact_write_items(
-            TransactItems=[self._new(_key_values(key) | _key_of(secret)), self._new(pointer)]
-        )
+        item = _key_values(key) | _key_of(secret)
+        self._add([self._table.putting(item, IS_NEW), self._table.putting(pointer, IS_NEW)])
 
     def find_key(self, secret: str) -> ApiKey | None:
-        values = self._read(_key_of(secret))
-        return None if values is None else _api_key(values)
+        """The key with the secret; None if there is none."""
+        found = self._table.get(_key_of(secret))
+        return None if found is None else ApiKey.from_item(found)
 
     def list_keys(self, workspace_id: str) -> list[ApiKey]:
-        """The keys of a workspace, in the order in which they were made."""
-        pages = self._dynamodb.get_paginator("query").paginate(
-            TableName=self._table,
-            KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
-            ProjectionExpression="key_sha256",
-            ExpressionAttributeValues=to_item(
-                {
-                    ":pk": config_table.workspace(workspace_id),
-                    ":prefix": config_table.API_KEY_PREFIX,
-                }
-            ),
-            ConsistentRead=True,
+        """The keys of a workspace, oldest first."""
+        pointers = Query(
+            "pk = :pk AND begins_with(sk, :prefix)",
+            {"pk": config_table.workspace(workspace_id), "prefix": config_table.API_KEY_PREFIX},
+            columns=("key_sha256",),
+            consistent=True,
         )
-        hashes = [from_item(item)["key_sha256"] for page in pages for item in page["Items"]]
-        found = batch_get(self._dynamodb, {self._table: [_hashed(one) for one in hashes]})
-        return sorted(map(_api_key, found[self._table]), key=lambda key: (key.created_at, key.id))
+        keys = [_hashed(item["key_sha256"]) for item in self._table.items(pointers)]
+        found = map(ApiKey.from_item, self._table.get_many(keys))
+        return sorted(found, key=lambda key: (key.created_at, key.id))
 
     def get_key(self, workspace_id: str, key_id: str) -> ApiKey:
-        values = self._read(self._locate(workspace_id, key_id))
-        if values is None:
+        """Raises NotFoundError."""
+        found = self._table.get(self._locate(workspace_id, key_id))
+        if found is None:
             raise _unknown(f"API key {key_id}")
-        return _api_key(values)
+        return ApiKey.from_item(found)
 
     def replace_key(self, old: ApiKey, new: ApiKey) -> None:
-        """Raises ConflictError if `old` is no longer what is stored."""
+        """Raises ConflictError if `old` is no longer stored; NotFoundError if no key is."""
         changes = _key_values(new, {"name", "scopes", "key_expires_at", "active"})
-        key = self._locate(old.workspace_id, old.id)
-        self._change(key, changes, old.version, f"API key {old.id}")
+        key, name = self._locate(old.workspace_id, old.id), f"API key {old.id}"
+        try:
+            refused = self._table.apply(key, _changing(changes, old.version))
+        except BusyError:
+            raise _changed(name) from None
+        if refused is not None:
+            raise _unknown(name) if refused.item is None else _changed(name)
 
     def delete_key(self, workspace_id: str, key_id: str) -> None:
+        """Raises NotFoundError."""
         gone = self._locate(workspace_id, key_id), _pointer_key(workspace_id, key_id)
-        try:
-            self._dynamodb.transact_write_items(TransactItems=[self._delete(key) for key in gone])
-        except self._dynamodb.exceptions.TransactionCanceledException as error:
-            if "ConditionalCheckFailed" in _reasons(error):
-                raise _unknown(f"API key {key_id}") from None
-            if "TransactionConflict" in _reasons(error):
-                raise _changed(f"API key {key_id}") from None
-            raise
+        if self._table.transact([self._table.deleting(key, EXISTS) for key in gone]):
+            raise _unknown(f"API key {key_id}")
 
     def touch(self, secret: str, now: int) -> bool:
-        """Record a use at `now`. False if another was recorded less than a minute before."""
+        """Record a use at `now`.
+
+        False if another use was recorded less than a minute before, or if the key is just being
+        changed.
+        """
         update = Update().set({"last_used_at": now}).when(_UNUSED, {"before": now - USE_EVERY_MS})
         try:
-            self._dynamodb.update_item(
-                TableName=self._table, Key=to_item(_key_of(secret)), **update.request()
-            )
-        except ClientError as error:
-            if not is_condition(error):
-                raise
+            return self._table.apply(_key_of(secret), update) is None
+        except BusyError:
             return False
-        return True
 
     def count_call(self, key_id: str, minute: int) -> int:
-        """How many management calls the key has made in the minute, this one included."""
+        """The number of management calls of the key in the minute, including this call."""
         expires_at = (minute + _KEEP_MINUTES) * MS_PER_MINUTE // MS_PER_S
-        answer = self._dynamodb.update_item(
-            TableName=self._table,
-            Key=to_item({"pk": config_table.rate(key_id), "sk": str(minute)}),
-            UpdateExpression="SET expires_at = :expires_at ADD calls :one",
-            ExpressionAttributeValues=to_item({":expires_at": expires_at, ":one": 1}),
-            ReturnValues="UPDATED_NEW",
-        )
-        return int(from_item(answer["Attributes"])["calls"])
+        update = Update().set({"expires_at": expires_at}).add("calls", 1)
+        key = {"pk": config_table.rate(key_id), "sk": str(minute)}
+        item: Any = self._table.update(key, update)  # Without a condition nothing refuses it.
+        return int(item["calls"])
 
-    def _read(self, key: Mapping[str, str]) -> dict[str, Any] | None:
-        answer = self._dynamodb.get_item(
-            TableName=self._table, Key=to_item(key), ConsistentRead=True
-        )
-        return from_item(answer["Item"]) if "Item" in answer else None
+    def _add(self, operations: Sequence[Mapping[str, Any]]) -> None:
+        if self._table.transact(operations):
+            raise ConflictError("The new id is taken. Repeat the request.")
+
+    def _content_expiry(self, workspace: Workspace) -> Iterator[dict[str, Any]]:
+        """The job that expires contents, if the workspace keeps them shorter than records."""
+        if workspace.content_days is not None:
+            job = jobs.emptying(workspace.workspace_id, self._clock())
+            yield jobs.going_on(self._table.name, job)
+
+    def _link_secret(self, workspace_id: str, update: Update) -> str:
+        update.when(EXISTS.text, EXISTS.values)
+        written = self._table.update(workspace_key(workspace_id), update)
+        if isinstance(written, Refused):
+            raise _unknown(f"workspace {workspace_id}")
+        return str(written["link_secret"])
 
     def _locate(self, workspace_id: str, key_id: str) -> dict[str, str]:
-        pointer = self._read(_pointer_key(workspace_id, key_id))
+        pointer = self._table.get(_pointer_key(workspace_id, key_id))
         if pointer is None:
             raise _unknown(f"API key {key_id}")
         return _hashed(pointer["key_sha256"])
 
-    def _change(
-        self, key: Mapping[str, str], changes: Mapping[str, Any], version: int, what: str
-    ) -> dict[str, Any]:
-        update = _changing(changes, version)
-        try:
-            answer = self._dynamodb.update_item(
-                TableName=self._table,
-                Key=to_item(key),
-                ReturnValues="ALL_NEW",
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                **update.request(),
-            )
-        except self._dynamodb.exceptions.ConditionalCheckFailedException as error:
-            raise _changed(what) if "Item" in error.response else _unknown(what) from None
-        except self._dynamodb.exceptions.TransactionConflictException:
-            raise _changed(what) from None
-        return from_item(answer["Attributes"])
 
-    def _new(self, values: Mapping[str, Any]) -> Any:
-        condition = {"ConditionExpression": "attribute_not_exists(pk)"}
-        return {"Put": {"TableName": self._table, "Item": to_item(values), **condition}}
+class RememberedWorkspaces:
+    """Workspaces by id, each remembered in the worker for 30 s, for requests without an API key.
 
-    def _delete(self, key: Mapping[str, str]) -> Any:
-        condition = {"ConditionExpression": "attribute_exists(pk)"}
-        return {"Delete": {"TableName": self._table, "Key": to_item(key), **condition}}
+    `find` raises what `read` raises, and remembers no errors.
+    """
+
+    def __init__(self, read: Callable[[str], Workspace], clock: Clock) -> None:
+        self._read = read
+        self._clock = clock
+        self._known: dict[str, tuple[int, Workspace]] = {}
+
+    def find(self, workspace_id: str) -> Workspace:
+        now = self._clock()
+        until, workspace = self._known.get(workspace_id, (0, None))
+        if workspace is None or now >= until:
+            workspace = self._read(workspace_id)
+            if len(self._known) >= MAX_REMEMBERED:
+                self._known.clear()
+            self._known[workspace_id] = (now + REMEMBER_MS, workspace)
+        return workspace
+
+
+def workspace_key(workspace_id: str) -> dict[str, str]:
+    return {"pk": config_table.workspace(workspace_id), "sk": config_table.WORKSPACE_SK}
 
 
 def _changing(changes: Mapping[str, Any], version: int) -> Update:
     update = Update().set({**changes, "version": version + 1})
     return update.when("version = :when_version", {"version": version})
-
-
-def workspace_from(values: Mapping[str, Any]) -> Workspace:
-    return Workspace.model_validate(_only(values, _WORKSPACE_COLUMNS))
-
-
-def workspace_key(workspace_id: str) -> dict[str, str]:
-    return {"pk": config_table.workspace(workspace_id), "sk": config_table.WORKSPACE_SK}
 
 
 def _pointer_key(workspace_id: str, key_id: str) -> dict[str, str]:
@@ -212,24 +206,11 @@ def _key_values(key: ApiKey, names: set[str] | None = None) -> dict[str, Any]:
     return values | {"scopes": sorted(key.scopes)}
 
 
-def _api_key(values: Mapping[str, Any]) -> ApiKey:
-    return ApiKey.model_validate(_only(values, _KEY_COLUMNS))
+def _unknown(name: str) -> NotFoundError:
+    return NotFoundError(f"No {name} is known here.")
 
 
-def _only(values: Mapping[str, Any], columns: frozenset[str]) -> dict[str, Any]:
-    return {name: values[name] for name in values.keys() & columns}
-
-
-def _reasons(error: ClientError) -> set[str]:
-    reasons: list[dict[str, str]] = error.response.get("CancellationReasons", [])  # type: ignore[assignment]  # botocore's type knows no such field
-    return {reason.get("Code", "") for reason in reasons}
-
-
-def _unknown(what: str) -> NotFoundError:
-    return NotFoundError(f"No {what} is known here.")
-
-
-def _changed(what: str) -> ConflictError:
+def _changed(name: str) -> ConflictError:
     return ConflictError(
-        f"The {what} was changed by somebody else meanwhile. Read it and try again."
+        f"The {name} was changed by somebody else meanwhile. Read it and try again."
     )

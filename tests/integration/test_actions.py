@@ -11,7 +11,7 @@ from functions.configs.routes.action_links import PATH as LINKS
 from shared.aws import clients
 from shared.aws.table import Table
 from shared.errors import NotFoundError
-from shared.workspaces.link_secrets import LinkSecretStore
+from shared.workspaces.store import WorkspaceStore
 from tests.integration.documented import assert_documented
 from tests.integration.invocations import function_for, http_event
 from tests.integration.world import Reply, World
@@ -123,16 +123,16 @@ class TestALink:
         assert secret.startswith("fhl_")
 
     def test_is_signed_by_one_secret_however_many_are_made_at_once(self, world: World) -> None:
-        store = LinkSecretStore(Table(clients.dynamodb(), "ConfigTable"))
+        store = WorkspaceStore(Table(clients.dynamodb(), "ConfigTable"))
 
         with ThreadPoolExecutor(10) as pool:
-            secrets = set(pool.map(store.get, [world.workspace_id] * 20))
+            secrets = set(pool.map(store.link_secret, [world.workspace_id] * 20))
 
         assert len(secrets) == 1
 
     def test_of_no_workspace_has_no_secret(self, world: World) -> None:
         with pytest.raises(NotFoundError):
-            LinkSecretStore(Table(clients.dynamodb(), "ConfigTable")).get("unknown")
+            WorkspaceStore(Table(clients.dynamodb(), "ConfigTable")).link_secret("unknown")
 
     def test_shows_its_secret_to_nobody(self, world: World) -> None:
         link = make_link(world)

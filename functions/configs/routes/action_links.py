@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from functions.configs.wiring import api, link_secrets, workspaces
+from functions.configs.wiring import api, workspaces
 from shared.actions import fields, links, redirects
 from shared.actions.models import Action, Link
 from shared.actions.routing import check_not_reserved
@@ -57,7 +57,7 @@ def create_action_link(caller: Caller, body: LinkNew, request: Request) -> LinkC
     link = Link(expires_at=expires_at, redirect=body.redirect, fields=_checked(body))
     if link.redirect is not None:
         redirects.check(link.redirect, workspaces().get(workspace_id).redirect_hosts, "redirect")
-    secret = link_secrets().get(workspace_id)
+    secret = workspaces().link_secret(workspace_id)
     url = links.url(request.origin, body, link, workspace_id, secret)
     return LinkCreated(url=url, expires_at=expires_at)
 
@@ -65,7 +65,7 @@ def create_action_link(caller: Caller, body: LinkNew, request: Request) -> LinkC
 @api.delete(PATH, Scope.CONFIGS_WRITE, status=204)
 def revoke_action_links(caller: Caller) -> None:
     """Revoke every link of the workspace. They stop within 60 seconds."""
-    link_secrets().replace(caller.workspace_id)
+    workspaces().replace_link_secret(caller.workspace_id)
 
 
 def _expiry(new: LinkNew, now: int) -> int | None:

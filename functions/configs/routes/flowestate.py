@@ -13,7 +13,7 @@ from functions.configs.wiring import (
 from shared.apis.flowestate import subscriptions as wire
 from shared.apis.flowestate.problems import FlowEstateProblems
 from shared.clock import now_ms
-from shared.configs.listings import IdTakenError
+from shared.configs.listings import ClaimTakenError
 from shared.configs.models import Status, WebhookConfig
 from shared.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from shared.events import catalogue
@@ -79,7 +79,7 @@ def create_subscription(
         try:
             configs().add(new, caller.workspace.limits.subscriptions)
             return Answered(wire.created(new, supported))
-        except IdTakenError:
+        except ClaimTakenError:
             known = _holder(new)
         if known is not None and body.external_id is not None:
             if known.disabled_reason is not None:

@@ -11,7 +11,7 @@ from functions.configs.wiring import api, categories, configs, event_types, work
 from shared.aws import clients
 from shared.clock import now_ms
 from shared.configs.categories import Category
-from shared.configs.listings import IdTakenError
+from shared.configs.listings import ClaimTakenError
 from shared.configs.models import Status, WebhookConfig
 from shared.errors import (
     ConflictError,
@@ -211,7 +211,7 @@ def _add(caller: Caller, new: WebhookConfig) -> None:
     limits = caller.workspace.limits
     try:
         configs().add(new, limits.configs if new.listing is None else limits.subscriptions)
-    except IdTakenError:
+    except ClaimTakenError:
         raise InvalidError.at(
             "listing.claim", "another subscription of that client has it here"
         ) from None
