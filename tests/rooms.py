@@ -48,7 +48,7 @@ ROOMS: dict[str, set[str]] = {
         "workspaces",
     },
     "endpoints": {"configs", "deliveries", "dialects", "events", "outbound.response"},
-    "deliveries": {"configs", "dialects", "events", "outbound.response", "workspaces.models"},
+    "deliveries": {"configs", "dialects", "events", "outbound.response"},
     "web": {"workspaces"},
     "configs": {"events", "workspaces.models"},
     "dialects": {"events", "workspaces.models"},

@@ -13,10 +13,10 @@ from shared.attempts.pool import ThreadPools
 from shared.attempts.reader import AttemptContext, AttemptReader, Unreadable
 from shared.clock import MS_PER_S, Clock
 from shared.configs.models import WebhookConfig
-from shared.deliveries.conditions import is_parked
 from shared.deliveries.ledger import Ledger
 from shared.deliveries.models import Attempt, AttemptOrigin, Delivery, DeliveryState, Reason
 from shared.deliveries.queue import AttemptMessage, Queue
+from shared.deliveries.transitions import is_parked
 from shared.dialects import Rendered
 from shared.endpoints import admission
 from shared.endpoints.admission import AdmissionControl, Admitted, Deferred, Rejected
@@ -25,6 +25,7 @@ from shared.endpoints.monitor import AttemptReport, InFlight, Monitor
 from shared.events.models import Event
 from shared.outbound.response import Response
 from shared.outbound.sender import Sender
+from shared.retention import Retention
 from shared.workspaces.models import Workspace
 
 # All messages of a batch at once, so that a slow endpoint holds up nobody else's.
@@ -52,6 +53,7 @@ class Task(NamedTuple):
     workspace: Workspace
     health: EndpointHealth
     content: Rendered | Event
+    retention: Retention
 
     @property
     def event(self) -> Event | None:
@@ -77,6 +79,7 @@ class AttemptRunner:
         clock: Clock,
         random: schedule.Random,
         pool: ThreadPools,
+        retention_days: int,
         remaining_ms: Callable[[], int],
     ) -> None:
         self._reader = reader
@@ -88,6 +91,7 @@ class AttemptRunner:
         self._clock = clock
         self._random = random
         self._pool = pool
+        self._retention_days = retention_days
         self._remaining_ms = remaining_ms
         self._under_way = InFlight()
 
@@ -136,7 +140,10 @@ class AttemptRunner:
         elif self._remaining_ms() < config.timeout_s * MS_PER_S + MARGIN_MS:
             self._retries.send([pointer], BREATHER_MS)
         else:
-            self._admit(Task(pointer, config, material.workspace, material.health, content))
+            retention = material.workspace.retention(self._retention_days)
+            self._admit(
+                Task(pointer, config, material.workspace, material.health, content, retention)
+            )
 
     def _content(
         self, pointer: AttemptMessage, material: AttemptContext
@@ -152,8 +159,8 @@ class AttemptRunner:
         event: Event | None,
         aside: Rejected,
     ) -> None:
-        now, ledger = self._clock(), self._ledger.of(material.workspace)
-        if ledger.set_aside(pointer, event, aside.state, aside.reason, now):
+        now, retention = self._clock(), material.workspace.retention(self._retention_days)
+        if self._ledger.reject(pointer, event, aside.state, aside.reason, retention, now):
             log_lines.set_aside(pointer, aside)
 
     def _admit(self, task: Task) -> None:
@@ -162,22 +169,23 @@ class AttemptRunner:
         if isinstance(admitted, Deferred):
             self._put_off(task, admitted, now)
             return
-        claimed = self._ledger.of(task.workspace).claim(task.pointer, task.event, now)
+        claimed = self._ledger.claim(task.pointer, task.event, task.retention, now)
         if isinstance(claimed, Delivery):
             self._send(task, claimed, admitted)
             return
         self._gate.withdraw(task.config, admitted)
         if claimed is not None:
-            self._retries.send([claimed.pointer], claimed.wait_ms)
+            self._retries.send([claimed.message], claimed.wait_ms)
 
     def _put_off(self, task: Task, later: Deferred, now: int) -> None:
-        ledger = self._ledger.of(task.workspace)
-        found = ledger.defer(task.pointer, task.event, later.reason, later.at, now)
+        found = self._ledger.defer(
+            task.pointer, task.event, later.reason, later.at, task.retention, now
+        )
         if isinstance(found, Delivery):
             self._queue_next(found, later.at, now)
             log_lines.put_off(task.pointer, later)
         elif found is not None:
-            self._retries.send([found.pointer], found.wait_ms)
+            self._retries.send([found.message], found.wait_ms)
 
     def _send(self, task: Task, delivery: Delivery, admitted: Admitted) -> None:
         started_at, config, rendered = self._clock(), task.config, task.rendered(delivery)
@@ -190,7 +198,7 @@ class AttemptRunner:
             )
         if not outcome.is_success(answer, config) and task.event is not None:
             last_at = outcome.last_attempt_at(config, started_at)
-            self._ledger.of(task.workspace).keep(delivery, rendered, self._clock(), last_at)
+            self._ledger.keep(delivery, rendered, task.retention, self._clock(), last_at)
         self._settle(task, delivery, admitted, answer, started_at)
 
     def _settle(
@@ -211,16 +219,15 @@ class AttemptRunner:
 
     def _record(self, task: Task, delivery: Delivery, attempt: Attempt, now: int) -> bool:
         """False if the attempt was no longer ours to settle."""
-        ledger = self._ledger.of(task.workspace)
-        if attempt.succeeded:
-            return ledger.delivered(delivery, attempt, now)
-        if attempt.next_wait_ms is None or attempt.next_reason is None:
-            told = self._monitor.telling_of_the_end(task.config, delivery, attempt, now)
-            return ledger.failed(delivery, attempt, now, told)
-        next_at = now + attempt.next_wait_ms
-        settled = ledger.waiting(delivery, attempt, attempt.next_reason, next_at, now)
-        if settled:
-            self._queue_next(delivery, next_at, now)
+        is_end = not attempt.succeeded and attempt.next_wait_ms is None
+        told = (
+            self._monitor.telling_of_the_end(task.config, delivery, attempt, now)
+            if is_end
+            else None
+        )
+        settled = self._ledger.settle(delivery, attempt, task.retention, now, told)
+        if settled and attempt.next_wait_ms is not None:
+            self._queue_next(delivery, now + attempt.next_wait_ms, now)
         return settled
 
     def _queue_next(self, delivery: Delivery, next_at: int, now: int) -> None:

@@ -59,5 +59,6 @@ def _courier(context: LambdaContext) -> AttemptRunner:
         clock=now_ms,
         random=random,
         pool=_pool(),
+        retention_days=env().retention_days,
         remaining_ms=context.get_remaining_time_in_millis,
     )

@@ -7,7 +7,6 @@ from uuid import UUID
 from shared.aws.items import from_item, to_item
 from shared.aws.table import Table
 from shared.clock import MS_PER_S, Clock, now_ms
-from shared.deliveries.item import delivery_from, delivery_key
 from shared.deliveries.models import Delivery, DeliveryState
 from shared.errors import NotFoundError
 from shared.events.models import Event
@@ -94,11 +93,11 @@ class DeliveryStore:
             **more,
         )
         for page in pages:
-            yield [delivery_from(from_item(item)) for item in page["Items"]]
+            yield [Delivery.from_item(from_item(item)) for item in page["Items"]]
 
     def _get(self, workspace_id: str, request_id: str, consistently: bool = False) -> Delivery:
         try:
-            key = delivery_key(workspace_id, UUID(request_id))
+            key = event_table.delivery_key(workspace_id, UUID(request_id))
         except ValueError:
             raise _unknown(request_id) from None
         answer = self._dynamodb.get_item(
@@ -107,7 +106,7 @@ class DeliveryStore:
         values = from_item(answer.get("Item", {}))
         if values.get("expires_at", 0) * MS_PER_S <= self._clock():
             raise _unknown(request_id)
-        return delivery_from(values)
+        return Delivery.from_item(values)
 
 
 def _listed(values: dict[str, Any]) -> Listed:

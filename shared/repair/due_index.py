@@ -10,12 +10,14 @@ from uuid import UUID
 
 from botocore.exceptions import ClientError
 
+from shared import retention
 from shared.aws.items import Update, from_item, to_item
 from shared.aws.table import Table, batch_get, is_condition
-from shared.clock import MS_PER_DAY, MS_PER_S
-from shared.deliveries.item import delivery_from, delivery_key, logged, wake
-from shared.deliveries.models import Delivery, DeliveryState, Reason
+from shared.clock import MS_PER_S
+from shared.deliveries import transitions
+from shared.deliveries.models import Delivery, DeliveryState
 from shared.deliveries.queue import AttemptMessage
+from shared.deliveries.transitions import Terms
 from shared.events.models import Event
 from shared.model import Model
 from shared.tables import event_table
@@ -55,8 +57,8 @@ class DueIndex:
     ) -> None:
         self._dynamodb = table.client
         self._table = table.name
-        self._retention_ms = retention_days * MS_PER_DAY
         self._repair_after_ms = repair_after_s * MS_PER_S
+        self._terms = Terms(retention.of_days(retention_days), self._repair_after_ms)
 
     def pages(self, shard: str, until: int) -> Iterator[list[DueEntry]]:
         """What should have moved up to `until`, oldest first."""
@@ -77,10 +79,9 @@ class DueIndex:
         if delivery is None:
             return None
         moves_at = max(now, delivery.next_attempt_at or now)
-        update = Update().set({"wake_at": moves_at + self._repair_after_ms})
-        update.when("wake_at = :when_seen", {"seen": entry.wake_at})
+        update = transitions.push_back(entry.wake_at, moves_at, self._repair_after_ms)
         values = self._try({"pk": entry.pk, "sk": entry.sk}, update)
-        return None if values is None else delivery_from(values)
+        return None if values is None else Delivery.from_item(values)
 
     def look_again(self, event: Event, now: int) -> None:
         """Put an event into the index, to be looked at once more."""
@@ -102,43 +103,29 @@ class DueIndex:
     def begun(self, pointers: Sequence[AttemptMessage]) -> list[BegunDelivery]:
         """As they were a moment ago: what has begun since is refused a second beginning."""
         columns = tuple(BegunDelivery.model_fields)
-        wanted = [delivery_key(pointer.workspace_id, pointer.request_id) for pointer in pointers]
+        wanted = [
+            event_table.delivery_key(pointer.workspace_id, pointer.request_id)
+            for pointer in pointers
+        ]
         found = batch_get(self._dynamodb, {self._table: wanted}, columns, consistent=False)
         return [BegunDelivery.model_validate(values) for values in found[self._table]]
 
     def begin(self, pointer: AttemptMessage, event: Event, now: int) -> bool:
         """Record a delivery whose first message was lost. False if it has begun meanwhile."""
-        delivery = {
-            "state": DeliveryState.PENDING,
-            "reason": Reason.REPAIRED,
-            "attempt": 0,
-            "workspace_id": pointer.workspace_id,
-            "request_id": str(pointer.request_id),
-            "config_id": pointer.config_id,
-            "event_id": event.event_id,
-            "event_type": event.event_type,
-            "created_at": event.accepted_at,
-            "expires_at": (now + self._retention_ms) // MS_PER_S,
-        }
-        delivery |= logged(pointer, event.accepted_at)
-        delivery |= wake(pointer.request_id, now + self._repair_after_ms)
-        key = delivery_key(pointer.workspace_id, pointer.request_id)
-        update = Update().set(delivery).when("attribute_not_exists(pk)", {})
+        key = event_table.delivery_key(pointer.workspace_id, pointer.request_id)
+        update = transitions.begin(pointer, event, self._terms, now)
         return self._try(key, update) is not None
 
     def watch(self, delivery: BegunDelivery) -> None:
         """A first attempt is not in the index; one that takes this long is put there."""
-        wake_at = (delivery.lease_until or 0) + self._repair_after_ms
-        update = Update().set(wake(delivery.request_id, wake_at))
-        update.when(
-            "#state = :when_sending AND attribute_not_exists(wake_at)",
-            {"sending": DeliveryState.SENDING},
+        update = transitions.watch(
+            delivery.request_id, delivery.lease_until or 0, self._repair_after_ms
         )
-        self._try(delivery_key(delivery.workspace_id, delivery.request_id), update)
+        self._try(event_table.delivery_key(delivery.workspace_id, delivery.request_id), update)
 
     def _read(self, entry: DueEntry) -> Delivery | None:
         found = batch_get(self._dynamodb, {self._table: [{"pk": entry.pk, "sk": entry.sk}]})
-        return next((delivery_from(values) for values in found[self._table]), None)
+        return next((Delivery.from_item(values) for values in found[self._table]), None)
 
     def _try(self, key: dict[str, str], update: Update) -> dict[str, Any] | None:
         try:

@@ -19,6 +19,8 @@ A delivery is in `wake` only while it waits, an event only if the sweep could no
 import uuid
 from zlib import crc32
 
+from shared import ids
+
 EVENT_SK = "EVENT"
 DELIVERY_PREFIX = "D#"
 # Of the index `wake`, and of the slots.
@@ -41,6 +43,17 @@ def delivery_sk(request_id: uuid.UUID) -> str:
 
 def body_sk(request_id: uuid.UUID) -> str:
     return f"B#{request_id}"
+
+
+def delivery_key(workspace_id: str, request_id: uuid.UUID) -> dict[str, str]:
+    return {
+        "pk": partition(workspace_id, ids.event_key_of(request_id)),
+        "sk": delivery_sk(request_id),
+    }
+
+
+def body_key(workspace_id: str, request_id: uuid.UUID) -> dict[str, str]:
+    return {"pk": partition(workspace_id, ids.event_key_of(request_id)), "sk": body_sk(request_id)}
 
 
 def visitor(workspace_id: str, key: str) -> dict[str, str]:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from functions.retry.handler import JOBS_MS, MARGIN_MS
 from functions.retry.sweeping import SHARE
 from shared.clock import MS_PER_MINUTE
-from shared.deliveries.ledger import PARK_LEAD_MS
+from shared.deliveries.transitions import PARK_LEAD_MS
 from shared.repair.event_scan import PAGE
 from shared.repair.relay import TURNS_MS
 from shared.tables.event_table import SHARDS

@@ -24,8 +24,8 @@ Disaster = tuple[type, str, bool] | str
 
 # What an attempt consists of, in the order in which it takes its steps.
 BEGINNING: list[Step] = [(AttemptReader, "read"), (Ledger, "claim"), (Sender, "post")]
-SUCCEEDING: list[Step] = [*BEGINNING, (Ledger, "delivered")]
-FAILING_AGAIN: list[Step] = [*BEGINNING, (Ledger, "waiting"), (Queue, "send")]
+SUCCEEDING: list[Step] = [*BEGINNING, (Ledger, "settle")]
+FAILING_AGAIN: list[Step] = [*BEGINNING, (Ledger, "settle"), (Queue, "send")]
 FAILING: list[Step] = [*FAILING_AGAIN, (Ledger, "keep")]
 
 MINUTE = 60

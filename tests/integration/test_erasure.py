@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from shared import ids
+from shared import ids, retention
 from shared.aws import clients
 from shared.aws.table import Table
 from shared.deliveries.ledger import Ledger
@@ -33,6 +33,7 @@ SESSION = "session-of-alice"
 VISITOR = {"visitor_id": SESSION, "ip": IP, "user_agent": "Alice's browser", "city": "Oxford"}
 ECHO = Answer(500, body=f"{EMAIL} from {IP}".encode())
 NOTHING = {"identities": 0, "events": 0, "deliveries": 0, "cancelled": 0, "complete": True}
+KEPT = retention.of_days(30)
 STEPS = [
     (VisitorEntries, "begin"),
     (EventStore, "erase"),
@@ -437,7 +438,7 @@ def claim(world: World, event_id: str, config_id: str = "crm") -> Delivery:
         workspace_id=world.workspace_id, config_id=config_id, request_id=request_id, attempt=1
     )
     event = factories.event(event_id=event_id)
-    claimed = ledger().claim(pointer, event, world.clock())
+    claimed = ledger().claim(pointer, event, KEPT, world.clock())
     assert isinstance(claimed, Delivery)
     return claimed
 
@@ -445,9 +446,17 @@ def claim(world: World, event_id: str, config_id: str = "crm") -> Delivery:
 def fail(world: World, delivery: Delivery) -> None:
     """The attempt fails: its body is kept and the next one scheduled."""
     timings, now = Timings(total=1), world.clock()
-    attempt = Attempt(number=1, started_at=now, succeeded=False, timings=timings, excerpt=IP)
-    ledger().keep(delivery, Rendered(IP.encode(), {}), now)
-    assert ledger().waiting(delivery, attempt, Reason.ATTEMPT_FAILED, now + 1000, now)
+    attempt = Attempt(
+        number=1,
+        started_at=now,
+        succeeded=False,
+        timings=timings,
+        excerpt=IP,
+        next_wait_ms=1000,
+        next_reason=Reason.ATTEMPT_FAILED,
+    )
+    ledger().keep(delivery, Rendered(IP.encode(), {}), KEPT, now)
+    assert ledger().settle(delivery, attempt, KEPT, now)
 
 
 def ledger() -> Ledger:

@@ -734,7 +734,7 @@ class TestAnExhaustedDelivery:
         event_id = world.deliver()
         world.clock.advance(1)
 
-        with world.failing(Ledger, "failed", after=True), pytest.raises(CrashError):
+        with world.failing(Ledger, "settle", after=True), pytest.raises(CrashError):
             world.work("RetryQueue")
         world.redeliver()
         world.work("RetryQueue")

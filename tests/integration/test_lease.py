@@ -6,17 +6,20 @@ from uuid import UUID
 
 import pytest
 
+from shared import retention
 from shared.aws import clients
 from shared.aws.table import Table
-from shared.deliveries.conditions import NotDue
-from shared.deliveries.ledger import LEASE_MS, Ledger
+from shared.deliveries.ledger import Ledger
 from shared.deliveries.models import Attempt, Delivery, DeliveryState, Reason
 from shared.deliveries.queue import AttemptMessage
+from shared.deliveries.transitions import LEASE_MS, NotDue
 from shared.events.store import EventStore
 from shared.outbound.response import Timings
 from shared.outbound.sender import Sender
 from tests.integration.world import CrashError, World
 from tests.local.receiver import Receiver
+
+KEPT = retention.of_days(30)
 
 
 @pytest.fixture
@@ -38,17 +41,27 @@ def claim(world: World, ledger: Ledger, event_id: str, attempt: int = 1) -> Any:
         world.workspace_id, event_id
     )
     pointer = first_pointer(world, event_id).model_copy(update={"attempt": attempt})
-    return ledger.claim(pointer, event, world.clock())
+    return ledger.claim(pointer, event, KEPT, world.clock())
 
 
-def attempt(number: int = 1, status_code: int = 200) -> Attempt:
+def attempt(number: int = 1, status_code: int = 200, next_wait_ms: int | None = None) -> Attempt:
+    """A failed one that is followed by another waits for `next_wait_ms`."""
     return Attempt(
         number=number,
         started_at=0,
         succeeded=status_code == 200,
         status_code=status_code,
         timings=Timings(total=1),
+        next_wait_ms=next_wait_ms,
+        next_reason=None if next_wait_ms is None else Reason.ATTEMPT_FAILED,
     )
+
+
+OUTCOMES = [
+    pytest.param(attempt(), id="delivered"),
+    pytest.param(attempt(1, 500), id="failed"),
+    pytest.param(attempt(1, 500, 0), id="waiting"),
+]
 
 
 def standing_still(world: World, claim: Any) -> Any:
@@ -189,13 +202,7 @@ class TestALease:
         self, world: World, ledger: Ledger
     ) -> None:
         event_id = world.send()
-        ledger.waiting(
-            claim(world, ledger, event_id),
-            attempt(1, 500),
-            Reason.ATTEMPT_FAILED,
-            world.clock(),
-            world.clock(),
-        )
+        ledger.settle(claim(world, ledger, event_id), attempt(1, 500, 0), KEPT, world.clock())
         claim(world, ledger, event_id, attempt=2)
 
         world.clock.now_ms += LEASE_MS + 1
@@ -209,10 +216,10 @@ class TestALease:
     ) -> None:
         event_id, now = world.send(), world.clock()
         first = claim(world, ledger, event_id)
-        ledger.waiting(first, attempt(1, 500), Reason.ATTEMPT_FAILED, now + 60_000, now)
+        ledger.settle(first, attempt(1, 500, 60_000), KEPT, now)
 
         second = first.pointer(2)
-        assert claim(world, ledger, event_id, attempt=2) == NotDue(pointer=second, wait_ms=60_000)
+        assert claim(world, ledger, event_id, attempt=2) == NotDue(message=second, wait_ms=60_000)
         assert claim(world, ledger, event_id, attempt=3) is None
 
     def test_of_an_attempt_that_was_settled_says_which_one_follows(
@@ -221,33 +228,34 @@ class TestALease:
         """Whoever settled it may have died before it queued the next one."""
         event_id, now = world.send(), world.clock()
         first = claim(world, ledger, event_id)
-        ledger.waiting(first, attempt(1, 500), Reason.ATTEMPT_FAILED, now + 60_000, now)
+        ledger.settle(first, attempt(1, 500, 60_000), KEPT, now)
 
         again = claim(world, ledger, event_id, attempt=1)
 
-        assert again == NotDue(pointer=first.pointer(2), wait_ms=60_000)
+        assert again == NotDue(message=first.pointer(2), wait_ms=60_000)
 
     def test_of_an_attempt_that_is_parked_is_left_to_the_wake_index(
         self, world: World, ledger: Ledger
     ) -> None:
         event_id, now = world.send(), world.clock()
         first = claim(world, ledger, event_id)
-        ledger.waiting(first, attempt(1, 500), Reason.ATTEMPT_FAILED, now + 3_600_000, now)
+        ledger.settle(first, attempt(1, 500, 3_600_000), KEPT, now)
 
         assert claim(world, ledger, event_id, attempt=1) is None
         assert claim(world, ledger, event_id, attempt=2) is None
 
-    @pytest.mark.parametrize("settle", ["delivered", "failed", "waiting"])
-    def test_that_was_lost_settles_nothing(self, world: World, ledger: Ledger, settle: str) -> None:
+    @pytest.mark.parametrize("outcome", OUTCOMES)
+    def test_that_was_lost_settles_nothing(
+        self, world: World, ledger: Ledger, outcome: Attempt
+    ) -> None:
         event_id = world.send()
         slow = claim(world, ledger, event_id)
         world.clock.now_ms += LEASE_MS + 1
         quick = claim(world, ledger, event_id)
-        assert ledger.delivered(quick, attempt(), world.clock())
+        assert ledger.settle(quick, attempt(), KEPT, world.clock())
         before = world.delivery_item(event_id)
 
-        late = (Reason.ATTEMPT_FAILED, 0) if settle == "waiting" else ()
-        settled = getattr(ledger, settle)(slow, attempt(1, 500), *late, world.clock())
+        settled = ledger.settle(slow, outcome, KEPT, world.clock())
 
         assert settled is False
         assert world.delivery_item(event_id) == before
@@ -261,7 +269,7 @@ class TestALease:
         claim(world, ledger, event_id)
         before = world.delivery_item(event_id)
 
-        assert ledger.delivered(slow, attempt(), world.clock()) is False
+        assert ledger.settle(slow, attempt(), KEPT, world.clock()) is False
         assert world.delivery_item(event_id) == before
 
 
@@ -277,28 +285,26 @@ class TestAWriteWhoseAnswerIsLost:
         claimed = claim(world, ledger, event_id)
 
         assert claimed.state is DeliveryState.SENDING
-        assert ledger.delivered(claimed, attempt(), world.clock())
+        assert ledger.settle(claimed, attempt(), KEPT, world.clock())
 
-    @pytest.mark.parametrize("settle", ["delivered", "failed", "waiting"])
+    @pytest.mark.parametrize("outcome", OUTCOMES)
     def test_still_settles(
-        self, world: World, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, settle: str
+        self, world: World, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, outcome: Attempt
     ) -> None:
         claimed = claim(world, ledger, world.send())
         twice(monkeypatch)
 
-        late = (Reason.ATTEMPT_FAILED, 0) if settle == "waiting" else ()
-
-        assert getattr(ledger, settle)(claimed, attempt(), *late, world.clock()) is True
+        assert ledger.settle(claimed, outcome, KEPT, world.clock()) is True
 
 
 def twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    once = Ledger._update
+    once = Table._write
 
-    def again(ledger: Ledger, *request: Any) -> Delivery:
-        once(ledger, *request)
-        return once(ledger, *request)
+    def again(table: Table, *request: Any) -> Any:
+        once(table, *request)
+        return once(table, *request)
 
-    monkeypatch.setattr(Ledger, "_update", again)
+    monkeypatch.setattr(Table, "_write", again)
 
 
 class TestAWorkerThatTakesOver:
@@ -353,7 +359,8 @@ class TestAWorkerThatTakesOver:
 
         def slow(*arguments: Any) -> Any:
             world.clock.now_ms += LEASE_MS + 1
-            ledger.delivered(claim(world, ledger, event_id), attempt(1, 204), world.clock())
+            taken_over = claim(world, ledger, event_id)
+            ledger.settle(taken_over, attempt(1, 204), KEPT, world.clock())
             return post(*arguments)
 
         monkeypatch.setattr(Sender, "post", slow)

@@ -8,11 +8,11 @@ import pytest
 from shared import ids
 from shared.aws.items import from_item, to_item
 from shared.aws.table import Table
-from shared.deliveries.item import delivery_key
 from shared.events import log
 from shared.events.log import LogReader
 from shared.input.paging import Window
 from shared.tables import event_table
+from shared.tables.event_table import delivery_key
 from tests.factories import WORKSPACE
 from tests.fakes import NOW
 from tests.integration.world import World

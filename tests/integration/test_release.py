@@ -153,18 +153,18 @@ def test_a_delivery_that_a_slow_worker_holds_after_its_page_went_by_is_released(
     world.make_config(receiver.url("/in"), enabled=False)
     event_id = world.send()
     world.fan_out()
-    set_aside = Ledger.set_aside
+    reject = Ledger.reject
 
     def slow(ledger: Ledger, *request: Any) -> bool:
         """Between its reading of the config and its writing, the config is enabled and released."""
-        monkeypatch.setattr(Ledger, "set_aside", set_aside)
+        monkeypatch.setattr(Ledger, "reject", reject)
         enable(world, receiver)
         world.sweep()
         for _ in range(3):
             world.work("RetryQueue")
-        return set_aside(ledger, *request)
+        return reject(ledger, *request)
 
-    monkeypatch.setattr(Ledger, "set_aside", slow)
+    monkeypatch.setattr(Ledger, "reject", slow)
     world.work("DispatchQueue")
     held = world.state(event_id)
     world.run_jobs()

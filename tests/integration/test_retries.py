@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from shared.deliveries import conditions
+from shared.deliveries import transitions
 from shared.deliveries.queue import Queue
 from shared.dialects import Rendered
 from shared.dialects.funnelflux import FunnelFlux
@@ -310,7 +310,7 @@ class TestAMessage:
         world.make_config(receiver.url("/in"), retrySchedule=[60])
         event_id = world.deliver()
         (message,) = world.queued()[-1:]
-        world.clock.now_ms += 60_000 - conditions.EARLY_MS
+        world.clock.now_ms += 60_000 - transitions.EARLY_MS
         world.put_message("RetryQueue", message.pointer.model_dump(mode="json"))
 
         world.work("RetryQueue")

@@ -15,12 +15,12 @@ from unittest.mock import patch
 
 from shared import clock as shared_clock
 from shared.aws import clients
-from shared.deliveries.item import delivery_key
 from shared.deliveries.queue import AttemptMessage
 from shared.ids import event_key, new_event_id, request_id
 from shared.repair.event_scan import ScanCursor
 from shared.tables import config_table as config_keys
 from shared.tables import event_table
+from shared.tables.event_table import delivery_key
 from tests import factories
 from tests.fakes import FakeClock, FakeContext
 from tests.integration.account import Account

@@ -38,6 +38,7 @@ DELIVERY = Delivery(
     lease="lease",
 )
 ATTEMPT = Attempt(number=1, started_at=NOW, succeeded=True, timings=Timings(total=1))
+KEPT = retention.of_days(30)
 
 
 class Refusing:
@@ -71,14 +72,17 @@ WRITES = [
     pytest.param(accept_action, id="accept_action"),
     pytest.param(lambda c: ConfigStore(Table(c, "t")).add(factories.config(), 10), id="config"),
     pytest.param(
-        lambda c: Ledger(Table(c, "t"), 30, 600).claim(factories.pointer(), factories.event(), NOW),
+        lambda c: Ledger(Table(c, "t"), 30, 600).claim(
+            factories.pointer(), factories.event(), KEPT, NOW
+        ),
         id="claim",
     ),
     pytest.param(
-        lambda c: Ledger(Table(c, "t"), 30, 600).delivered(DELIVERY, ATTEMPT, NOW), id="settle"
+        lambda c: Ledger(Table(c, "t"), 30, 600).settle(DELIVERY, ATTEMPT, KEPT, NOW), id="settle"
     ),
     pytest.param(
-        lambda c: Ledger(Table(c, "t"), 30, 600).keep(DELIVERY, Rendered(b"{}", {}), NOW), id="body"
+        lambda c: Ledger(Table(c, "t"), 30, 600).keep(DELIVERY, Rendered(b"{}", {}), KEPT, NOW),
+        id="body",
     ),
     pytest.param(
         lambda c: DueIndex(Table(c, "t"), 30, 600).begin(factories.pointer(), factories.event(), 0),

@@ -4,8 +4,8 @@ from typing import Any
 
 from shared.attempts.resend import MAX_ATTEMPTS
 from shared.aws.items import to_item
-from shared.deliveries.item import compact
 from shared.deliveries.models import Attempt, AttemptOrigin, Reason
+from shared.deliveries.transitions import recorded
 from shared.outbound.redaction import EXCERPT_BYTES
 from shared.outbound.response import Cause, Timings
 from tests.fakes import NOW
@@ -30,7 +30,7 @@ LARGEST = Attempt(
 
 def test_all_attempts_of_a_delivery_fit_its_item() -> None:
     """The last resend that is allowed may begin a whole schedule anew."""
-    largest = _size(to_item({"attempt": compact(LARGEST)}))
+    largest = _size(to_item({"attempt": recorded(LARGEST)}))
 
     assert (MAX_ATTEMPTS + LONGEST_SCHEDULE) * largest < MAX_ITEM
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.deliveries.conditions import EARLY_MS
 from shared.deliveries.queue import TRANSIT_MS, AttemptMessage, NotQueuedError, Queue, delay_s
+from shared.deliveries.transitions import EARLY_MS
 from tests import factories
 from tests.fakes import FakeSqs
 
