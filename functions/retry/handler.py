@@ -10,6 +10,7 @@ from functions.retry.sweeping import relay
 from shared.attempts.wiring import deliver
 from shared.aws.runtime import collected_when_warm, failures
 from shared.clock import MS_PER_S
+from shared.outbound import sender  # noqa: F401 -- its imports take long: as the process starts
 
 # A page of the index takes less, and so do some jobs; what is left is passed on or found later.
 MARGIN_MS = 5 * MS_PER_S

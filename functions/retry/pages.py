@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from functions.retry.sweeping import relay
 from shared import jobs, settings
-from shared.attempts.parts import health, ledger, retry_queue
 from shared.attempts.release import Releaser
+from shared.attempts.wiring import health, ledger, retry_queue
 from shared.aws import clients
 from shared.aws.runtime import Record, each, message_id
 from shared.clock import MS_PER_S, now_ms

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from shared import settings
-from shared.attempts.parts import retry_queue
+from shared.attempts.wiring import retry_queue
 from shared.aws import clients
 from shared.clock import now_ms
 from shared.configs.store import ConfigStore

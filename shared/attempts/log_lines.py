@@ -1,6 +1,6 @@
-"""What the log says of a delivery: one wide line, with its metrics, when something becomes of it.
+"""The log lines of deliveries: one wide line with its metrics for each attempt and each verdict.
 
-Ids and outcomes; never what was sent or answered.
+They hold ids and outcomes, and nothing of requests and responses.
 """
 
 from typing import Any
@@ -13,9 +13,9 @@ from shared.endpoints.admission import Deferred, Rejected
 from shared.metrics import Metric, measured
 from shared.observability import fault, logger
 
-# What somebody asked for by hand was promised for no moment.
+# A resend or a replay was promised for no moment.
 _PROMISED = frozenset({AttemptOrigin.SCHEDULE, AttemptOrigin.PROBE})
-_ASIDE = {
+_REJECTED = {
     DeliveryState.HELD: metrics.HELD,
     DeliveryState.CANCELLED: metrics.CANCELLED,
     DeliveryState.FAILED: metrics.EXPIRED,
@@ -23,7 +23,7 @@ _ASIDE = {
 
 
 def settled(delivery: Delivery, config: WebhookConfig, attempt: Attempt, is_ours: bool) -> None:
-    """The line of an attempt. One that lost its lease is counted by whoever took it over."""
+    """The line of an attempt. If it lost its lease, the worker that took it over counts it."""
     logger.info(
         "attempt.settled" if is_ours else "attempt.lost_its_lease",
         workspace_id=delivery.workspace_id,
@@ -46,27 +46,27 @@ def settled(delivery: Delivery, config: WebhookConfig, attempt: Attempt, is_ours
     )
 
 
-def put_off(pointer: AttemptMessage, later: Deferred) -> None:
+def deferred(message: AttemptMessage, verdict: Deferred) -> None:
     values = measured({metrics.DEFERRED: 1})
-    logger.info("attempt.put_off", **_ids(pointer), **later.model_dump(), **values)
+    logger.info("attempt.put_off", **_ids(message), **verdict.model_dump(), **values)
 
 
-def set_aside(pointer: AttemptMessage, aside: Rejected) -> None:
-    values = measured({_ASIDE[aside.state]: 1})
-    logger.info("delivery.set_aside", **_ids(pointer), **aside.model_dump(), **values)
+def rejected(message: AttemptMessage, verdict: Rejected) -> None:
+    values = measured({_REJECTED[verdict.state]: 1})
+    logger.info("delivery.set_aside", **_ids(message), **verdict.model_dump(), **values)
 
 
-def broke(pointer: AttemptMessage, error: Exception) -> None:
-    logger.error("attempt.broke", **_ids(pointer), **fault(error))
+def broke(message: AttemptMessage, error: Exception) -> None:
+    logger.error("attempt.broke", **_ids(message), **fault(error))
 
 
-def hang_not_recorded(pointer: AttemptMessage, error: Exception) -> None:
-    """The attempt goes on; only other workers are not told."""
-    logger.warning("hang.not_recorded", **_ids(pointer), **fault(error))
+def slow_not_recorded(message: AttemptMessage, error: Exception) -> None:
+    """The attempt goes on; only other workers do not hear of the slow endpoint."""
+    logger.warning("hang.not_recorded", **_ids(message), **fault(error))
 
 
 def values_of(delivery: Delivery, attempt: Attempt) -> dict[Metric, int]:
-    """What an attempt counts for. `delivery` is as it was when the attempt was claimed."""
+    """The metrics of an attempt. `delivery` is as it was when the attempt was claimed."""
     values = {metrics.DELIVERED if attempt.succeeded else metrics.FAILED: 1}
     if not attempt.succeeded and attempt.next_wait_ms is None:
         values[metrics.EXHAUSTED] = 1
@@ -84,5 +84,5 @@ def _begins_a_replay(delivery: Delivery, attempt: Attempt) -> bool:
     return delivery.replay_id is not None and attempt.number == 1
 
 
-def _ids(pointer: AttemptMessage) -> dict[str, Any]:
-    return pointer.model_dump(mode="json", exclude={"in_turn"})
+def _ids(message: AttemptMessage) -> dict[str, Any]:
+    return message.model_dump(mode="json", exclude={"in_turn"})

@@ -1,26 +1,101 @@
-"""What dispatch and retry are made of: the same parts, another queue in front."""
+"""The parts that attempts are made of, made once for the process.
+
+`dispatch` and `retry` send with them; `deliveries` reads and changes deliveries with some of them.
+"""
 
 from functools import cache
 from random import random
+from typing import TYPE_CHECKING
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from shared.attempts.attempt import PARALLEL, AttemptRunner
-from shared.attempts.parts import env, health, ledger, reader, retry_queue
-from shared.attempts.pool import ThreadPools
+from shared import settings
+from shared.attempts.attempt import PARALLEL, AttemptRunner, ThreadPools
+from shared.attempts.reader import AttemptReader
 from shared.aws import clients
 from shared.aws.runtime import Record, each, message_id
 from shared.clock import now_ms
-from shared.deliveries.queue import AttemptMessage
+from shared.deliveries.ledger import Ledger
+from shared.deliveries.queue import AttemptMessage, Queue
 from shared.endpoints.admission import AdmissionControl
 from shared.endpoints.monitor import Monitor
 from shared.endpoints.rate_limit import RateLimiter
-from shared.outbound.sender import Sender
+from shared.endpoints.store import HealthStore
+from shared.events.store import EventStore
 from shared.outbound.ssrf import Policy
+
+if TYPE_CHECKING:
+    from shared.outbound.sender import Sender
+
+
+def deliver(records: list[Record], context: LambdaContext) -> list[str]:
+    """Make the attempts that a batch of SQS messages asks for.
+
+    Returns the ids of the messages that must come again.
+    """
+    messages: dict[str, AttemptMessage] = {}
+
+    def read(record: Record) -> None:
+        messages[message_id(record)] = AttemptMessage.model_validate_json(record["body"])
+
+    undone = each(records, message_id, read)
+    done = _runner(context).run(list(messages.values())) if messages else []
+    return undone + [
+        record_id for record_id, is_done in zip(messages, done, strict=True) if not is_done
+    ]
+
+
+def _runner(context: LambdaContext) -> AttemptRunner:
+    return AttemptRunner(
+        reader=reader(),
+        admission_control=admission_control(),
+        ledger=ledger(),
+        sender=sender(),
+        monitor=_monitor(),
+        retries=retry_queue(),
+        clock=now_ms,
+        random=random,
+        pools=_pools(),
+        retention_days=env().retention_days,
+        remaining_ms=context.get_remaining_time_in_millis,
+    )
 
 
 @cache
-def sender() -> Sender:
+def env() -> settings.Settings:
+    return settings.load()
+
+
+@cache
+def retry_queue() -> Queue:
+    return Queue(clients.sqs(), env().retry_queue_url)
+
+
+@cache
+def ledger() -> Ledger:
+    return Ledger(clients.event_table(), env().retention_days, env().repair_after_s)
+
+
+@cache
+def reader() -> AttemptReader:
+    return AttemptReader(clients.config_table(), clients.event_table())
+
+
+@cache
+def health() -> HealthStore:
+    events = EventStore(clients.event_table(), env().retention_days, env().repair_after_s)
+    return HealthStore(clients.config_table(), events)
+
+
+@cache
+def admission_control() -> AdmissionControl:
+    return AdmissionControl(health(), RateLimiter(clients.config_table()), random)
+
+
+@cache
+def sender() -> "Sender":
+    from shared.outbound.sender import Sender  # requests comes with it, which readers do not need
+
     return Sender(Policy(allow_private=env().allow_private_targets, ports=env().ports))
 
 
@@ -30,35 +105,5 @@ def _monitor() -> Monitor:
 
 
 @cache
-def _pool() -> ThreadPools:
+def _pools() -> ThreadPools:
     return ThreadPools(PARALLEL)
-
-
-def deliver(records: list[Record], context: LambdaContext) -> list[str]:
-    """Attempt what a batch of SQS messages points to; the ids of those that must come again."""
-    pointers: dict[str, AttemptMessage] = {}
-
-    def read(record: Record) -> None:
-        pointers[message_id(record)] = AttemptMessage.model_validate_json(record["body"])
-
-    unreadable = each(records, message_id, read)
-    done = _courier(context).deliver(list(pointers.values())) if pointers else []
-    return unreadable + [
-        message for message, is_done in zip(pointers, done, strict=True) if not is_done
-    ]
-
-
-def _courier(context: LambdaContext) -> AttemptRunner:
-    return AttemptRunner(
-        reader=reader(),
-        gate=AdmissionControl(health(), RateLimiter(clients.config_table()), random),
-        ledger=ledger(),
-        sender=sender(),
-        monitor=_monitor(),
-        retries=retry_queue(),
-        clock=now_ms,
-        random=random,
-        pool=_pool(),
-        retention_days=env().retention_days,
-        remaining_ms=context.get_remaining_time_in_millis,
-    )

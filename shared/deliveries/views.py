@@ -1,4 +1,4 @@
-"""Deliveries, and events with theirs, as the API shows them."""
+"""Deliveries, and events with their deliveries, as the API shows them."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -7,6 +7,7 @@ from typing import Any
 from shared.clock import Timestamp
 from shared.deliveries.models import Attempt, AttemptOrigin, Delivery, DeliveryState, Reason
 from shared.events.models import Event
+from shared.events.store import NOTHING
 from shared.events.views import EventSummary
 from shared.model import Model
 from shared.outbound.response import Cause, Timings
@@ -89,6 +90,19 @@ class EventRead(EventSummary):
     has_more_deliveries: bool
 
 
+def event_since(event: Event, since: int) -> Event:
+    """The event, without its payload if it was accepted before `since`."""
+    return event if event.accepted_at >= since else event.model_copy(update={"payload": NOTHING})
+
+
+def deliveries_since(deliveries: Sequence[Delivery], since: int) -> list[Delivery]:
+    """The deliveries, without response excerpts if their event was accepted before `since`."""
+    return [
+        delivery if delivery.created_at >= since else _without_excerpts(delivery)
+        for delivery in deliveries
+    ]
+
+
 def full(delivery: Delivery, request: RequestRead | None = None) -> DeliveryRead:
     attempts = tuple(_attempt(attempt) for attempt in delivery.attempts)
     shown = _shown(delivery.model_dump(mode="json"))
@@ -118,11 +132,16 @@ def event_with(event: Event, deliveries: Sequence[Delivery]) -> EventRead:
 
 
 def _of_event(delivery: Delivery, with_attempts: bool) -> DeliveryOfEvent:
-    attempts = [attempt.model_copy(update={"excerpt": ""}) for attempt in delivery.attempts]
+    attempts = _without_excerpts(delivery).attempts if with_attempts else None
     return DeliveryOfEvent(
         **_shown(delivery.model_dump(mode="json", exclude={"attempts"})),
-        attempts=tuple(map(_attempt, attempts)) if with_attempts else None,
+        attempts=None if attempts is None else tuple(map(_attempt, attempts)),
     )
+
+
+def _without_excerpts(delivery: Delivery) -> Delivery:
+    attempts = tuple(attempt.model_copy(update={"excerpt": ""}) for attempt in delivery.attempts)
+    return delivery.model_copy(update={"attempts": attempts})
 
 
 def _shown(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -125,8 +125,8 @@ class TestAnEndpointThatFailsFiveTimesInARow:
 class TestAnEndpointThatDoesNotAnswer:
     @pytest.fixture(autouse=True)
     def soon(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(courier, "LOOKED_AFTER_S", 0.2)
-        monkeypatch.setattr(courier, "HANGING_AFTER_MS", 0)
+        monkeypatch.setattr(courier, "WATCHED_AFTER_S", 0.2)
+        monkeypatch.setattr(courier, "SLOW_AFTER_MS", 0)
 
     def test_is_not_asked_more_while_three_requests_hang(
         self, world: World, receiver: Receiver
@@ -181,7 +181,7 @@ class TestAnEndpointThatDoesNotAnswer:
     def test_at_once_is_not_said_to_hang_in_a_batch_that_takes_long(
         self, world: World, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(courier, "HANGING_AFTER_MS", 1_500)
+        monkeypatch.setattr(courier, "SLOW_AFTER_MS", 1_500)
         receiver.script("/in", [Reply(200, delay_s=0.6)])
         world.make_config(receiver.url("/in"))
         hangs = Mock()

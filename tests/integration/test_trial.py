@@ -6,7 +6,7 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from shared.attempts import signing
+from shared.attempts import request
 from shared.dialects import DIALECTS
 from shared.dialects.payload import document
 from shared.events import catalogue
@@ -43,7 +43,7 @@ class TestATestEvent:
         )
         assert received.headers["X-Funnelhooks-Test"] == "true"
         told = received.headers["webhook-id"], int(received.headers["webhook-timestamp"])
-        signed = signing.headers([secret], *told, received.body)
+        signed = request.signature_headers([secret], *told, received.body)
         assert received.headers["webhook-signature"] == signed["webhook-signature"]
         assert reply.body["request"]["body"].encode() == received.body
         assert reply.body["request"]["headers"]["webhook-signature"] == MASK

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from unittest.mock import patch
 
 from shared import clock as shared_clock
+from shared.attempts import wiring
 from shared.aws import clients
 from shared.deliveries.queue import AttemptMessage
 from shared.ids import event_key, new_event_id, request_id
@@ -345,12 +346,14 @@ def new_world(account: Account) -> Iterator[World]:
         account.at(clock),
         patch("shared.attempts.wiring.random", lambda: 0.5),  # no jitter
     ):
+        wiring.admission_control.cache_clear()  # it keeps the chance that it was made with
         world = World(account, clock)
         for client in _clients():
             client.meta.events.register("provide-client-params", world.calls.record)
         try:
             yield world
         finally:
+            wiring.admission_control.cache_clear()
             for client in _clients():
                 client.meta.events.unregister("provide-client-params", world.calls.record)
             account.empty()

@@ -8,7 +8,7 @@ from shared.apis.clickfunnels.paging import PAGE, AfterQuery, next_page
 from shared.apis.clickfunnels.problems import ClickFunnelsProblems
 from shared.attempts.resend import MAX_AT_ONCE
 from shared.clock import LAST_MS
-from shared.deliveries import content
+from shared.deliveries import views
 from shared.dialects import clickfunnels_ids
 from shared.errors import ConflictError
 from shared.events import log
@@ -37,7 +37,7 @@ def list_outgoing_events(
     page = logs().page(log.events_of(caller.workspace_id, None), window, ascending)
     found = events().at_all([item["pk"] for item in page.items])
     since = shows_content_since(caller)
-    shown = [wire.shown(content.of_event(event, since)) for event in found]
+    shown = [wire.shown(views.event_since(event, since)) for event in found]
     if page.cursor is None or not shown:
         return Answered(shown)
     address = f"{request.origin}{request.path}"
@@ -47,14 +47,14 @@ def list_outgoing_events(
 @api.get(EVENT, Scope.EVENTS_READ)
 def get_outgoing_event(caller: Caller, event: str) -> wire.OutgoingEvent:
     """One event, by its `id` or its `public_id`."""
-    return wire.shown(content.of_event(_find(caller, event), shows_content_since(caller)))
+    return wire.shown(views.event_since(_find(caller, event), shows_content_since(caller)))
 
 
 @api.get(f"{EVENT}/deliveries", Scope.DELIVERIES_READ)
 def list_event_deliveries(caller: Caller, event: str) -> list[wire.OutgoingDelivery]:
     """Where the event was sent, with every attempt. ClickFunnels shows this to its staff only."""
     found = _find(caller, event)
-    sent = content.of_deliveries(deliveries().of_event(found), shows_content_since(caller))
+    sent = views.deliveries_since(deliveries().of_event(found), shows_content_since(caller))
     return wire.deliveries_of(found, sent)
 
 
@@ -70,7 +70,7 @@ def replay_outgoing_event(caller: Caller, event: str) -> list[wire.OutgoingDeliv
         raise ConflictError(f"The event has more than {MAX_AT_ONCE} deliveries: resend them singly")
     since = shows_content_since(caller)
     sent = resender().resend_all(known, retry=True, since=since)
-    return wire.deliveries_of(found, content.of_deliveries(sent, since))
+    return wire.deliveries_of(found, views.deliveries_since(sent, since))
 
 
 def _find(caller: Caller, identifier: str) -> Event:

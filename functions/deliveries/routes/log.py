@@ -7,10 +7,10 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 
 from shared import settings
-from shared.attempts import parts, sent_request
+from shared.attempts import sent_request, wiring
 from shared.aws import clients
 from shared.clock import now_ms
-from shared.deliveries import content, views
+from shared.deliveries import views
 from shared.deliveries.models import DeliveryState
 from shared.deliveries.store import DeliveryStore
 from shared.errors import InvalidError
@@ -67,7 +67,7 @@ def list_events(caller: Caller, query: EventQuery) -> event_views.EventPage:
 def get_event(caller: Caller, event_id: str) -> views.EventRead:
     """One event with its deliveries and their attempts."""
     event = events().get(caller.workspace_id, event_id)
-    shown = content.of_event(event, shows_content_since(caller))
+    shown = views.event_since(event, shows_content_since(caller))
     return views.event_with(shown, deliveries().of_event(event, at_most=views.MAX_SHOWN + 1))
 
 
@@ -90,10 +90,10 @@ def get_delivery(caller: Caller, request_id: str, query: IncludeQuery) -> views.
     """One delivery by the request id that its receiver saw, with its attempts."""
     found = deliveries().get(caller.workspace_id, request_id)
     since = shows_content_since(caller)
-    (shown,) = content.of_deliveries([found], since)
+    (shown,) = views.deliveries_since([found], since)
     if query.include is None or found.created_at < since:
         return views.full(shown)
-    (material,) = parts.reader().whole([found.pointer(found.attempt)])
+    (material,) = wiring.reader().whole([found.pointer(found.attempt)])
     return views.full(shown, sent_request.of(found, material))
 
 
@@ -127,7 +127,7 @@ def _request_id(of: str, cursor: str | None) -> UUID | None:
 def shows_content_since(caller: Caller) -> int:
     """Contents of what came in before are hidden."""
     now = now_ms()
-    return caller.workspace.retention(parts.env().retention_days).shows_content_since(now)
+    return caller.workspace.retention(wiring.env().retention_days).shows_content_since(now)
 
 
 @cache

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from functions.deliveries.routes.log import api
 from shared import settings
-from shared.attempts.parts import retry_queue
+from shared.attempts.wiring import retry_queue
 from shared.aws import clients
 from shared.clock import Moment, Timestamp, now_ms
 from shared.configs.models import Status

@@ -4,7 +4,7 @@ from functools import cache
 
 from functions.deliveries.routes.log import api, deliveries, shows_content_since
 from shared.apis.funnelflux.models import ConfigQuery
-from shared.attempts import parts, test_event
+from shared.attempts import test_event, wiring
 from shared.attempts.resend import Resender
 from shared.attempts.test_event import EventTest
 from shared.aws import clients
@@ -52,10 +52,8 @@ def send_test_event(caller: Caller, query: ConfigQuery, body: SampleRequest) -> 
 
     It is marked by a header, `X-Funnelhooks-Test: true`, and is kept in no log.
     """
-    from shared.attempts.wiring import sender  # with it comes requests, which nothing else needs
-
     config = _configs().find(caller.workspace_id, query.idWebhookConfig)
-    return test_event.send(config, caller.workspace, body.event_type, sender(), now_ms)
+    return test_event.send(config, caller.workspace, body.event_type, wiring.sender(), now_ms)
 
 
 @cache
@@ -65,4 +63,4 @@ def _configs() -> ConfigStore:
 
 @cache
 def resender() -> Resender:
-    return Resender(parts.reader(), parts.ledger(), parts.retry_queue(), now_ms)
+    return Resender(wiring.reader(), wiring.ledger(), wiring.retry_queue(), now_ms)

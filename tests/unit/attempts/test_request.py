@@ -5,7 +5,7 @@ import pytest
 from botocore.credentials import Credentials
 
 from shared import ids
-from shared.attempts import request, signing
+from shared.attempts import request
 from shared.attempts.request import Prepared
 from shared.configs.models import BasicAuth, OldSecret, TargetType, WebhookConfig
 from shared.dialects import Rendered
@@ -28,7 +28,7 @@ def signatures(config: WebhookConfig, now: int = NOW) -> list[str]:
 
 
 def signature(secret: str, now: int = NOW) -> str:
-    return signing.signature(secret, str(factories.request_id()), now // 1000, BODY)
+    return request.signature(secret, str(factories.request_id()), now // 1000, BODY)
 
 
 def test_a_request_says_what_it_is_and_who_sent_it() -> None:

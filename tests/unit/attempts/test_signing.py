@@ -13,7 +13,7 @@ from standardwebhooks import WebhookVerificationError
 
 from shared import ids
 from shared.apis.funnelflux import mapping
-from shared.attempts import request, signing
+from shared.attempts import request
 from shared.configs.models import WebhookConfig
 from shared.dialects import Rendered
 from tests import factories
@@ -33,7 +33,7 @@ def test_the_published_example_comes_out_as_published(prefix: str) -> None:
     """Source: the test "sign function works" of every library of standard-webhooks on GitHub
     (libraries/javascript/src/webhook.test.ts), and docs.svix.com, "How to verify webhooks".
     """
-    signature = signing.signature(
+    signature = request.signature(
         prefix + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
         "msg_p5jXN8AQM9LWM0D4loKWxJek",
         1_614_265_330,
@@ -44,7 +44,7 @@ def test_the_published_example_comes_out_as_published(prefix: str) -> None:
 
 
 def test_the_headers_carry_what_was_signed() -> None:
-    headers = signing.headers(
+    headers = request.signature_headers(
         ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"], "msg_1", 1_614_265_330, b"{}"
     )
 
@@ -59,14 +59,14 @@ class TestALibrary:
     def test_accepts_any_body(self, library: Library, secret: str, values: dict[str, str]) -> None:
         body = json.dumps(values).encode()
 
-        headers = signing.headers([secret], "msg_1", int(time.time()), body)
+        headers = request.signature_headers([secret], "msg_1", int(time.time()), body)
 
         library(secret).verify(body, headers)
 
     @any_library
     @given(secrets=st.lists(SECRETS, min_size=1, max_size=4))
     def test_accepts_each_of_several_secrets(self, library: Library, secrets: list[str]) -> None:
-        headers = signing.headers(secrets, "msg_1", int(time.time()), b"{}")
+        headers = request.signature_headers(secrets, "msg_1", int(time.time()), b"{}")
 
         for secret in secrets:
             library(secret).verify(b"{}", headers)
@@ -83,7 +83,7 @@ class TestALibrary:
     )
     def test_refuses_what_was_not_signed(self, library: Library, name: str, value: str) -> None:
         secret, now = ids.new_signing_secret(), int(time.time())
-        headers = signing.headers([secret], "msg_1", now, b"{}")
+        headers = request.signature_headers([secret], "msg_1", now, b"{}")
         value = str(now - 60) if value == "a minute ago" else value
 
         with pytest.raises(WebhookVerificationError):
@@ -92,7 +92,7 @@ class TestALibrary:
     @any_library
     def test_refuses_another_body(self, library: Library) -> None:
         secret = ids.new_signing_secret()
-        headers = signing.headers([secret], "msg_1", int(time.time()), b'{"amount": 1}')
+        headers = request.signature_headers([secret], "msg_1", int(time.time()), b'{"amount": 1}')
 
         with pytest.raises(WebhookVerificationError):
             library(secret).verify(b'{"amount": 2}', headers)
@@ -159,8 +159,8 @@ class TestRotation:
 def test_several_signatures_stand_in_the_order_of_their_secrets() -> None:
     secrets = [ids.new_signing_secret(), ids.new_signing_secret()]
 
-    headers = signing.headers(secrets, "msg_1", 1_614_265_330, b"{}")
+    headers = request.signature_headers(secrets, "msg_1", 1_614_265_330, b"{}")
 
     assert headers["webhook-signature"].split(" ") == [
-        signing.signature(secret, "msg_1", 1_614_265_330, b"{}") for secret in secrets
+        request.signature(secret, "msg_1", 1_614_265_330, b"{}") for secret in secrets
     ]

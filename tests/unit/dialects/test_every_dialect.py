@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from shared.attempts.signing import PREFIX
+from shared.attempts.request import SECRET_PREFIX
 from shared.dialects import DIALECTS
 from shared.dialects.dialect import Dialect
 from shared.events import reading
@@ -77,4 +77,6 @@ def test_makes_secrets_that_are_long_and_never_the_same(dialect: Dialect) -> Non
     secrets = {dialect.new_secret() for _ in range(10)}
 
     assert len(secrets) == 10
-    assert all(len(b64decode(one.removeprefix(PREFIX), validate=True)) >= 24 for one in secrets)
+    assert all(
+        len(b64decode(one.removeprefix(SECRET_PREFIX), validate=True)) >= 24 for one in secrets
+    )

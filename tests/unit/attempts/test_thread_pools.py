@@ -5,7 +5,7 @@ from typing import TypeVar
 
 import pytest
 
-from shared.attempts.pool import ThreadPools
+from shared.attempts.attempt import ThreadPools
 
 SIZE = 3
 
