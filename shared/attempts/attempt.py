@@ -255,7 +255,7 @@ class AttemptRunner:
         is_end = not attempt.succeeded and attempt.next_wait_ms is None
         notice = None
         if is_end:
-            notice = self._monitor.telling_of_the_end(task.config, delivery, attempt, now)
+            notice = self._monitor.exhaustion_notice(task.config, delivery, attempt, now)
         return self._ledger.settle(delivery, attempt, task.retention, now, notice)
 
     def _queue_next(self, delivery: Delivery, next_at: int, now: int) -> None:
@@ -266,7 +266,7 @@ class AttemptRunner:
     def _report(
         self, task: Task, delivery: Delivery, attempt: Attempt, admitted: Admitted, now: int
     ) -> AttemptReport:
-        was_slow = self._in_flight.has_hung(task.message)
+        was_slow = self._in_flight.was_slow(task.message)
         return AttemptReport(
             task.config, delivery, attempt, task.health, admitted.probe, was_slow, now
         )
@@ -274,9 +274,9 @@ class AttemptRunner:
     def _report_slow(self) -> None:
         """Record endpoints that have not answered yet, so that other workers pause them."""
         now = self._clock()
-        for message, config in self._in_flight.hanging(now - SLOW_AFTER_MS):
+        for message, config in self._in_flight.slow(now - SLOW_AFTER_MS):
             try:
-                self._monitor.hangs(config, now)
+                self._monitor.record_slow(config, now)
             except Exception as error:  # advice: no attempt fails if the table does not take it
                 log_lines.slow_not_recorded(message, error)
                 return

@@ -1,4 +1,4 @@
-"""Whether an attempt may be made now: what config, endpoint and rate limit say to it."""
+"""Whether an attempt may be made now: the config, the circuit breaker and the rate limit decide."""
 
 from shared.configs.models import Status, WebhookConfig
 from shared.deliveries.models import DeliveryState, Reason
@@ -13,27 +13,28 @@ from shared.model import Model
 
 
 class Rejected(Model):
-    """Not at all, as things are."""
+    """No attempt is made: the delivery is held, cancelled or failed."""
 
     state: DeliveryState
     reason: Reason
 
 
 class Deferred(Model):
-    """Not before `at`, and no attempt is used up."""
+    """No attempt before `at` (ms); the delivery keeps all its attempts."""
 
     at: int
     reason: Reason
 
 
 class Admitted(Model):
-    """Now; `probe` is the lease of the probe that it is."""
+    """The attempt may be made now. `probe` is its lease if it is the breaker's probe."""
 
     probe: str | None = None
 
 
 def receiver(config: WebhookConfig | None, event: Event | None) -> WebhookConfig | Rejected:
-    """The config, if it receives the event; else where the delivery goes, and why."""
+    """The config if it receives the event, else why it does not. Without an event, the config
+    alone decides."""
     if event is not None and event.erased_at is not None:
         return Rejected(state=DeliveryState.CANCELLED, reason=Reason.ERASED)
     if config is None:
@@ -50,37 +51,41 @@ def receiver(config: WebhookConfig | None, event: Event | None) -> WebhookConfig
 
 
 class AdmissionControl:
-    def __init__(self, health: HealthStore, bucket: RateLimiter, random: breaker.Random) -> None:
+    def __init__(self, health: HealthStore, rates: RateLimiter, random: breaker.Random) -> None:
         self._health = health
-        self._bucket = bucket
+        self._rates = rates
         self._random = random
 
     def admit(
-        self, pointer: AttemptMessage, config: WebhookConfig, health: EndpointHealth, now: int
+        self, message: AttemptMessage, config: WebhookConfig, health: EndpointHealth, now: int
     ) -> Admitted | Deferred:
-        """The rate limit first: whoever has the lease of the probe must be able to send it."""
-        admission = breaker.admission(health, now)
-        if admission is BreakerState.OPEN:
-            return self._back(health, now)
-        if breaker.must_pause(health, now) and not pointer.in_turn:
-            return Deferred(at=breaker.pause_until(now, self._random), reason=Reason.ENDPOINT_HANGS)
-        rate = config.rate_limit_per_second
-        if rate is not None:
-            at = self._bucket.take(config, rate, now, pointer.in_turn)
-            if at is not None:
-                return Deferred(at=at, reason=Reason.RATE_LIMITED)
-        if admission is BreakerState.CLOSED:
+        """The rate limit comes before the probe: a worker that leases the probe must send it."""
+        state = breaker.state(health, now)
+        if state is BreakerState.OPEN:
+            return self._tripped(health, now)
+        if breaker.is_paused(health, now) and not message.in_turn:
+            return Deferred(
+                at=breaker.paused_until(now, self._random), reason=Reason.ENDPOINT_HANGS
+            )
+        reserved = self._reserved_for(message, config, now)
+        if reserved is not None:
+            return Deferred(at=reserved, reason=Reason.RATE_LIMITED)
+        if state is BreakerState.CLOSED:
             return Admitted()
-        probe = self._health.probe(config, health, now)
-        if probe is None:  # somebody else's is under way
-            return self._back(breaker.probing(health, "", now), now)
+        probe = self._health.lease_probe(config, health, now)
+        if probe is None:  # another worker has the lease
+            return self._tripped(breaker.probing(health, "", now), now)
         return Admitted(probe=probe)
 
     def withdraw(self, config: WebhookConfig, admitted: Admitted) -> None:
-        """It was not made after all."""
+        """The admitted attempt is not made after all."""
         if admitted.probe is not None:
-            self._health.give_back(config, admitted.probe)
+            self._health.return_probe(config, admitted.probe)
 
-    def _back(self, health: EndpointHealth, now: int) -> Deferred:
+    def _reserved_for(self, message: AttemptMessage, config: WebhookConfig, now: int) -> int | None:
+        rate = config.rate_limit_per_second
+        return None if rate is None else self._rates.take(config, rate, now, message.in_turn)
+
+    def _tripped(self, health: EndpointHealth, now: int) -> Deferred:
         at = breaker.back_at(health, now, self._random)
         return Deferred(at=at, reason=Reason.ENDPOINT_TRIPPED)

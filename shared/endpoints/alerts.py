@@ -1,4 +1,4 @@
-"""The operational events that deliveries give rise to: ids, counts and times, no secrets."""
+"""Notices to the owner of a config, as operational events: ids, counts and times, no secrets."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -64,7 +64,7 @@ def _of_config(
 
 
 def _about(config: WebhookConfig, delivery: Delivery) -> dict[str, Any]:
-    """A URL may hold a key in its path or query, so the host has to do."""
+    """The host stands for the URL, whose path or query may hold a key."""
     return {
         "config_id": config.id,
         "name": config.name,

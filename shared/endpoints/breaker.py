@@ -1,31 +1,35 @@
-"""The breaker of an endpoint: whether it is asked at all, and when again. Pure; times in ms.
+"""The circuit breaker of an endpoint: when requests may be sent, and what their results change.
 
-Closed, everything goes out. After TRIP_AFTER failures in a row it opens for 30 s; then one probe at
-a time is let through. A probe that fails opens it for twice as long, up to 15 minutes; one that is
-answered closes it.
+Everything here is pure; times are in milliseconds.
 
-A request that gets no answer at all takes its whole timeout to fail, and its worker with it. So
-after ENOUGH_HANG that hang, if none was answered in between, the next ones wait some seconds.
+A closed breaker lets every request out. After TRIP_AFTER failures in a row it opens for 30 s; then
+it lets one probe out at a time. If the probe fails, the breaker opens for twice as long as before,
+up to 15 minutes. If the probe is answered, the breaker closes.
+
+A request without a response occupies its worker until the timeout. So after PAUSE_AFTER slow
+requests, with no response in between, the next requests pause for some seconds.
 """
 
 from collections.abc import Callable
 from enum import Enum, auto
+from typing import NamedTuple
 
 from shared.clock import MS_PER_DAY, MS_PER_MINUTE, MS_PER_S
+from shared.configs.models import DisabledReason
 from shared.model import Model
 from shared.outbound.response import Cause
 
 TRIP_AFTER = 5
 FIRST_WINDOW_MS = 30 * MS_PER_S
 MAX_WINDOW_MS = 15 * MS_PER_MINUTE
-# Longer than any attempt: a prober that has not come back by then is not coming back.
+# The lease of a probe, longer than any attempt: a worker that exceeds it has died.
 PROBE_MS = 30 * MS_PER_S
-# What waits comes back within half as long as the trouble has lasted, so that a long outage costs
-# each delivery a few looks and not one every window.
+# A deferred delivery comes again within half the duration of the outage, so that during a long one
+# each delivery is checked a few times, not in every window.
 MAX_PATIENCE_MS = 6 * 60 * MS_PER_MINUTE
-ENOUGH_HANG = 3
-# As long as the timeout of an attempt: by then it has an outcome, which tells more.
-HANGING_MS = 10 * MS_PER_S
+PAUSE_AFTER = 3
+# How long a slow request counts: the timeout of an attempt, after which its outcome says more.
+SLOW_MS = 10 * MS_PER_S
 PAUSE_MS = 3 * MS_PER_S
 GIVE_UP_AFTER = 50
 GIVE_UP_MS = 3 * MS_PER_DAY
@@ -33,34 +37,68 @@ GIVE_UP_MS = 3 * MS_PER_DAY
 GONE = 410
 _TOO_MANY_REQUESTS = 429
 _TROUBLE = frozenset({Cause.CONNECT, Cause.TIMEOUT, Cause.TLS, Cause.PROTOCOL})
-# A name that is not found may be the fault of a look-up, which other tenants' names can keep busy.
+# A look-up may fail because names of other tenants keep the resolver busy.
 _UNASKED = frozenset({Cause.DNS, Cause.REFUSED_ADDRESS})
 
 Random = Callable[[], float]
 
 
 class Outcome(Enum):
-    """What an attempt tells of its endpoint."""
+    """What an attempt says about its endpoint."""
 
     SUCCEEDED = auto()
-    REFUSED = auto()  # it answered: not this request, but it is there
+    REFUSED = auto()  # the endpoint is there, but does not accept this request
     TROUBLED = auto()
-    UNASKED = auto()  # nothing was sent, so it tells nothing
+    UNASKED = auto()  # no request was sent, so the attempt says nothing
     GONE = auto()
 
 
+class Result(NamedTuple):
+    """The result of a settled attempt. `is_exhausted`: the schedule of its delivery has ended.
+
+    `follows_success`: since the last failure that this worker saw, an attempt succeeded.
+    `is_unanswered`: the endpoint was asked and did not respond. `was_slow`: the request was
+    recorded as slow.
+    """
+
+    outcome: Outcome
+    is_probe: bool = False
+    is_exhausted: bool = False
+    follows_success: bool = False
+    is_unanswered: bool = False
+    was_slow: bool = False
+
+
+class Count(NamedTuple):
+    """How a failure changes the health: numbers to add, values to set if absent, and to set."""
+
+    add: dict[str, int]
+    once: dict[str, int]
+    set: dict[str, int | None]
+
+
+class Step(Enum):
+    """What follows from a result for the breaker."""
+
+    NONE = auto()
+    FORGET = auto()  # clear the counted failures
+    TRIP = auto()  # open for the first time
+    REOPEN = auto()  # open again, after a probe that failed
+    RECOVER = auto()  # close, after a probe that was answered
+
+
 class BreakerState(Enum):
-    OPEN = auto()  # nothing goes out
-    PROBE = auto()  # one may, if it gets the lease
+    OPEN = auto()  # no request may be sent
+    PROBE = auto()  # one request may be sent, by the worker that gets the lease
     CLOSED = auto()
 
 
 class EndpointHealth(Model):
-    """Of a config's endpoint; blank as long as all is well.
+    """The health of a config's endpoint; blank if nothing is wrong.
 
-    `failures` look like its trouble, `exhausted` deliveries ended, both in a row; `opened` counts
-    the windows since the breaker was closed last. `hanging` requests had no answer for seconds, and
-    none was answered since; that counts until `hanging_until`.
+    `failures` counts troubled attempts in a row, `exhausted` deliveries that ended in a row, and
+    `opened` the windows since the breaker was last closed. `hanging` counts slow requests since the
+    last response; they count until `hanging_until`.
     """
 
     failures: int = 0
@@ -79,7 +117,7 @@ class EndpointHealth(Model):
 
 
 def outcome_of(succeeded: bool, status_code: int | None, cause: Cause | None) -> Outcome:
-    """`status_code` and `cause` as they were recorded of the attempt."""
+    """The arguments are those of the recorded attempt."""
     if succeeded:
         return Outcome.SUCCEEDED
     if status_code == GONE:
@@ -89,41 +127,62 @@ def outcome_of(succeeded: bool, status_code: int | None, cause: Cause | None) ->
     return Outcome.UNASKED if cause in _UNASKED else Outcome.REFUSED
 
 
-def admission(health: EndpointHealth, now: int) -> BreakerState:
+def state(health: EndpointHealth, now: int) -> BreakerState:
     if not health.opened:
         return BreakerState.CLOSED
-    return BreakerState.OPEN if now < _shut_until(health) else BreakerState.PROBE
+    return BreakerState.OPEN if now < _next_probe_at(health) else BreakerState.PROBE
 
 
-def must_pause(health: EndpointHealth, now: int) -> bool:
-    return health.hanging >= ENOUGH_HANG and now < health.hanging_until
+def is_paused(health: EndpointHealth, now: int) -> bool:
+    return health.hanging >= PAUSE_AFTER and now < health.hanging_until
 
 
-def pause_until(now: int, random: Random) -> int:
-    """When a delivery that is not sent because others hang should come again."""
+def paused_until(now: int, random: Random) -> int:
+    """When a delivery that finds a pause should come again."""
     return now + PAUSE_MS + round(random() * PAUSE_MS)
 
 
-def failed(
-    health: EndpointHealth, outcome: Outcome, exhausted: bool, now: int, anew: bool = False
-) -> EndpointHealth:
-    """After an attempt that failed. `anew` says that it was preceded by one that did not."""
-    failures = 0 if anew or outcome is Outcome.REFUSED else health.failures
-    return health.model_copy(
-        update={
-            "failures": failures + (outcome is Outcome.TROUBLED),
-            "failing_since": now if health.failing_since is None else health.failing_since,
-            "exhausted": health.exhausted + exhausted,
-        }
-    )
+def count(result: Result, now: int) -> Count | None:
+    """None if the result counts as no failure, or ends the config at once."""
+    outcome, counted = result.outcome, Count({}, {"failing_since": now}, {})
+    if outcome in (Outcome.SUCCEEDED, Outcome.GONE):
+        return None
+    if not result.is_unanswered:
+        counted.set.update(hanging=None, hanging_until=None)
+    if outcome is Outcome.TROUBLED and not result.follows_success:
+        counted.add["failures"] = 1
+    elif result.follows_success or outcome is Outcome.REFUSED:
+        counted.set["failures"] = 1 if outcome is Outcome.TROUBLED else None
+    if result.is_exhausted:
+        counted.add["exhausted"] = 1
+    return counted
 
 
-def must_trip(health: EndpointHealth) -> bool:
-    return not health.opened and health.failures >= TRIP_AFTER
+def next_step(result: Result, health: EndpointHealth) -> Step:
+    """`health` is as it is after the result was counted."""
+    answered = result.outcome in (Outcome.SUCCEEDED, Outcome.REFUSED)
+    if result.outcome is Outcome.GONE:
+        return Step.NONE
+    if result.is_probe:
+        return Step.RECOVER if answered else Step.REOPEN
+    if result.outcome is Outcome.SUCCEEDED:
+        needed = (result.was_slow or not health.is_blank) and not health.opened
+        return Step.FORGET if needed else Step.NONE
+    return Step.TRIP if not health.opened and health.failures >= TRIP_AFTER else Step.NONE
+
+
+def why_disable(result: Result, health: EndpointHealth, now: int) -> DisabledReason | None:
+    """Why the config must be disabled; None if it stays enabled. `health` is as it is after the
+    next step."""
+    if result.outcome is Outcome.SUCCEEDED:
+        return None
+    if result.outcome is Outcome.GONE:
+        return DisabledReason.ENDPOINT_GONE
+    return DisabledReason.ENDPOINT_FAILING if _has_failed_for_days(health, now) else None
 
 
 def opened(health: EndpointHealth, now: int) -> EndpointHealth:
-    """Open for the first time, or for twice as long as before."""
+    """The breaker opens for the first time, or for twice as long as before."""
     windows = health.opened + 1
     return health.model_copy(
         update={
@@ -140,29 +199,30 @@ def probing(health: EndpointHealth, lease: str, now: int) -> EndpointHealth:
 
 
 def closed(health: EndpointHealth) -> EndpointHealth:
-    """It answers again. Whether it takes what it is sent is another matter."""
+    """The endpoint responds again; whether it accepts requests is not known yet."""
     return EndpointHealth(failing_since=health.failing_since, exhausted=health.exhausted)
 
 
-def must_disable(health: EndpointHealth, now: int) -> bool:
-    """Failing for days. While the breaker is open few deliveries get as far as to be exhausted, so
-    a window that ended in a failed probe counts as much."""
+def window_ms(windows: int) -> int:
+    """How long the breaker stays open in window number `windows`, counted from 1."""
+    return min(FIRST_WINDOW_MS << min(windows - 1, 10), MAX_WINDOW_MS)
+
+
+def back_at(health: EndpointHealth, now: int, random: Random) -> int:
+    """When a delivery that finds the breaker open should come again, spread over the time after."""
+    since = health.failing_since if health.failing_since is not None else now
+    patience = max(window_ms(health.opened), min((now - since) // 2, MAX_PATIENCE_MS))
+    return max(now, _next_probe_at(health)) + round(random() * patience)
+
+
+def _has_failed_for_days(health: EndpointHealth, now: int) -> bool:
+    """While the breaker is open, few deliveries become exhausted, so a window that ended in a
+    failed probe counts as much as an exhausted delivery."""
     if health.failing_since is None or now - health.failing_since < GIVE_UP_MS:
         return False
     return max(health.exhausted, health.opened) >= GIVE_UP_AFTER
 
 
-def window_ms(windows: int) -> int:
-    """How long it stays open for the time number `windows`, from 1."""
-    return min(FIRST_WINDOW_MS << min(windows - 1, 10), MAX_WINDOW_MS)
-
-
-def back_at(health: EndpointHealth, now: int, random: Random) -> int:
-    """When a delivery that finds it open should come again, spread so that they come one by one."""
-    since = health.failing_since if health.failing_since is not None else now
-    patience = max(window_ms(health.opened), min((now - since) // 2, MAX_PATIENCE_MS))
-    return max(now, _shut_until(health)) + round(random() * patience)
-
-
-def _shut_until(health: EndpointHealth) -> int:
+def _next_probe_at(health: EndpointHealth) -> int:
+    """When the next probe may be sent: after the window, and after the lease of the last probe."""
     return max(health.open_until, health.probe_until)

@@ -1,12 +1,12 @@
 """The rate limit of a config: a token bucket of one second's worth, shared by all workers.
 
-What finds it empty gets a place in the line behind it, a moment of its own at which to come again;
-while there is a line, newcomers go to its end. So each waits about as long as it must, in the order
-in which they came, and comes once. Moments here are microseconds: a token may be worth less than a
-millisecond.
+An attempt that finds the bucket empty gets a reservation: the time at which to come again. While
+there are reservations, new attempts get the next one, so attempts are sent in the order of their
+arrival and each comes again once. Times here are microseconds, because the interval between two
+tokens may be shorter than a millisecond.
 
-The level is a moment (a "theoretical arrival time", as in the generic cell rate algorithm): the one
-at which the bucket will be full again. A send moves it on by one interval.
+The level of the bucket is stored as the time at which it is full again (the "theoretical arrival
+time" of the generic cell rate algorithm). Each send moves that time by one interval.
 """
 
 from enum import Enum
@@ -20,24 +20,24 @@ from shared.tables import config_table
 
 US_PER_MS = 1000
 US_PER_S = 1_000_000
-# Each refused write shows a later level; so many of them say that it is very busy indeed.
+# Each refused write returns a newer level. After so many of them the attempt comes again later.
 ROUNDS = 5
 
 
 class Level(Model):
-    """When the bucket is full again, and where its line ends."""
+    """When the bucket is full again (`sent_until`), and when its last reservation ends."""
 
     sent_until: int = 0
     line_until: int = 0
 
 
 class Move(Enum):
-    """What may be done at a level, each by a write that holds as long as the level is such."""
+    """What an attempt does at a level, by a write whose condition is that level."""
 
     SEND_FROM_FULL = "SEND_FROM_FULL"
     SEND = "SEND"
-    BEGIN_LINE = "BEGIN_LINE"
-    JOIN_LINE = "JOIN_LINE"
+    RESERVE_FIRST = "RESERVE_FIRST"
+    RESERVE_NEXT = "RESERVE_NEXT"
 
     @property
     def is_send(self) -> bool:
@@ -48,14 +48,14 @@ def interval_us(rate: int) -> int:
     return -(-US_PER_S // rate)
 
 
-def move(level: Level, rate: int, now: int, in_turn: bool) -> Move:
-    """`in_turn` is who has waited in the line."""
-    is_first = in_turn or level.line_until <= now
+def move(level: Level, rate: int, now: int, reserved: bool) -> Move:
+    """`reserved`: the attempt waited until its reservation."""
+    is_first = reserved or level.line_until <= now
     if is_first and level.sent_until <= now:
         return Move.SEND_FROM_FULL
     if is_first and level.sent_until <= now + _reach(rate):
         return Move.SEND
-    return Move.JOIN_LINE if level.line_until > now else Move.BEGIN_LINE
+    return Move.RESERVE_NEXT if level.line_until > now else Move.RESERVE_FIRST
 
 
 def after(level: Level, made: Move, rate: int, now: int) -> Level:
@@ -65,20 +65,20 @@ def after(level: Level, made: Move, rate: int, now: int) -> Level:
             return level.model_copy(update={"sent_until": now + interval})
         case Move.SEND:
             return level.model_copy(update={"sent_until": level.sent_until + interval})
-        case Move.BEGIN_LINE:
+        case Move.RESERVE_FIRST:
             start = max(now, level.sent_until - _reach(rate))
             return level.model_copy(update={"line_until": start + interval})
-        case Move.JOIN_LINE:
+        case Move.RESERVE_NEXT:
             return level.model_copy(update={"line_until": level.line_until + interval})
 
 
-def place_us(level: Level, rate: int) -> int:
-    """The moment of who joined the line last."""
+def reservation_us(level: Level, rate: int) -> int:
+    """The time of the last reservation."""
     return level.line_until - interval_us(rate)
 
 
 def _reach(rate: int) -> int:
-    """How far sends may run ahead: a whole bucket less the token that is being taken."""
+    """How far `sent_until` may lie ahead: a full bucket without the token that is taken."""
     return (rate - 1) * interval_us(rate)
 
 
@@ -86,23 +86,23 @@ class RateLimiter:
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    def take(self, config: WebhookConfig, rate: int, now_ms: int, in_turn: bool) -> int | None:
-        """None if one may be sent now, else the moment (ms) at which to come again."""
+    def take(self, config: WebhookConfig, rate: int, now_ms: int, reserved: bool) -> int | None:
+        """None if the attempt may be sent now, else the time (ms) at which to come again."""
         level, now = Level(), now_ms * US_PER_MS
         for _ in range(ROUNDS):
-            made = move(level, rate, now, in_turn)
-            level, is_made = self._make(config, level, made, rate, now, in_turn)
+            made = move(level, rate, now, reserved)
+            level, is_made = self._make(config, level, made, rate, now, reserved)
             if is_made and made.is_send:
                 return None
             if is_made:
-                return -(-place_us(level, rate) // US_PER_MS)
+                return -(-reservation_us(level, rate) // US_PER_MS)
         return now_ms + MS_PER_S
 
     def _make(
-        self, config: WebhookConfig, level: Level, made: Move, rate: int, now: int, in_turn: bool
+        self, config: WebhookConfig, level: Level, made: Move, rate: int, now: int, reserved: bool
     ) -> tuple[Level, bool]:
-        """The level that is there then, and whether the move was made."""
-        update = _update(level, made, rate, now, in_turn)
+        """The stored level, and whether the move was made."""
+        update = _update(level, made, rate, now, reserved)
         key = {
             "pk": config_table.endpoint(config.workspace_id, config.id),
             "sk": config_table.BUCKET_SK,
@@ -113,25 +113,29 @@ class RateLimiter:
         return Level.from_item(written), True
 
 
-def _update(level: Level, made: Move, rate: int, now: int, in_turn: bool) -> Update:
-    """From a level that stands still a move sets the next one, along one that runs it adds."""
+def _update(level: Level, made: Move, rate: int, now: int, reserved: bool) -> Update:
+    """The move as a conditional update.
+
+    If the stored time is in the past, the update overwrites it; if it is in the future, the update
+    adds to it, so that concurrent workers keep each other's sends.
+    """
     new, interval = after(level, made, rate, now), interval_us(rate)
     update = Update().set({"expires_at": now // US_PER_S + MS_PER_DAY // MS_PER_S})
-    no_line = (
-        "" if in_turn else " AND (attribute_not_exists(line_until) OR line_until <= :when_now)"
+    no_reservation = (
+        "" if reserved else " AND (attribute_not_exists(line_until) OR line_until <= :when_now)"
     )
     match made:
         case Move.SEND_FROM_FULL:
             update.set({"sent_until": new.sent_until})
             full = "(attribute_not_exists(sent_until) OR sent_until <= :when_now)"
-            return update.when(full + no_line, {"now": now})
+            return update.when(full + no_reservation, {"now": now})
         case Move.SEND:
             within = "sent_until > :when_now AND sent_until <= :when_reach"
             update.add("sent_until", interval)
-            return update.when(within + no_line, {"now": now, "reach": now + _reach(rate)})
-        case Move.BEGIN_LINE:
+            return update.when(within + no_reservation, {"now": now, "reach": now + _reach(rate)})
+        case Move.RESERVE_FIRST:
             update.set({"line_until": new.line_until})
             idle = "attribute_not_exists(line_until) OR line_until <= :when_now"
             return update.when(idle, {"now": now})
-        case Move.JOIN_LINE:
+        case Move.RESERVE_NEXT:
             return update.add("line_until", interval).when("line_until > :when_now", {"now": now})

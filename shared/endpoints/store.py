@@ -1,8 +1,8 @@
-"""The health of endpoints in ConfigTable, and what follows when it changes.
+"""The health of endpoints in ConfigTable, written only while something is wrong.
 
-One item for a config, read along with it, and written only while something is wrong. A change that
-its owner should know of is told by an event in the same transaction. All writes are conditional, so
-of many workers that see the same thing one acts on it.
+There is one item for each config, and attempts read it together with the config. A notice to the
+config's owner is stored as an event in the same transaction as the change. All changes of state are
+conditional, so one of many workers that see the same result acts on it.
 """
 
 from typing import Any
@@ -14,14 +14,14 @@ from shared.clock import MS_PER_DAY, MS_PER_S
 from shared.configs.models import DisabledReason, WebhookConfig
 from shared.configs.store import config_key, health_key
 from shared.endpoints import breaker
-from shared.endpoints.breaker import EndpointHealth, Outcome
+from shared.endpoints.breaker import Count, EndpointHealth, Outcome
 from shared.events.models import Event
 from shared.events.store import EventStore
 
-# So long after its last failure an endpoint that nobody asked again counts as well.
+# The item expires so long after the last failure.
 FORGET_MS = 30 * MS_PER_DAY
 
-_CLEARED: dict[str, None] = dict.fromkeys(EndpointHealth.model_fields)
+_CLEARED: dict[str, Any] = dict.fromkeys(EndpointHealth.model_fields)
 _HOLDER = "probe = :when_probe"
 
 
@@ -34,8 +34,8 @@ class HealthStore:
         item = self._table.get(health_key(workspace_id, config_id))
         return EndpointHealth.from_item(item or {})
 
-    def probe(self, config: WebhookConfig, known: EndpointHealth, now: int) -> str | None:
-        """The lease of the one probe that may go out now; None if another worker has it."""
+    def lease_probe(self, config: WebhookConfig, known: EndpointHealth, now: int) -> str | None:
+        """The lease of the one probe that may be sent now; None if another worker has it."""
         wanted = breaker.probing(known, ids.new_lease(), now)
         update = _changing(known, wanted).when(
             "opened = :when_opened AND open_until <= :when_now"
@@ -44,36 +44,21 @@ class HealthStore:
         )
         return None if self._write(config, update) is None else wanted.probe
 
-    def give_back(self, config: WebhookConfig, probe: str) -> None:
-        """The lease of a probe that did not go out."""
+    def return_probe(self, config: WebhookConfig, probe: str) -> None:
+        """End the lease of a probe that was not sent."""
         update = Update().set({"probe": None, "probe_until": None})
         self._write(config, update.when(_HOLDER, {"probe": probe}))
 
-    def failed(
-        self,
-        config: WebhookConfig,
-        outcome: Outcome,
-        exhausted: bool,
-        now: int,
-        anew: bool,
-        hangs: bool,
-    ) -> EndpointHealth:
-        """As breaker.failed, but counted by the table, where many count at once. `hangs` is whether
-        the requests that hang may do so on: one that was answered speaks for them."""
-        update = Update().once({"failing_since": now}).set(_expiry(now))
-        if not hangs:
-            update.set({"hanging": None, "hanging_until": None})
-        if outcome is Outcome.TROUBLED and not anew:
-            update.add("failures", 1)
-        elif anew or outcome is Outcome.REFUSED:
-            update.set({"failures": 1 if outcome is Outcome.TROUBLED else None})
-        if exhausted:
-            update.add("exhausted", 1)
+    def count(self, config: WebhookConfig, count: Count, now: int) -> EndpointHealth:
+        """The health after the count. The table adds, because many workers count at once."""
+        update = Update().once(count.once).set(count.set | _expiry(now))
+        for name, number in count.add.items():
+            update.add(name, number)
         return self._write(config, update) or EndpointHealth()
 
-    def hangs(self, config: WebhookConfig, now: int) -> None:
-        """One more request has no answer; one of long ago does not count with it."""
-        until = {"hanging_until": now + breaker.HANGING_MS} | _expiry(now)
+    def record_slow(self, config: WebhookConfig, now: int) -> None:
+        """Count one more request without a response, or begin at 1 if the last ones are old."""
+        until = {"hanging_until": now + breaker.SLOW_MS} | _expiry(now)
         more = Update().set(until).add("hanging", 1).when("hanging_until > :when_now", {"now": now})
         if self._write(config, more) is None:
             self._write(config, Update().set(until | {"hanging": 1}))
@@ -81,19 +66,20 @@ class HealthStore:
     def reopen(
         self, config: WebhookConfig, known: EndpointHealth, probe: str, now: int
     ) -> EndpointHealth | None:
-        """After a probe that failed. None if its lease was lost."""
+        """Open again after a probe that failed. None if the lease was lost."""
         held = breaker.probing(known, probe, now)
         update = _changing(held, breaker.opened(held, now)).set(_expiry(now))
         return self._write(config, update.when(_HOLDER, {"probe": probe}))
 
     def trip(
-        self, config: WebhookConfig, health: EndpointHealth, now: int, told: Event | None
+        self, config: WebhookConfig, health: EndpointHealth, now: int, notice: Event | None
     ) -> bool:
+        """False if another worker opened the breaker, or a success came in between."""
         update = _changing(health, breaker.opened(health, now)).when(
             "attribute_not_exists(opened) AND failures >= :when_enough",
             {"enough": breaker.TRIP_AFTER},
         )
-        return self._transact([self._of_health(config, update), *self._noted(told)])
+        return self._transact([self._table.updating(_key(config), update)], notice)
 
     def recover(
         self,
@@ -102,34 +88,31 @@ class HealthStore:
         outcome: Outcome,
         probe: str,
         now: int,
-        told: Event | None,
+        notice: Event | None,
     ) -> bool:
-        """After a probe that was answered. What waits for the endpoint need not wait longer."""
+        """Close after a probe that was answered, and release the deliveries that wait.
+
+        False if the lease was lost.
+        """
         held = breaker.probing(known, probe, now)
         recovered = EndpointHealth() if outcome is Outcome.SUCCEEDED else breaker.closed(held)
         update = _changing(held, recovered).when(_HOLDER, {"probe": probe})
         release = jobs.release(config.workspace_id, config.id, now)
-        return self._transact(
-            [
-                self._of_health(config, update),
-                jobs.starting(self._table.name, release),
-                *self._noted(told),
-            ]
-        )
+        operations = [
+            self._table.updating(_key(config), update),
+            jobs.starting(self._table.name, release),
+        ]
+        return self._transact(operations, notice)
 
-    def clear(self, config: WebhookConfig, now: int) -> bool:
-        """After a success; one that began before the breaker opened leaves it open."""
+    def forget(self, config: WebhookConfig, now: int) -> bool:
+        """Clear the health after a success. False if the breaker is open: it stays open."""
         update = Update().set(_CLEARED | _expiry(now))
         return self._write(config, update.when("attribute_not_exists(opened)", {})) is not None
 
     def disable(
-        self,
-        config: WebhookConfig,
-        reason: DisabledReason,
-        now: int,
-        told: Event | None,
+        self, config: WebhookConfig, reason: DisabledReason, now: int, notice: Event | None
     ) -> bool:
-        """False if the config was saved since it was read: what failed may have been mended."""
+        """False if the config was saved after it was read: the cause may be removed."""
         changes = {"enabled": False, "disabled_reason": reason, "disabled_at": now}
         update = Update().set(changes | {"updated_at": now}).add("version", 1)
         update.when("version = :when_version", {"version": config.version})
@@ -137,28 +120,22 @@ class HealthStore:
         if reason is DisabledReason.ENDPOINT_FAILING:
             enough = {"enough": breaker.GIVE_UP_AFTER}
             cleared.when("exhausted >= :when_enough OR opened >= :when_enough", enough)
-        return self._transact(
-            [
-                self._table.updating(config_key(config.workspace_id, config.id), update),
-                self._of_health(config, cleared),
-                *self._noted(told),
-            ]
-        )
+        operations = [
+            self._table.updating(config_key(config.workspace_id, config.id), update),
+            self._table.updating(_key(config), cleared),
+        ]
+        return self._transact(operations, notice)
 
-    def noting(self, told: Event) -> dict[str, Any]:
-        return self._events.putting(told)
+    def putting(self, notice: Event) -> dict[str, Any]:
+        """The notice as an operation of a transaction."""
+        return self._events.putting(notice)
 
-    def _of_health(self, config: WebhookConfig, update: Update) -> dict[str, Any]:
-        return self._table.updating(_key(config), update)
-
-    def _noted(self, told: Event | None) -> list[dict[str, Any]]:
-        return [] if told is None else [self._events.putting(told)]
-
-    def _transact(self, operations: list[dict[str, Any]]) -> bool:
-        return not self._table.transact(operations)
+    def _transact(self, operations: list[dict[str, Any]], notice: Event | None) -> bool:
+        notices = [] if notice is None else [self.putting(notice)]
+        return not self._table.transact([*operations, *notices])
 
     def _write(self, config: WebhookConfig, update: Update) -> EndpointHealth | None:
-        """None if the condition did not hold."""
+        """The new health; None if the condition does not hold."""
         written = self._table.update(_key(config), update)
         return None if isinstance(written, Refused) else EndpointHealth.from_item(written)
 
@@ -168,7 +145,7 @@ def _key(config: WebhookConfig) -> Key:
 
 
 def _changing(old: EndpointHealth, new: EndpointHealth) -> Update:
-    """Only what differs, so that what others count meanwhile stays; blank is not stored."""
+    """An update of what differs, so that counts of other workers stay. Blank values are removed."""
     blank = EndpointHealth().model_dump()
     before, after = old.model_dump(), new.model_dump()
     changed = {name: value for name, value in after.items() if value != before[name]}
@@ -177,5 +154,5 @@ def _changing(old: EndpointHealth, new: EndpointHealth) -> Update:
     )
 
 
-def _expiry(now: int) -> dict[str, int]:
+def _expiry(now: int) -> dict[str, Any]:
     return {"expires_at": (now + FORGET_MS) // MS_PER_S}

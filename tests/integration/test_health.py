@@ -14,7 +14,7 @@ from shared.aws.table import Table
 from shared.configs.store import ConfigStore, health_key
 from shared.deliveries.ledger import Ledger
 from shared.endpoints import breaker
-from shared.endpoints.breaker import PROBE_MS, EndpointHealth, Outcome
+from shared.endpoints.breaker import PROBE_MS, EndpointHealth, Outcome, Result
 from shared.endpoints.store import HealthStore
 from shared.events.store import EventStore
 from shared.outbound.sender import Sender
@@ -23,6 +23,7 @@ from tests.integration.account import Account
 from tests.integration.test_flowestate_api import key_of
 from tests.integration.world import CrashError, World, new_world
 from tests.local.receiver import Receiver, Reply
+from tests.unit.endpoints.counting import counted
 
 WINDOW_S = 30
 # Without a retry of their own that comes in between.
@@ -185,7 +186,7 @@ class TestAnEndpointThatDoesNotAnswer:
         receiver.script("/in", [Reply(200, delay_s=0.6)])
         world.make_config(receiver.url("/in"))
         hangs = Mock()
-        monkeypatch.setattr(HealthStore, "hangs", hangs)
+        monkeypatch.setattr(HealthStore, "record_slow", hangs)
 
         world.deliver()
 
@@ -211,7 +212,7 @@ class TestAnEndpointThatDoesNotAnswer:
     ) -> None:
         receiver.script("/in", [Reply(200, delay_s=0.6)])
         world.make_config(receiver.url("/in"))
-        monkeypatch.setattr(HealthStore, "hangs", Mock(side_effect=OSError("no connection")))
+        monkeypatch.setattr(HealthStore, "record_slow", Mock(side_effect=OSError("no connection")))
 
         event_id = world.deliver()
 
@@ -691,13 +692,14 @@ def test_the_table_counts_as_the_breaker_does(
         )
         config, expected = factories.config(), EndpointHealth()
 
-        for outcome, exhausted, anew, later in row:
+        for outcome, exhausted, follows_success, later in row:
             world.clock.advance(later)
             now = world.clock()
-            expected = breaker.failed(expected, outcome, exhausted, now, anew)
-            found = store.failed(config, outcome, exhausted, now, anew, hangs=True)
+            count = breaker.count(Result(outcome, False, exhausted, follows_success), now)
+            assert count is not None
 
-            assert found == expected
+            expected = counted(expected, count)
+            assert store.count(config, count, now) == expected
 
 
 class TestAnExhaustedDelivery:

@@ -71,7 +71,7 @@ def test_a_long_line_is_parked_and_keeps_its_places(world: World, receiver: Rece
         factories.config(workspace_id=world.workspace_id),
     )
     for _ in range(1_800):
-        bucket.take(config, 1, world.clock(), in_turn=False)
+        bucket.take(config, 1, world.clock(), reserved=False)
     (event_id,) = send(world, 1)
 
     world.work("DispatchQueue")
@@ -91,7 +91,7 @@ def test_many_workers_at_once_take_no_more_than_there_is(world: World, rate: int
 
     def take(_: int) -> int | None:
         bucket = RateLimiter(Table(clients.dynamodb(), "ConfigTable"))
-        return bucket.take(config, rate, world.clock(), in_turn=False)
+        return bucket.take(config, rate, world.clock(), reserved=False)
 
     with ThreadPoolExecutor(8) as pool:
         places = list(pool.map(take, range(60)))
@@ -103,10 +103,10 @@ def test_many_workers_at_once_take_no_more_than_there_is(world: World, rate: int
 
 def test_one_that_comes_when_the_bucket_is_idle_costs_one_write(world: World) -> None:
     bucket, config = RateLimiter(Table(clients.dynamodb(), "ConfigTable")), factories.config()
-    bucket.take(config, 5, world.clock(), in_turn=False)
+    bucket.take(config, 5, world.clock(), reserved=False)
     world.clock.advance(1)
     world.calls.clear()
 
-    bucket.take(config, 5, world.clock(), in_turn=False)
+    bucket.take(config, 5, world.clock(), reserved=False)
 
     assert world.calls.names == ["UpdateItem"]

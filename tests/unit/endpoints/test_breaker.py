@@ -5,22 +5,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from shared.configs.models import DisabledReason
 from shared.endpoints import breaker
 from shared.endpoints.breaker import (
-    ENOUGH_HANG,
     FIRST_WINDOW_MS,
     GIVE_UP_AFTER,
     GIVE_UP_MS,
     MAX_PATIENCE_MS,
     MAX_WINDOW_MS,
+    PAUSE_AFTER,
     PROBE_MS,
     TRIP_AFTER,
     BreakerState,
     EndpointHealth,
     Outcome,
+    Result,
+    Step,
 )
 from shared.outbound.response import Cause
 from tests.fakes import NOW
+from tests.unit.endpoints.counting import counted
 
 MINUTE = 60_000
 DAY = 24 * 60 * MINUTE
@@ -65,17 +69,17 @@ class TestAPause:
     def test_is_made_while_enough_requests_hang(self) -> None:
         until = NOW + 10_000
 
-        assert breaker.must_pause(EndpointHealth(hanging=ENOUGH_HANG, hanging_until=until), NOW)
-        assert not breaker.must_pause(
-            EndpointHealth(hanging=ENOUGH_HANG, hanging_until=until), until
+        assert breaker.is_paused(EndpointHealth(hanging=PAUSE_AFTER, hanging_until=until), NOW)
+        assert not breaker.is_paused(
+            EndpointHealth(hanging=PAUSE_AFTER, hanging_until=until), until
         )
-        assert not breaker.must_pause(
-            EndpointHealth(hanging=ENOUGH_HANG - 1, hanging_until=until), NOW
+        assert not breaker.is_paused(
+            EndpointHealth(hanging=PAUSE_AFTER - 1, hanging_until=until), NOW
         )
 
     @given(st.floats(min_value=0, max_value=1))
     def test_takes_seconds(self, draw: float) -> None:
-        assert 3_000 <= breaker.pause_until(NOW, lambda: draw) - NOW <= 6_000
+        assert 3_000 <= breaker.paused_until(NOW, lambda: draw) - NOW <= 6_000
 
 
 class TestComingBack:
@@ -149,10 +153,11 @@ class TestGivingUp:
         since = NOW - round(days * DAY)
         health = EndpointHealth(exhausted=exhausted, opened=opened, failing_since=since)
 
-        assert breaker.must_disable(health, NOW) is expected
+        reason = breaker.why_disable(Result(Outcome.TROUBLED), health, NOW)
+        assert reason is (DisabledReason.ENDPOINT_FAILING if expected else None)
 
     def test_needs_a_failure(self) -> None:
-        assert not breaker.must_disable(EndpointHealth(), NOW)
+        assert breaker.why_disable(Result(Outcome.TROUBLED), EndpointHealth(), NOW) is None
         assert GIVE_UP_MS == 3 * DAY
 
 
@@ -169,26 +174,29 @@ class Endpoint(RuleBasedStateMachine):
     def time_passes(self, ms: int) -> None:
         self.now += ms
 
-    @precondition(lambda self: self.admission is BreakerState.CLOSED)
+    @precondition(lambda self: self.state is BreakerState.CLOSED)
     @rule(
         outcome=st.sampled_from([Outcome.TROUBLED, Outcome.REFUSED, Outcome.UNASKED]),
         end=st.booleans(),
     )
     def an_attempt_fails(self, outcome: Outcome, end: bool) -> None:
-        self.health = breaker.failed(self.health, outcome, end, self.now)
+        result = Result(outcome, is_exhausted=end)
+        count = breaker.count(result, self.now)
+        assert count is not None
+        self.health = counted(self.health, count)
         self.row += outcome is Outcome.TROUBLED
         if outcome is Outcome.REFUSED:
             self.row = 0
-        if breaker.must_trip(self.health):
+        if breaker.next_step(result, self.health) is Step.TRIP:
             assert self.row == TRIP_AFTER
             self.health, self.windows = breaker.opened(self.health, self.now), 1
 
-    @precondition(lambda self: self.admission is BreakerState.CLOSED)
+    @precondition(lambda self: self.state is BreakerState.CLOSED)
     @rule()
     def an_attempt_succeeds(self) -> None:
         self.health, self.row = EndpointHealth(), 0
 
-    @precondition(lambda self: self.admission is BreakerState.PROBE)
+    @precondition(lambda self: self.state is BreakerState.PROBE)
     @rule()
     def a_probe_goes_out(self) -> None:
         assert self.now >= self.probing_until
@@ -207,19 +215,19 @@ class Endpoint(RuleBasedStateMachine):
     def the_probe_is_answered(self, outcome: Outcome) -> None:
         since = self.health.failing_since
         self.health = breaker.closed(self.health)
-        assert self.admission is BreakerState.CLOSED
+        assert self.state is BreakerState.CLOSED
         assert self.health.failing_since == since
         self.row = self.windows = self.probing_until = 0
 
     @property
-    def admission(self) -> BreakerState:
-        return breaker.admission(self.health, self.now)
+    def state(self) -> BreakerState:
+        return breaker.state(self.health, self.now)
 
     @invariant()
     def is_open_exactly_while_it_was_said_to_be(self) -> None:
         shut = self.windows > 0 and self.now < max(self.health.open_until, self.probing_until)
-        assert (self.admission is BreakerState.OPEN) is shut
-        assert (self.admission is BreakerState.CLOSED) is (self.windows == 0)
+        assert (self.state is BreakerState.OPEN) is shut
+        assert (self.state is BreakerState.CLOSED) is (self.windows == 0)
 
     @invariant()
     def never_counts_to_more_than_it_takes_to_trip(self) -> None:

@@ -15,19 +15,19 @@ gaps = st.lists(st.integers(min_value=0, max_value=3 * US_PER_S), max_size=60)
 
 
 def sends(rate: int, arrivals: list[int], late_us: int = 0) -> list[tuple[int, int]]:
-    """When each of these was sent, with its number, if who is put off comes again `late_us` after
-    its moment."""
+    """When each attempt was sent, with its number, if deferred attempts come `late_us` after their
+    reservation."""
     level, sent = Level(), list[tuple[int, int]]()
     coming = [(at, number, False) for number, at in enumerate(arrivals)]
     heapq.heapify(coming)
     while coming:
-        now, number, in_turn = heapq.heappop(coming)
-        made = rate_limit.move(level, rate, now, in_turn)
+        now, number, reserved = heapq.heappop(coming)
+        made = rate_limit.move(level, rate, now, reserved)
         level = rate_limit.after(level, made, rate, now)
         if made.is_send:
             sent.append((now, number))
         else:
-            heapq.heappush(coming, (rate_limit.place_us(level, rate) + late_us, number, True))
+            heapq.heappush(coming, (rate_limit.reservation_us(level, rate) + late_us, number, True))
     return sent
 
 
@@ -67,18 +67,18 @@ def test_a_crowd_is_through_as_soon_as_the_rate_allows(rate: int, crowd: int) ->
 
 
 @given(st.integers(min_value=1, max_value=20), gaps)
-def test_who_comes_first_goes_first(rate: int, waits: list[int]) -> None:
+def test_attempts_are_sent_in_the_order_of_their_arrival(rate: int, waits: list[int]) -> None:
     sent = sends(rate, arrivals_of(waits))
 
     assert [number for _, number in sent] == list(range(len(waits)))
 
 
-def test_who_comes_while_there_is_a_line_goes_to_its_end() -> None:
-    """Even if there happens to be a token."""
+def test_a_new_attempt_comes_after_all_reservations() -> None:
+    """Even if the bucket holds a token."""
     level = Level(sent_until=NOW_US, line_until=NOW_US + 5_000)
 
-    assert rate_limit.move(level, 10, NOW_US, in_turn=False) is Move.JOIN_LINE
-    assert rate_limit.move(level, 10, NOW_US, in_turn=True) is Move.SEND_FROM_FULL
+    assert rate_limit.move(level, 10, NOW_US, reserved=False) is Move.RESERVE_NEXT
+    assert rate_limit.move(level, 10, NOW_US, reserved=True) is Move.SEND_FROM_FULL
 
 
 @pytest.mark.parametrize(("rate", "interval"), [(1, 1_000_000), (3, 333_334), (1000, 1_000)])
