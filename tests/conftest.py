@@ -1,8 +1,9 @@
 """What holds for every test: no real AWS, no deadline that a busy machine could miss."""
 
 import os
+from typing import Any
 
-import hypothesis
+from hypothesis import HealthCheck, settings
 
 # Made up, so that no test can reach an account. The account's own endpoint is one that moto does
 # not answer for streams.
@@ -17,7 +18,9 @@ os.environ |= {
 for _name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_REGION"):
     os.environ.pop(_name, None)
 
-hypothesis.settings.register_profile("dev", deadline=None, max_examples=60)
-# The same examples at every run: what fails here fails on the next machine too.
-hypothesis.settings.register_profile("ci", deadline=None, max_examples=60, derandomize=True)
-hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "dev")
+# The same examples at every run: what fails here fails on the next machine too. No limit of time,
+# and more than these examples, others each time, with `--hypothesis-profile=explore`.
+_calm: Any = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("same", max_examples=60, derandomize=True, **_calm)
+settings.register_profile("explore", max_examples=300, **_calm)
+settings.load_profile("same")

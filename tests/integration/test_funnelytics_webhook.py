@@ -214,15 +214,15 @@ class TestADuplicate:
         assert reply.status == 202
 
     def test_is_none_if_only_the_answer_to_the_write_was_lost(
-        self, world: World, monkeypatch: pytest.MonkeyPatch
+        self, world_on_moto: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         lose_answers(monkeypatch)
 
-        one = post(world, factories.lead_json())
-        two = post(world, factories.commerce_json(), COMMERCE)
+        one = post(world_on_moto, factories.lead_json())
+        two = post(world_on_moto, factories.commerce_json(), COMMERCE)
 
         assert (one.status, two.status) == (202, 202)
-        assert len(listed(world)) == 2
+        assert len(listed(world_on_moto)) == 2
 
     def test_is_found_among_fifty_at_once(self, world: World) -> None:
         send = at_once(world)

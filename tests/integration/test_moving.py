@@ -322,7 +322,12 @@ class TestAnImport:
         assert world.call("GET", "/v1/export", key=key).status == 200
 
 
-NAMES = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), min_size=1)
+# So examples may share a world.
+EACH_IN_NEW_WORKSPACES = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+
+NAMES = st.text(
+    st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), min_size=1, max_size=100
+)
 CONFIGS = st.fixed_dictionaries(
     {
         "webhookConfigName": NAMES,
@@ -346,9 +351,7 @@ CONFIGS = st.fixed_dictionaries(
 )
 
 
-@settings(
-    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=8, suppress_health_check=EACH_IN_NEW_WORKSPACES)
 @given(st.lists(CONFIGS, max_size=3))
 def test_whatever_moves_comes_out_as_it_went_in(
     world: World, configs: list[dict[str, Any]]
@@ -376,9 +379,7 @@ JSON_VALUES = st.recursive(
 )
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25, suppress_health_check=EACH_IN_NEW_WORKSPACES)
 @given(
     st.binary(max_size=200)
     | st.builds(

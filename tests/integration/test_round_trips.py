@@ -5,7 +5,7 @@ from itertools import count
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shared.apis.funnelflux import models as wire
@@ -146,7 +146,6 @@ def new(world: World, fields: dict[str, Any]) -> dict[str, Any]:
     return {"url": URL} | fields | {"idWebhookConfig": next(IDS)}
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(CONFIGS)
 def test_what_is_saved_is_found_again_but_for_its_secrets(
     shared_world: World, fields: dict[str, Any]
@@ -160,7 +159,6 @@ def test_what_is_saved_is_found_again_but_for_its_secrets(
     assert secret not in str(found)
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(CONFIGS, st.integers(min_value=0, max_value=2))
 def test_saving_back_what_was_read_changes_nothing_and_keeps_every_secret(
     shared_world: World, fields: dict[str, Any], rotations: int
@@ -182,7 +180,6 @@ def test_saving_back_what_was_read_changes_nothing_and_keeps_every_secret(
     assert again["updatedAt"] > read["updatedAt"]
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(CONFIGS, UPDATES)
 @example({"webhookConfigName": "a"}, {"idWebhookConfig": "mine", "status": "deleted"})
 @example({"webhookConfigName": "a"}, {"headers": {"X-Api-Key": MASK}})
