@@ -7,7 +7,6 @@ import pytest
 
 from tests.integration.account import Account
 from tests.integration.engine_account import account_in_memory
-from tests.integration.moto_account import account_on_moto
 from tests.integration.world import World, new_world
 from tests.local.receiver import Receiver
 
@@ -21,13 +20,6 @@ def account() -> Iterator[Account]:
 @pytest.fixture
 def world(account: Account) -> Iterator[World]:
     with new_world(account) as world:
-        yield world
-
-
-@pytest.fixture
-def world_on_moto() -> Iterator[World]:
-    """For what botocore itself does between the handlers and AWS, which has no part in `world`."""
-    with account_on_moto() as account, new_world(account) as world:
         yield world
 
 

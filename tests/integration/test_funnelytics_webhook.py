@@ -6,8 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from botocore.exceptions import ReadTimeoutError
-from moto.core.botocore_stubber import BotocoreStubber
 
 from tests import factories
 from tests.integration.actions import COMMERCE, at_once, post
@@ -213,17 +211,6 @@ class TestADuplicate:
 
         assert reply.status == 202
 
-    def test_is_none_if_only_the_answer_to_the_write_was_lost(
-        self, world_on_moto: World, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        lose_answers(monkeypatch)
-
-        one = post(world_on_moto, factories.lead_json())
-        two = post(world_on_moto, factories.commerce_json(), COMMERCE)
-
-        assert (one.status, two.status) == (202, 202)
-        assert len(listed(world_on_moto)) == 2
-
     def test_is_found_among_fifty_at_once(self, world: World) -> None:
         send = at_once(world)
 
@@ -232,19 +219,3 @@ class TestADuplicate:
 
         assert statuses == [202] + [409] * 49
         assert len(listed(world)) == 1
-
-
-def lose_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of every transaction the first answer. The second one DynamoDB knows by its token."""
-    real, answers = BotocoreStubber.process_request, dict[str, Any]()
-
-    def lossy(stubber: BotocoreStubber, request: Any) -> Any:
-        if not request.headers["X-Amz-Target"].decode().endswith("TransactWriteItems"):
-            return real(stubber, request)
-        token = json.loads(request.body)["ClientRequestToken"]
-        if token in answers:
-            return answers[token]
-        answers[token] = real(stubber, request)
-        raise ReadTimeoutError(endpoint_url="https://dynamodb")
-
-    monkeypatch.setattr(BotocoreStubber, "process_request", lossy)
