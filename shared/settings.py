@@ -2,20 +2,32 @@
 
 import os
 from collections.abc import Mapping
+from typing import Literal
 
 from shared.model import Model
 
+# Names and addresses of what the template makes. A function is given the ones that it uses.
+Resource = Literal[
+    "CONFIG_TABLE",
+    "EVENT_TABLE",
+    "DISPATCH_QUEUE_URL",
+    "RETRY_QUEUE_URL",
+    "IMPORT_QUEUE_URL",
+    "DEAD_LETTERS_URL",
+    "EVENT_BUS",
+]
+
+
+class MissingVariableError(Exception):
+    """A function uses a resource whose variable the template does not set for it."""
+
+    def __init__(self, variable: str) -> None:
+        super().__init__(f"{variable} is not set: add it to the function's Variables.")
+
 
 class Settings(Model):
-    """A function is given those that it uses; the others keep their defaults."""
+    """What can be tuned. A function is given the settings that it uses."""
 
-    config_table: str = ""
-    event_table: str = ""
-    dispatch_queue_url: str = ""
-    retry_queue_url: str = ""
-    event_bus: str = ""
-    import_queue_url: str = ""
-    dead_letters_url: str = ""
     retention_days: int = 30
     repair_after_s: int = 600
     retry_concurrency: int = 0
@@ -30,5 +42,13 @@ class Settings(Model):
 
 
 def load(environment: Mapping[str, str] = os.environ) -> Settings:
+    """Raises ValidationError for a variable that has no value of its type."""
     given = {name: name.upper() for name in Settings.model_fields if name.upper() in environment}
     return Settings.model_validate({name: environment[key] for name, key in given.items()})
+
+
+def resource(variable: Resource, environment: Mapping[str, str] = os.environ) -> str:
+    """The name or the address of a resource. Raises MissingVariableError."""
+    if not (value := environment.get(variable)):
+        raise MissingVariableError(variable)
+    return value

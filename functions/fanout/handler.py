@@ -30,12 +30,11 @@ MARGIN_MS = 10 * MS_PER_S
 
 @cache
 def _parts() -> tuple[ConfigStore, Queue, Bus, DeadLetters]:
-    env = settings.load()
     return (
         ConfigStore(clients.config_table()),
-        Queue(clients.sqs(), env.dispatch_queue_url),
-        Bus(clients.events, env.event_bus),
-        DeadLetters(clients.sqs(), env.dead_letters_url, now_ms),
+        Queue(clients.sqs(), settings.resource("DISPATCH_QUEUE_URL")),
+        Bus(clients.events, settings.resource("EVENT_BUS")),
+        DeadLetters(clients.sqs(), settings.resource("DEAD_LETTERS_URL"), now_ms),
     )
 
 

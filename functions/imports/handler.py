@@ -50,7 +50,7 @@ def _run(job: ImportJob, context: LambdaContext) -> None:
     about |= {"state": run.state, "lines": run.job.position.line}
     logger.info("import.run", **about, **measured(_counts(job.tally, run.job.tally)))
     if run.state is ImportState.RUNNING:
-        queue_url = settings.load().import_queue_url
+        queue_url = settings.resource("IMPORT_QUEUE_URL")
         clients.sqs().send_message(QueueUrl=queue_url, MessageBody=message_of(run.job))
 
 
@@ -91,4 +91,4 @@ def _retention_of(workspace_id: str) -> Retention:
 
 @cache
 def _dead_letters() -> DeadLetters:
-    return DeadLetters(clients.sqs(), settings.load().dead_letters_url, now_ms)
+    return DeadLetters(clients.sqs(), settings.resource("DEAD_LETTERS_URL"), now_ms)

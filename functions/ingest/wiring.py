@@ -50,7 +50,7 @@ def door() -> Acceptor:
 
 @cache
 def dead_letters() -> DeadLetters:
-    return DeadLetters(clients.sqs(), env().dead_letters_url, now_ms)
+    return DeadLetters(clients.sqs(), settings.resource("DEAD_LETTERS_URL"), now_ms)
 
 
 @cache

@@ -68,7 +68,7 @@ def env() -> settings.Settings:
 
 @cache
 def retry_queue() -> Queue:
-    return Queue(clients.sqs(), env().retry_queue_url)
+    return Queue(clients.sqs(), settings.resource("RETRY_QUEUE_URL"))
 
 
 @cache

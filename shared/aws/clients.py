@@ -68,12 +68,12 @@ def dynamodb() -> "DynamoDBClient":
 
 @cache
 def config_table() -> Table:
-    return Table(dynamodb(), settings.load().config_table)
+    return Table(dynamodb(), settings.resource("CONFIG_TABLE"))
 
 
 @cache
 def event_table() -> Table:
-    return Table(dynamodb(), settings.load().event_table)
+    return Table(dynamodb(), settings.resource("EVENT_TABLE"))
 
 
 @cache

@@ -140,7 +140,7 @@ class Cloud:
 def new_cloud(seed: int = 0, latency_ms: tuple[int, int] = LATENCY_MS) -> Iterator[Cloud]:
     """An empty platform, whose functions start cold. The same seed, the same run."""
     cloud = Cloud(seed, latency_ms)
-    chance = Random(seed)
+    chance, environment = Random(seed), Environment(URL)
     with ExitStack() as stack:
         for seam in (
             patch.object(clients, "_client", partial(client_of, cloud.clients)),
@@ -156,7 +156,8 @@ def new_cloud(seed: int = 0, latency_ms: tuple[int, int] = LATENCY_MS) -> Iterat
             patch("secrets.token_hex", lambda size: chance.randbytes(size).hex()),
             patch("secrets.token_urlsafe", lambda size: chance.randbytes(size).hex()),
             patch("secrets.token_bytes", chance.randbytes),
-            patch.object(settings.load, "__defaults__", (Environment(URL),)),
+            patch.object(settings.load, "__defaults__", (environment,)),
+            patch.object(settings.resource, "__defaults__", (environment,)),
             pools.simulated(),
             _quiet(),
         ):
