@@ -32,9 +32,9 @@ def table() -> Table:
     )
     return Table(
         title="Artefact",
-        about="Every function ships the same folder, without boto3, with bytecode; those that "
-        "check events against schemas have a layer besides. Built for the Python and the platform "
-        "of this machine; for arm64 it differs by the compiled core of pydantic.",
+        about="Every function ships the same folder, with bytecode and without boto3. Functions "
+        "that check events against schemas also have a layer. The folder is built for the Python "
+        "and the platform of this machine; for arm64 only pydantic's compiled core is different.",
         figures=figures,
     )
 

@@ -15,9 +15,10 @@ def table() -> Table:
     figures = tuple(figure for configs in (1, 10) for figure in _figures(configs))
     return Table(
         title="AWS calls",
-        about=f"Calls of the functions for {EVENTS} events of 1 KB that all succeed at once, in "
-        "full batches. Accepting is counted for each event, the rest for each delivery. A note "
-        "says that a workspace is active: one for all of its events of a minute, before the first.",
+        about=f"Calls of the functions for {EVENTS} events of 1 KB, in full batches; all "
+        "deliveries succeed at once. Calls to accept are counted for each event, all other calls "
+        "for each delivery. An activity marker says that a workspace stored events in this minute: "
+        "one is written before the first event, and serves all events of the minute.",
         figures=figures,
     )
 
@@ -31,7 +32,7 @@ def _figures(configs: int) -> list[Figure]:
     where = f"{configs} config{'s' if configs > 1 else ''}"
     return [
         _figure(f"{where}: writes to accept", (count(accept, WRITES) - notes) / EVENTS, 1),
-        _figure(f"{where}: notes", notes / EVENTS, 1 / EVENTS),
+        _figure(f"{where}: activity markers", notes / EVENTS, 1 / EVENTS),
         _figure(f"{where}: reads to accept", count(accept, READS) / EVENTS, 0),
         _figure(f"{where}: reads of fanout", count(fanout, READS) / deliveries, 0.1),
         _figure(f"{where}: sends of fanout", count(fanout, SENDS) / deliveries, 0.1),

@@ -59,9 +59,10 @@ def table() -> Table:
         figures += _figures(name, own, floor)
     return Table(
         title="Cold start",
-        about=f"CPU of a fresh process from its first instruction to the last import and the first "
-        f"AWS clients, and its peak memory; median of {RUNS}. The floor imports the Logger of "
-        "Powertools and pydantic's BaseModel, makes the same clients with boto3, and does nothing.",
+        about=f"CPU time of a new process from its first instruction until all modules are "
+        "imported and the first AWS clients are made, and its peak memory; median of "
+        f"{RUNS} runs. The floor is a process that imports Powertools' Logger and pydantic's "
+        "BaseModel, makes the same clients with boto3, and does nothing else.",
         figures=tuple(figures),
     )
 

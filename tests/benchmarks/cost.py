@@ -13,9 +13,9 @@ EVENTS = 100
 KB = 1024
 # Bytes, failures, and whether the event says whose it is: then it has one more index entry.
 CASES = {
-    "1 KB, success, of nobody": (KB, 0, False),
-    "1 KB, success, of a visitor": (KB, 0, True),
-    "10 KB, success, of a visitor": (10 * KB, 0, True),
+    "1 KB, success, without a visitor": (KB, 0, False),
+    "1 KB, success, with a visitor": (KB, 0, True),
+    "10 KB, success, with a visitor": (10 * KB, 0, True),
     "1 KB, fails 3 times": (KB, 3, True),
     "10 KB, fails 3 times": (10 * KB, 3, True),
 }
@@ -26,11 +26,11 @@ def table() -> Table:
     return Table(
         title="USD per million delivered events",
         about=f"List prices of {prices().region}, read on {prices().read_on} "
-        "(`tests/benchmarks/prices.json` names the source of each), no free tier. One config for "
-        "each event, full batches. Units are counted on moto by DynamoDB's own rules; what is "
-        f"assumed about time: {prices().assumed.why} *Delivering* is the API, the functions, the "
-        "tables and the queues; *watching* is the logs and traces; *keeping* is the records, for "
-        "a month.",
+        "(`tests/benchmarks/prices.json` names the source of each), without the free tier. One "
+        "config for each event, full batches. Units are counted on moto by DynamoDB's own rules. "
+        f"Assumptions about time: {prices().assumed.why} *Delivering* is the API, the functions, "
+        "the tables and the queues; *watching* is the logs and traces; *keeping* is the storage of "
+        "the records for a month.",
         figures=tuple(figure for case, one in bills.items() for figure in _figures(case, one)),
         after=_peers(),
     )
@@ -55,5 +55,10 @@ def _peers() -> str:
         f"<{peer.source}> |"
         for peer in prices().peers
     ]
-    head = ["Next to it, as listed:", "", "| | USD per million | | source |", "|---|---|---|---|"]
+    head = [
+        "List prices of other services:",
+        "",
+        "| | USD per million | | source |",
+        "|---|---|---|---|",
+    ]
     return "\n".join([*head, *lines])

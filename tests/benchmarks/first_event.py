@@ -17,9 +17,10 @@ FUNCTIONS = ("ingest", "fanout", "dispatch", "retry")
 def table() -> Table:
     return Table(
         title="Cold start with the first event",
-        about="As above, and then one event of 1 KB is handled, with AWS answered in process: "
-        "models and clients that are made when they are first needed are in it. The floor is that "
-        f"of the cold start, and handles nothing; median of {cold_start.RUNS}.",
+        about="As above, and then the process handles one event of 1 KB; AWS's answers come from "
+        "within the process. So the figure includes models and clients that are made at their "
+        "first use. The floor is the floor of the cold start and handles no event; median of "
+        f"{cold_start.RUNS} runs.",
         figures=tuple(map(_figure, FUNCTIONS)),
     )
 

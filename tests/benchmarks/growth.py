@@ -37,10 +37,10 @@ def table() -> Table:
         figures = tuple(figure for case in cases for figure in _grown(case))
     return Table(
         title="Growth",
-        about="CPU, and calls in the last column, with AWS answered by a formula, so that a table "
-        "of a million items takes no room. Configs that want other types of events lie in "
-        "partitions that are not read; what grows is the number that want the event. The floor is "
-        "the smallest case: up to 1 is flat.",
+        about="CPU time, and calls in the last column. A formula gives AWS's answers, so that a "
+        "table of a million items takes no memory. Configs that want other types of events are in "
+        "partitions that are not read; the number of configs that want the event grows. The floor "
+        "is the smallest case: a ratio up to 1 means that the cost does not grow.",
         figures=figures,
     )
 
@@ -79,7 +79,7 @@ def _configs(course: Course) -> Case:
     invocation = {"Records": course.world.stream()}
     (wanted,) = (item for item in course.raw("ConfigTable") if "#T#on_action" in item["pk"]["S"])
     return Case(
-        what="fanout for each delivery, configs that want the event",
+        what="fanout, for each delivery; configs that want the event",
         counts=(1, 100, 10_000),
         model=lambda count: Model(count, lambda at: wanted | {"sk": {"S": f"config-{at}"}}),
         work=lambda: course.world.invoke("fanout", invocation),
@@ -94,7 +94,7 @@ def _log(course: Course) -> Case:
     (event,) = (item for item in course.raw("EventTable") if item["sk"]["S"] == "EVENT")
     counted = {"calls": {"N": "1"}}
     return Case(
-        what=f"a page of {PAGE}, or fewer, of a log of events",
+        what=f"a page of at most {PAGE} events; events in the log",
         counts=(PAGE, 10_000, 1_000_000),
         model=lambda count: Model(count, lambda _: event, lambda _: counted),
         work=lambda: course.world.invoke("deliveries", request),
@@ -120,7 +120,7 @@ def _in_flight(course: Course) -> Case:
         )
 
     return Case(
-        what="a sweep for each delivery that is due",
+        what="a sweep, for each due delivery; deliveries that are due",
         counts=(1, 100, 10_000),
         model=in_one_shard,
         work=lambda: course.world.invoke("retry", {"operation": "sweep"}),
@@ -137,7 +137,7 @@ def _slots(course: Course) -> Iterator[Case]:
     event = next(item for item in course.raw("EventTable") if "config_ids" in item)
     for each, counts in ((1, (1, 100, 1_000)), (10, (1, 100))):
         yield Case(
-            what=f"a sweep for each event, {each} of a workspace, workspaces that were active",
+            what=f"a sweep, for each event, {each} of a workspace; workspaces that were active",
             counts=counts,
             model=partial(_active, course, event, each),
             work=lambda: course.world.invoke("retry", {"operation": "sweep"}),

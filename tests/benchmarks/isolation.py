@@ -15,10 +15,11 @@ def table() -> Table:
     )
     return Table(
         title="Isolation",
-        about=f"One endpoint of {ENDPOINTS} hangs, {LOAD.per_s} events/s, {LOAD.workers} workers "
-        f"of which {alive.busy:.0%} are busy without it, in virtual time: the wait for the first "
-        "attempt at the other endpoints, p99, against the same load with all alive. More of it in "
-        "[reliability.md](reliability.md).",
+        about=f"One of {ENDPOINTS} endpoints never answers, at {LOAD.per_s} events/s and with "
+        f"{LOAD.workers} workers, of which {alive.busy:.0%} are busy if all endpoints answer. The "
+        "figure is the p99 of the wait for the first attempt at the other endpoints, in virtual "
+        "time; the floor is the same load with all endpoints alive. [reliability.md]"
+        "(reliability.md) has more loads.",
         figures=(
             _figure("it is dead from the start", dead, alive),
             _figure(f"it dies after {DIES_AFTER_S} s", dying, alive),

@@ -20,8 +20,8 @@ def table() -> Table:
     return Table(
         title="Latency",
         about=f"The deployed stack on this machine, events of 1 KB for {DURATION_S} s, one "
-        "receiver that answers at once. The emulator and all workers share this machine's cores, "
-        "so this shows where the time goes, and not how long it takes on AWS.",
+        "receiver that answers at once. The emulator and all workers share the cores of this "
+        "machine, so the figures show which step takes the time, and not how long it takes on AWS.",
         figures=tuple(figures),
     )
 

@@ -38,8 +38,9 @@ def table() -> Table:
     return Table(
         title="Long run",
         about=f"{DURATION_S / 60:.0f} minutes at {RATE} events/s on the deployed stack; every "
-        "third delivery fails once. A ledger knows every event by its hit. Memory of each worker "
-        "that lived through half of it: the last fifth of its life against the second.",
+        "third delivery fails once. Each event is identified by its hit. Memory is compared for "
+        "each worker that ran for at least half of the time: the last fifth of its life against "
+        "the second fifth.",
         figures=(*_ledger(ledger), *_memory(memory)),
     )
 
@@ -48,7 +49,7 @@ def _ledger(ledger: Ledger) -> Iterator[Figure]:
     note = f"of {len(ledger.accepted):,} accepted, {ledger.refused} refused"
     yield Figure(what="lost", value=ledger.lost(), unit="events", at_most=0, note=note)
     yield Figure(what="failed on purpose", value=ledger.failed_on_purpose, unit="attempts")
-    note = "taken before, and sent again: a worker died between the answer and its record"
+    note = "received before, and sent again: a worker died between the response and its record"
     yield Figure(what="repeated", value=len(ledger.repeated), unit="webhooks", at_most=0, note=note)
 
 

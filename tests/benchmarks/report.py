@@ -38,9 +38,9 @@ def _head(facts: Mapping[str, str]) -> str:
     about = "\n".join(f"- {name}: {what}" for name, what in facts.items() if name != "commit")
     return (
         "# Performance\n\n"
-        "Written by `make bench`. Times on a shared machine mean little by themselves: where there "
-        "is a floor, it was measured in the same run, and the ratio is what counts. How each row "
-        "came to be what it is: [decision 18](decisions/0018-performance.md).\n\n"
+        "`make bench` writes this page. Times on a shared machine mean little by themselves. If a "
+        "figure has a floor, the floor was measured in the same run, and the ratio of both counts. "
+        "[Decision 18](decisions/0018-performance.md) explains how each figure was reached.\n\n"
         f"{about}\n"
     )
 

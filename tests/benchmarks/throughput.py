@@ -13,10 +13,10 @@ AT_LEAST = 0.8
 def table() -> Table:
     return Table(
         title="Dispatch throughput",
-        about=f"One worker process, {BATCHES} batches of {scenes.BATCH} one after the other, AWS "
-        "answered in process. The floor is what waiting alone allows: batch ÷ latency. Where the "
-        "CPU of a batch takes more than a fifth of the latency, the worker is bound by its CPU, "
-        "and nothing is promised.",
+        about=f"One worker process handles {BATCHES} batches of {scenes.BATCH}, one after the "
+        "other; AWS's answers come from within the process. The floor is the rate if only the "
+        "endpoint takes time: batch ÷ latency. If the CPU time of a batch is more than a fifth of "
+        "the latency, the CPU limits the worker, and there is no target.",
         figures=tuple(map(_figure, ENDPOINTS_MS)),
     )
 

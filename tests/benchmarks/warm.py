@@ -17,13 +17,13 @@ AT_MOST = {"ingest": 2.0, "fanout": 1.5, "dispatch": 1.5, "retry": 1.5}
 def table() -> Table:
     return Table(
         title="Warm CPU",
-        about=f"CPU of the worker for each event of 1 KB, median of {BLOCKS} blocks; AWS is "
-        "answered in process below botocore's signing, the receiver is a process of its "
-        "own. The floors use boto3's clients as they come. *ingest* parses, validates with "
-        "the same models, makes the same PutItem; *fanout* reads the same records into the "
-        "same models, makes the same queries and the same send for ten; *dispatch* and "
-        "*retry* make the same two writes and a POST of the same body by one pooled session"
-        " of requests.",
+        about=f"CPU time of the worker for each event of 1 KB, median of {BLOCKS} blocks. AWS's "
+        "answers come from within the process, after botocore has signed the request; the receiver "
+        "is a process of its own. The floors use boto3's clients unchanged. The floor of *ingest* "
+        "parses, validates with the same models and makes the same PutItem. The floor of *fanout* "
+        "reads the same records into the same models and makes the same queries and the same send "
+        "for ten. The floors of *dispatch* and *retry* make the same two writes and a POST of the "
+        "same body by one pooled session of requests.",
         figures=tuple(map(_figure, AT_MOST)),
     )
 
