@@ -1,16 +1,27 @@
-"""A webhook config: a destination and what it wants. Each API shows it in its own words."""
+"""A webhook config: a destination, and the triggers that decide which events it gets.
 
+Each API shows a config in its own words.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
+from typing import Any
 
 from pydantic import Field
 
+from shared.events.models import Event
+from shared.events.operational import OPERATIONAL_TYPES
 from shared.model import Model
 from shared.workspaces.models import Client
 
-# In place of an event type: all of them.
+# In place of an event type: every event type.
 ALL_TYPES = "*"
-# A transaction takes 100 items: a save may add so many trigger items and take as many away.
+# A transaction takes 100 items: a save may add this many trigger items and delete as many.
 MAX_LISTED = 45
+
+_SEVERAL = {"funnel_ids": "funnel_id", "page_ids": "page_id"}
+_ONE = ("funnel_id", "node_id", "traffic_source_id", "action_number")
 
 
 class Status(StrEnum):
@@ -20,7 +31,7 @@ class Status(StrEnum):
 
 
 class DisabledReason(StrEnum):
-    """Why the platform disabled a config; one that its owner disabled has none."""
+    """Why the platform disabled a config. None if its owner disabled it."""
 
     ENDPOINT_GONE = "endpoint_gone"
     ENDPOINT_FAILING = "endpoint_failing"
@@ -38,9 +49,9 @@ class TargetType(StrEnum):
 
 
 class Trigger(Model):
-    """Events of a type, or of all types, and of them those that match every filter that is set.
+    """An event type, or all types, and filters; an event must match every filter that is set.
 
-    Of `funnel_ids` and `page_ids` one must match; if there are none, any does.
+    One of `funnel_ids`, and one of `page_ids`, must match; an empty tuple is no filter.
     """
 
     event_type: str
@@ -51,6 +62,71 @@ class Trigger(Model):
     traffic_source_id: str | None = None
     action_number: int | None = None
 
+    def matches(self, facts: Mapping[str, Any]) -> bool:
+        """Whether the trigger wants the event with these facts (see `facts_of`).
+
+        An operational event matches only a trigger that names its type.
+        """
+        if self.event_type == ALL_TYPES and facts["event_type"] in OPERATIONAL_TYPES:
+            return False
+        return all(
+            facts[name] is not None and str(facts[name]) in allowed
+            for name, allowed in self._filters()
+        )
+
+    def _filters(self) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """The names of facts, each with the values that it may have."""
+        if self.event_type != ALL_TYPES:
+            yield "event_type", (self.event_type,)
+        for name, fact in _SEVERAL.items():
+            if allowed := getattr(self, name):
+                yield fact, allowed
+        for name in _ONE:
+            if (value := getattr(self, name)) is not None:
+                yield name, (str(value),)
+
+
+class Interest(Model):
+    """The triggers of a config for one event type, or for all.
+
+    The config wants events that were accepted at `since` (ms) or later.
+    """
+
+    config_id: str
+    since: int
+    triggers: tuple[Trigger, ...]
+
+
+def interested(event: Event, interests: Iterable[Interest]) -> list[str]:
+    """The ids of the configs that want the event, each once.
+
+    A config that is made after the event does not want it, so a second look at an event finds the
+    same configs.
+    """
+    facts = facts_of(event)
+    found = (
+        interest.config_id
+        for interest in interests
+        if interest.since <= event.accepted_at
+        and any(trigger.matches(facts) for trigger in interest.triggers)
+    )
+    return list(dict.fromkeys(found))
+
+
+def facts_of(event: Event) -> dict[str, Any]:
+    """What the filters of a trigger look at; None for what the event does not say."""
+    payload = json.loads(event.payload)
+    funnel, hit = payload.get("funnel", {}), payload.get("hit", {})
+    source = payload.get("traffic_source", {})
+    return {
+        "event_type": event.event_type,
+        "page_id": payload.get("page_id") or hit.get("page_id"),
+        "funnel_id": funnel.get("funnel_id") or hit.get("funnel_id") or payload.get("funnel_id"),
+        "node_id": funnel.get("node_id") or hit.get("node_id"),
+        "traffic_source_id": source.get("traffic_source_id") or hit.get("traffic_source_id"),
+        "action_number": payload.get("action_number"),
+    }
+
 
 class BasicAuth(Model):
     username: str
@@ -58,16 +134,16 @@ class BasicAuth(Model):
 
 
 class OldSecret(Model):
-    """A secret that was replaced, and still signs beside the new one for a while."""
+    """A replaced secret, which signs beside the new one until `signs_until` (ms)."""
 
     secret: str
     signs_until: int
 
 
 class Listing(Model):
-    """A list of another system's API in which a config stands, and where.
+    """The list of another system's API in which a config stands, and its position there.
 
-    `claim` is what no other config of the list may have.
+    No other config of the list may have the same `claim`.
     """
 
     name: str
@@ -76,7 +152,7 @@ class Listing(Model):
 
 
 class ConfigName(Model):
-    """What a list needs of a config."""
+    """The fields of a config that a list shows."""
 
     id: str
     name: str
@@ -91,7 +167,7 @@ class ConfigName(Model):
 class WebhookConfig(Model):
     """Times are milliseconds, waits are seconds.
 
-    `version` counts the saves, so that of two at once one is refused, and none is half applied.
+    `version` counts the saves, so that one of two concurrent saves is refused.
     """
 
     id: str
@@ -124,7 +200,7 @@ class WebhookConfig(Model):
     version: int = 1
 
     def enabled_again(self, now: int) -> "WebhookConfig":
-        """What its owner does, in whichever way, with a config that the platform disabled."""
+        """The config after its owner enables it; the platform's reason to disable it is gone."""
         changes = {"enabled": True, "disabled_reason": None, "disabled_at": None}
         return self.model_copy(update=changes | {"updated_at": now, "version": self.version + 1})
 
@@ -134,7 +210,8 @@ class WebhookConfig(Model):
 
     @property
     def listed_under(self) -> tuple[str, ...]:
-        """The event types at which fanout finds this config: its own, or if they are many, all."""
+        """The event types under which fanout finds the config: its own, or ALL_TYPES if it has
+        more than MAX_LISTED."""
         types = tuple(dict.fromkeys(trigger.event_type for trigger in self.triggers))
         many = ALL_TYPES in types or len(types) > MAX_LISTED
         return (ALL_TYPES,) if many else types

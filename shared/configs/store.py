@@ -14,8 +14,7 @@ from shared.aws.items import IS_NEW, Condition, Update
 from shared.aws.table import Query, Table
 from shared.clock import MS_PER_DAY, MS_PER_S
 from shared.configs import listings
-from shared.configs.models import ALL_TYPES, ConfigName, Status, Trigger, WebhookConfig
-from shared.configs.triggers import Wanted
+from shared.configs.models import ALL_TYPES, ConfigName, Interest, Status, WebhookConfig
 from shared.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from shared.tables import config_table
 
@@ -113,15 +112,15 @@ class ConfigStore:
         )
         return map(ConfigName.model_validate, self._table.items(query))
 
-    def wanting(self, workspace_id: str, event_type: str) -> list[Wanted]:
-        """What configs want of the event type.
+    def interests(self, workspace_id: str, event_type: str) -> list[Interest]:
+        """The configs that are listed under the event type, with their triggers for it.
 
         The read is consistent: a config that was made before an event gets it.
         """
-        key = {"pk": config_table.triggers(workspace_id, event_type)}
-        return [
-            _wanted(item) for item in self._table.items(Query("pk = :pk", key, consistent=True))
-        ]
+        query = Query(
+            "pk = :pk", {"pk": config_table.triggers(workspace_id, event_type)}, consistent=True
+        )
+        return [_interest(item) for item in self._table.items(query)]
 
     def _counting(
         self, config: WebhookConfig, change: int, limit: int | None = None
@@ -234,6 +233,5 @@ def _trigger_update(config: WebhookConfig, event_type: str, since: int) -> Updat
     return Update().once({"since": since}).set({"filters": filters})
 
 
-def _wanted(values: Mapping[str, Any]) -> Wanted:
-    filters = tuple(Trigger.model_validate(trigger) for trigger in values["filters"])
-    return Wanted(config_id=values["sk"], since=values["since"], filters=filters)
+def _interest(item: Mapping[str, Any]) -> Interest:
+    return Interest(config_id=item["sk"], since=item["since"], triggers=item["filters"])

@@ -4,9 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 
 from shared import ids
-from shared.configs.models import ALL_TYPES
+from shared.configs.models import ALL_TYPES, Interest, interested
 from shared.configs.store import ConfigStore
-from shared.configs.triggers import Wanted, wanting
 from shared.deliveries.queue import AttemptMessage, Queue
 from shared.events import operational
 from shared.events.models import Event
@@ -14,14 +13,14 @@ from shared.events.models import Event
 # So many messages are on their way at a time; between them the time is looked at.
 CHUNK = 2_000
 
-Wanting = Callable[[str, str], list[Wanted]]
+Wanting = Callable[[str, str], list[Interest]]
 
 
 def remembering(configs: ConfigStore) -> Wanting:
     """Asks once for each workspace and event type. For the length of a batch, not longer."""
-    known = cache(configs.wanting)
+    known = cache(configs.interests)
 
-    def ask(workspace_id: str, event_type: str) -> list[Wanted]:
+    def ask(workspace_id: str, event_type: str) -> list[Interest]:
         return known(workspace_id, event_type) + known(workspace_id, ALL_TYPES)
 
     return ask
@@ -32,7 +31,7 @@ def first_pointers(event: Event, ask: Wanting) -> list[AttemptMessage]:
 
     No config is told of itself: what it is told of is, most often, that it cannot be told.
     """
-    config_ids = event.config_ids or wanting(event, ask(event.workspace_id, event.event_type))
+    config_ids = event.config_ids or interested(event, ask(event.workspace_id, event.event_type))
     if operational.is_operational(event.event_id):
         config_ids = [one for one in config_ids if one != operational.config_of(event)]
     return [

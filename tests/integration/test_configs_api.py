@@ -283,9 +283,9 @@ class TestSaving:
         )
 
         store = ConfigStore(Table(clients.dynamodb(), "ConfigTable"))
-        (wanted,) = store.wanting(world.workspace_id, "on_action")
-        assert store.wanting(world.workspace_id, "node_execution") == []
-        assert len(wanted.filters) == 2
+        (wanted,) = store.interests(world.workspace_id, "on_action")
+        assert store.interests(world.workspace_id, "node_execution") == []
+        assert len(wanted.triggers) == 2
 
     def test_keeps_since_when_a_type_was_wanted(self, world: World) -> None:
         save(world, triggers=[{"eventType": "on_action"}])
@@ -295,8 +295,8 @@ class TestSaving:
         save(world, "PUT")
 
         store = ConfigStore(Table(clients.dynamodb(), "ConfigTable"))
-        (old,) = store.wanting(world.workspace_id, "on_action")
-        (new,) = store.wanting(world.workspace_id, "node_execution")
+        (old,) = store.interests(world.workspace_id, "on_action")
+        (new,) = store.interests(world.workspace_id, "node_execution")
         assert (old.since, new.since) == (began, began + 60_000)
 
     def test_a_fault_of_the_database_is_a_500(

@@ -258,7 +258,7 @@ class TestManyAtOnce:
         archived = stored(world)
         put(world, "unarchive", ["crm"])
 
-        (wanted,) = ConfigStore(Table(clients.dynamodb(), "ConfigTable")).wanting(
+        (wanted,) = ConfigStore(Table(clients.dynamodb(), "ConfigTable")).interests(
             world.workspace_id, "on_action"
         )
         assert not archived.is_receiving

@@ -3,9 +3,8 @@ from typing import Any, cast
 
 import pytest
 
-from shared.configs.models import Trigger
+from shared.configs.models import Interest, Trigger
 from shared.configs.store import ConfigStore
-from shared.configs.triggers import Wanted
 from shared.deliveries import fanout
 from shared.deliveries.fanout import first_pointers, remembering, send_all
 from shared.deliveries.queue import AttemptMessage, Queue
@@ -23,11 +22,11 @@ class FakeConfigs:
         self.questions: list[tuple[str, str]] = []
         self._config_ids = config_ids
 
-    def wanting(self, workspace_id: str, event_type: str) -> list[Wanted]:
+    def interests(self, workspace_id: str, event_type: str) -> list[Interest]:
         self.questions.append((workspace_id, event_type))
         any_of_it = (Trigger(event_type=event_type),)
         return [
-            Wanted(config_id=config_id, since=NOW, filters=any_of_it)
+            Interest(config_id=config_id, since=NOW, triggers=any_of_it)
             for config_id in self._config_ids
         ]
 
@@ -35,19 +34,19 @@ class FakeConfigs:
 def test_each_config_that_wants_an_event_gets_a_first_attempt() -> None:
     configs = FakeConfigs("crm", "mail")
 
-    pointers = first_pointers(factories.event(), configs.wanting)
+    pointers = first_pointers(factories.event(), configs.interests)
 
     assert pointers == [factories.pointer("crm"), factories.pointer("mail")]
 
 
 def test_an_event_that_nobody_wants_gets_none() -> None:
-    assert first_pointers(factories.event(), FakeConfigs().wanting) == []
+    assert first_pointers(factories.event(), FakeConfigs().interests) == []
 
 
 def test_an_event_that_names_its_configs_goes_to_them_and_asks_nobody() -> None:
     configs = FakeConfigs("crm")
 
-    pointers = first_pointers(factories.event(config_ids=("mail",)), configs.wanting)
+    pointers = first_pointers(factories.event(config_ids=("mail",)), configs.interests)
 
     assert pointers == [factories.pointer("mail")]
     assert configs.questions == []
@@ -56,8 +55,8 @@ def test_an_event_that_names_its_configs_goes_to_them_and_asks_nobody() -> None:
 def test_a_second_look_at_an_event_makes_the_same_pointers() -> None:
     configs = FakeConfigs("crm", "mail")
 
-    first = first_pointers(factories.event(), configs.wanting)
-    second = first_pointers(factories.event(), configs.wanting)
+    first = first_pointers(factories.event(), configs.interests)
+    second = first_pointers(factories.event(), configs.interests)
 
     assert first == second
 
@@ -86,7 +85,7 @@ def test_an_operational_event_goes_to_any_config_but_the_one_that_it_is_about() 
         NOW,
     )
 
-    pointers = first_pointers(told, FakeConfigs("crm", "mail").wanting)
+    pointers = first_pointers(told, FakeConfigs("crm", "mail").interests)
 
     assert [pointer.config_id for pointer in pointers] == ["mail"]
 

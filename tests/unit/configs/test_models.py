@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.configs.models import ALL_TYPES, MAX_LISTED, Trigger
-from shared.configs.triggers import Wanted, wanting
+from shared.configs.models import ALL_TYPES, MAX_LISTED, Interest, Trigger, interested
 from shared.events.models import Event
 from tests import factories
 from tests.fakes import NOW
@@ -20,7 +19,7 @@ def event(**payload: Any) -> Event:
 
 def wants(event: Event, *filters: dict[str, Any], since: int = NOW) -> bool:
     triggers = tuple(Trigger(event_type=EVENT_TYPE, **asked) for asked in filters)
-    return wanting(event, [Wanted(config_id="crm", since=since, filters=triggers)]) == ["crm"]
+    return interested(event, [Interest(config_id="crm", since=since, triggers=triggers)]) == ["crm"]
 
 
 FUNNEL = {"funnel": {"funnel_id": "f1", "node_id": "n1"}}
@@ -87,15 +86,15 @@ def test_a_config_wants_what_was_accepted_since_it_asked() -> None:
 @given(st.lists(st.tuples(st.sampled_from(["f1", "f2"]), st.booleans()), max_size=10))
 def test_each_candidate_is_judged_by_itself(candidates: list[tuple[str, bool]]) -> None:
     listed = [
-        Wanted(
+        Interest(
             config_id=f"config-{number}",
             since=NOW if in_time else NOW + 1,
-            filters=(Trigger(event_type=EVENT_TYPE, funnel_id=funnel_id),),
+            triggers=(Trigger(event_type=EVENT_TYPE, funnel_id=funnel_id),),
         )
         for number, (funnel_id, in_time) in enumerate(candidates)
     ]
 
-    found = wanting(event(**FUNNEL), listed)
+    found = interested(event(**FUNNEL), listed)
 
     expected = [number for number, chosen in enumerate(candidates) if chosen == ("f1", True)]
     assert found == [f"config-{number}" for number in expected]
@@ -104,19 +103,19 @@ def test_each_candidate_is_judged_by_itself(candidates: list[tuple[str, bool]]) 
 def test_one_that_wants_all_types_gets_every_type() -> None:
     triggers = (Trigger(event_type=ALL_TYPES),)
 
-    assert wanting(event(), [Wanted(config_id="crm", since=NOW, filters=triggers)]) == ["crm"]
+    assert interested(event(), [Interest(config_id="crm", since=NOW, triggers=triggers)]) == ["crm"]
 
 
 def test_one_that_is_listed_under_all_types_for_a_few_gets_only_those() -> None:
-    listed = Wanted(config_id="crm", since=NOW, filters=(Trigger(event_type="lead.created"),))
+    listed = Interest(config_id="crm", since=NOW, triggers=(Trigger(event_type="lead.created"),))
 
-    assert wanting(event(), [listed]) == []
+    assert interested(event(), [listed]) == []
 
 
 def test_one_that_is_found_twice_gets_an_event_once() -> None:
-    listed = Wanted(config_id="crm", since=NOW, filters=(Trigger(event_type=EVENT_TYPE),))
+    listed = Interest(config_id="crm", since=NOW, triggers=(Trigger(event_type=EVENT_TYPE),))
 
-    assert wanting(event(), [listed, listed]) == ["crm"]
+    assert interested(event(), [listed, listed]) == ["crm"]
 
 
 @pytest.mark.parametrize(
