@@ -17,7 +17,7 @@ from tests.faults.engine.errors import client_error
 from tests.faults.engine.transactions import Transactions
 from tests.faults.engine.wire import Wire
 from tests.integration.account import Account
-from tests.integration.mocked import mocked_account
+from tests.integration.moto_account import account_on_moto
 from tests.template import Json, template
 
 NAME = "EventTable"
@@ -47,7 +47,7 @@ class DirectWire:
 
 @pytest.fixture(scope="module")
 def account() -> Iterator[Account]:
-    with mocked_account() as account:
+    with account_on_moto() as account:
         yield account
 
 
