@@ -2,8 +2,7 @@
 
 A job is one item. Who has done a page saves how far it came and queues a message for the next turn;
 the sweep queues a turn whose message was lost. So a job survives any crash, and what a crash
-repeats, it repeats from the last page saved: the work of a page must bear that. A job of the sweep
-itself moves on before its page, and keeps its place elsewhere (shared/repair/relay.py).
+repeats, it repeats from the last page saved: the work of a page must bear that.
 """
 
 from collections.abc import Iterator, Sequence
@@ -33,7 +32,6 @@ class JobKind(StrEnum):
     RELEASE = "RELEASE"
     REPLAY = "REPLAY"
     EMPTYING = "EMPTYING"
-    SWEEP = "SWEEP"
 
 
 class JobMessage(Model):
@@ -54,8 +52,7 @@ class JobMessage(Model):
 class Job(Model):
     """`place` is how far it came, in its own words; `wake_at` when its next turn is overdue.
 
-    `config_id` is empty if it is about the whole workspace, and both are if it is about all. Each
-    turn of the sweep is a pass.
+    `config_id` is empty if it is about the whole workspace.
     """
 
     id: str
@@ -96,19 +93,6 @@ def emptying(workspace_id: str, now: int) -> Job:
     return _starting(f"{JobKind.EMPTYING}#{workspace_id}", workspace_id, "", now)
 
 
-def sweep(shard: str, now: int) -> Job:
-    """The job that goes on with a shard of the sweep that a run could not finish."""
-    return _starting(sweep_id(shard), "", "", now, OVERDUE_MS)
-
-
-def sweep_id(shard: str) -> str:
-    return f"{JobKind.SWEEP}#{shard}"
-
-
-def shard_of(job: Job) -> str:
-    return job.id.removeprefix(sweep_id(""))
-
-
 def _starting(job_id: str, workspace_id: str, config_id: str, now: int, wait_ms: int = 0) -> Job:
     return Job(
         id=job_id,
@@ -146,16 +130,6 @@ class JobStore:
         )
         job = _job(from_item(answer["Item"])) if "Item" in answer else None
         return job if job is not None and job.turn == turn.turn else None
-
-    def of(self, kind: JobKind) -> list[Job]:
-        condition = "pk = :pk AND begins_with(sk, :kind)"
-        return list(self._query({":kind": f"{kind}#"}, KeyConditionExpression=condition))
-
-    def start(self, job: Job) -> bool:
-        """False if there is one with the same id, which goes on."""
-        update = _beginning(job).when("attribute_not_exists(pk)", {})
-        item = {"TableName": self._table, "Key": _key(job.id), **update.request()}
-        return self._try([{"Update": item}])
 
     def overdue(self, now: int, limit: int) -> list[Job]:
         """Those that have been so for longest. It reads all jobs, to find them."""

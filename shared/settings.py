@@ -30,7 +30,6 @@ class Settings(Model):
 
     retention_days: int = 30
     repair_after_s: int = 600
-    retry_concurrency: int = 0
     target_ports: str = "443,8443"
     allow_private_targets: bool = False
     metrics_namespace: str = "Funnelhooks"

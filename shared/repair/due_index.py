@@ -1,18 +1,16 @@
-"""The wake index: whatever should have moved by now, and how it is set moving again.
+"""The due index: deliveries and events that should have moved by now, and how they move again.
 
-A delivery is in the index while it waits. An event is not, unless the sweep, which looks at each
-once (unseen.py), could not look at it: then until it has.
+A delivery is in the index while it waits. An event is in the index only if the scan of all events
+(event_scan.py) could not look at it, and until it has been looked at.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
-from botocore.exceptions import ClientError
-
 from shared import retention
-from shared.aws.items import Update, from_item, to_item
-from shared.aws.table import Table, batch_get, is_condition
+from shared.aws.items import Update
+from shared.aws.table import Query, Refused, Table
 from shared.clock import MS_PER_S
 from shared.deliveries import transitions
 from shared.deliveries.models import Delivery, DeliveryState
@@ -22,14 +20,13 @@ from shared.events.models import Event
 from shared.model import Model
 from shared.tables import event_table
 
-if TYPE_CHECKING:
-    pass
-
-# Between two looks at the time.
+# Entries that are read at once; the sweeper looks at the time between two pages.
 PAGE = 10
 
 
 class DueEntry(Model):
+    """An item of the index, by its key in the table. `wake_at` (ms) is when it became due."""
+
     pk: str
     sk: str
     wake_at: int
@@ -40,7 +37,7 @@ class DueEntry(Model):
 
 
 class BegunDelivery(Model):
-    """As much of a delivery as tells that it is there, and whether its first attempt hangs."""
+    """The attributes that tell whether a delivery exists and whether its first attempt hangs."""
 
     workspace_id: str
     request_id: UUID
@@ -49,97 +46,82 @@ class BegunDelivery(Model):
 
 
 class DueIndex:
-    def __init__(
-        self,
-        table: Table,
-        retention_days: int,
-        repair_after_s: int,
-    ) -> None:
-        self._dynamodb = table.client
-        self._table = table.name
+    def __init__(self, table: Table, retention_days: int, repair_after_s: int) -> None:
+        self._table = table
         self._repair_after_ms = repair_after_s * MS_PER_S
         self._terms = Terms(retention.of_days(retention_days), self._repair_after_ms)
 
     def pages(self, shard: str, until: int) -> Iterator[list[DueEntry]]:
-        """What should have moved up to `until`, oldest first."""
-        found = self._dynamodb.get_paginator("query").paginate(
-            TableName=self._table,
-            IndexName="wake",
-            KeyConditionExpression="wake_shard = :shard AND wake_at <= :until",
-            ExpressionAttributeValues=to_item({":shard": shard, ":until": until}),
-            PaginationConfig={"PageSize": PAGE},
+        """Entries that became due up to `until` (ms), oldest first."""
+        query = Query(
+            "wake_shard = :shard AND wake_at <= :until",
+            {"shard": shard, "until": until},
+            index="wake",
+            limit=PAGE,
         )
-        for page in found:
-            if page["Items"]:
-                yield [_entry(from_item(item)) for item in page["Items"]]
+        for page in self._table.pages(query):
+            if page:
+                yield [_entry(values) for values in page]
 
     def push_back(self, entry: DueEntry, now: int) -> Delivery | None:
-        """The delivery, if it still waits; the index holds it on, in case it is lost again."""
+        """Give the delivery a later due time, so that it is found again if its message is lost.
+
+        None if the delivery has moved since `entry` was read.
+        """
         delivery = self._read(entry)
         if delivery is None:
             return None
         moves_at = max(now, delivery.next_attempt_at or now)
         update = transitions.push_back(entry.wake_at, moves_at, self._repair_after_ms)
-        values = self._try({"pk": entry.pk, "sk": entry.sk}, update)
-        return None if values is None else Delivery.from_item(values)
+        values = self._table.update(_key(entry), update)
+        return None if isinstance(values, Refused) else Delivery.from_item(values)
 
     def look_again(self, event: Event, now: int) -> None:
-        """Put an event into the index, to be looked at once more."""
+        """Put an event into the index, so that a later run looks at it."""
         wake_at = now + self._repair_after_ms
         update = Update().set({"wake_shard": event_table.wake_shard(event.key), "wake_at": wake_at})
         update.when("attribute_exists(pk)", {})
-        key = {
-            "pk": event_table.partition(event.workspace_id, event.key),
-            "sk": event_table.EVENT_SK,
-        }
-        self._try(key, update)
+        pk = event_table.partition(event.workspace_id, event.key)
+        self._table.apply({"pk": pk, "sk": event_table.EVENT_SK}, update)
 
     def forget(self, entry: DueEntry) -> None:
-        """Take an event out of the index, unless it is to be looked at once more."""
+        """Take an event out of the index, unless it was put there again."""
         update = Update().set({"wake_shard": None, "wake_at": None})
         update.when("wake_at = :when_seen", {"seen": entry.wake_at})
-        self._try({"pk": entry.pk, "sk": entry.sk}, update)
+        self._table.apply(_key(entry), update)
 
-    def begun(self, pointers: Sequence[AttemptMessage]) -> list[BegunDelivery]:
-        """As they were a moment ago: what has begun since is refused a second beginning."""
+    def begun(self, messages: Sequence[AttemptMessage]) -> list[BegunDelivery]:
+        """The deliveries that exist already. They may be a moment old: `begin` refuses to begin
+        a delivery that has begun since."""
         columns = tuple(BegunDelivery.model_fields)
-        wanted = [
-            event_table.delivery_key(pointer.workspace_id, pointer.request_id)
-            for pointer in pointers
-        ]
-        found = batch_get(self._dynamodb, {self._table: wanted}, columns, consistent=False)
-        return [BegunDelivery.model_validate(values) for values in found[self._table]]
+        wanted = [event_table.delivery_key(one.workspace_id, one.request_id) for one in messages]
+        found = self._table.get_many(wanted, columns, consistent=False)
+        return [BegunDelivery.model_validate(values) for values in found]
 
-    def begin(self, pointer: AttemptMessage, event: Event, now: int) -> bool:
+    def begin(self, message: AttemptMessage, event: Event, now: int) -> bool:
         """Record a delivery whose first message was lost. False if it has begun meanwhile."""
-        key = event_table.delivery_key(pointer.workspace_id, pointer.request_id)
-        update = transitions.begin(pointer, event, self._terms, now)
-        return self._try(key, update) is not None
+        key = event_table.delivery_key(message.workspace_id, message.request_id)
+        update = transitions.begin(message, event, self._terms, now)
+        return self._table.apply(key, update) is None
 
     def watch(self, delivery: BegunDelivery) -> None:
-        """A first attempt is not in the index; one that takes this long is put there."""
-        update = transitions.watch(
-            delivery.request_id, delivery.lease_until or 0, self._repair_after_ms
-        )
-        self._try(event_table.delivery_key(delivery.workspace_id, delivery.request_id), update)
+        """Put a delivery into the index whose first attempt is under way.
+
+        First attempts are not indexed. If this one never ends, repair finds it once its lease has
+        run out.
+        """
+        lease_until = delivery.lease_until or 0
+        update = transitions.watch(delivery.request_id, lease_until, self._repair_after_ms)
+        key = event_table.delivery_key(delivery.workspace_id, delivery.request_id)
+        self._table.apply(key, update)
 
     def _read(self, entry: DueEntry) -> Delivery | None:
-        found = batch_get(self._dynamodb, {self._table: [{"pk": entry.pk, "sk": entry.sk}]})
-        return next((Delivery.from_item(values) for values in found[self._table]), None)
+        found = self._table.get_many([_key(entry)])
+        return Delivery.from_item(found[0]) if found else None
 
-    def _try(self, key: dict[str, str], update: Update) -> dict[str, Any] | None:
-        try:
-            answer = self._dynamodb.update_item(
-                TableName=self._table,
-                Key=to_item(key),
-                ReturnValues="ALL_NEW",
-                **update.request(),
-            )
-        except ClientError as error:
-            if not is_condition(error):
-                raise
-            return None
-        return from_item(answer["Attributes"])
+
+def _key(entry: DueEntry) -> dict[str, str]:
+    return {"pk": entry.pk, "sk": entry.sk}
 
 
 def _entry(values: dict[str, Any]) -> DueEntry:

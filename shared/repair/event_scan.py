@@ -1,16 +1,16 @@
-"""Accepted events at which the sweep has not looked yet, slot by slot, and how far it has come.
+"""The scan of all events: accepted events that repair has not looked at yet, and how far it is.
 
-In a shard all slots that ended up to a moment are read before any that ended later, whoever's they
-are. What is stored is due `repair_after_s` after the end of its slot, which must be later than the
-last moment at which an event of that slot is stored and stands in the log: no function that stores
+Activity markers name the workspaces that stored events in a minute; the scan reads the log of each.
+A shard reads its markers in the order in which their minutes ended, whatever their workspaces. An
+event is due `repair_after_s` after the end of its marker's minute. This must be later than the last
+moment at which an event of that minute is stored and stands in the log: no function that stores
 events takes so long for one.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from shared.aws.items import from_item, to_item
-from shared.aws.table import Table, batch_get
+from shared.aws.table import Query, Table
 from shared.clock import MS_PER_S, Clock
 from shared.events.log import LogReader, events_of
 from shared.events.models import Event
@@ -21,58 +21,53 @@ from shared.observability import fault, logger
 from shared.tables import config_table as config_keys
 from shared.tables import event_table as keys
 
-if TYPE_CHECKING:
-    pass
-
 # Events of a page are held in memory, for every shard at a time; each may have 256 KiB.
 PAGE = 10
 
 
 class ScanCursor(Model):
-    """In which slot of a shard, by its key, and after which entry of the log."""
+    """How far a shard is: the sort key of a marker, and of the last entry read of its log."""
 
-    slot: str = "0"
+    marker: str = "0"
     log_sk: str = ""
 
-    def is_beyond(self, slot: ActivityMarker, log_sk: str) -> bool:
-        return (slot.sk, log_sk) <= (self.slot, self.log_sk)
+    def is_beyond(self, marker: ActivityMarker, log_sk: str) -> bool:
+        """Whether the entry of that marker's log has been read."""
+        return (marker.sk, log_sk) <= (self.marker, self.log_sk)
 
 
 class ScanBatch(Model):
-    """Events by their partitions, the place behind each of them, and that behind the batch. The
-    first are due since `due_at`."""
+    """One page of events: their partition keys, the cursor after each, the cursor after the page.
+
+    `due_at` (ms) is when the oldest became due.
+    """
 
     pks: tuple[str, ...]
-    places: tuple[ScanCursor, ...]
-    place: ScanCursor
+    cursors: tuple[ScanCursor, ...]
+    cursor: ScanCursor
     due_at: int
 
-    def place_before(self, pk: str) -> ScanCursor | None:
-        """None if it is the first."""
+    def cursor_before(self, pk: str) -> ScanCursor | None:
+        """The cursor after the event before this one; None if this is the first of the page."""
         number = self.pks.index(pk)
-        return self.places[number - 1] if number else None
+        return self.cursors[number - 1] if number else None
 
 
 class EventScan:
     def __init__(
-        self,
-        config_table: Table,
-        event_table: Table,
-        repair_after_s: int,
-        clock: Clock,
+        self, config_table: Table, event_table: Table, repair_after_s: int, clock: Clock
     ) -> None:
-        self._dynamodb = event_table.client
-        self._events = event_table.name
-        self._configs = config_table.name
+        self._events = event_table
+        self._configs = config_table
         self._repair_after_s = repair_after_s
         self._clock = clock
         self._log = LogReader(event_table, clock)
 
     def batches(self, shard: str) -> Iterator[ScanBatch]:
-        """A page of events each, less than twice as many, and fewer at the end, or if it takes a
-        page of Queries to find them: those of small slots go together."""
+        """Pages of PAGE to 2 * PAGE - 1 events. Small logs share a page; a page has fewer events at
+        the end, or once it took PAGE Queries to find them."""
         reads: list[ScanBatch] = []
-        for read in self._reads(shard, self.place(shard)):
+        for read in self._reads(shard, self.cursor(shard)):
             reads.append(read)
             if len(reads) == PAGE or sum(len(one.pks) for one in reads) >= PAGE:
                 yield _joined(reads)
@@ -81,77 +76,78 @@ class EventScan:
             yield _joined(reads)
 
     def events(self, pks: Sequence[str]) -> list[Event]:
-        """Those that can be read, in their order: none may keep the place from those behind it."""
+        """The events in the order of `pks`. An event that cannot be read is logged and left out,
+        so that it does not stop the scan."""
         wanted = [{"pk": pk, "sk": keys.EVENT_SK} for pk in pks]
-        found = batch_get(self._dynamodb, {self._events: wanted}, consistent=False)
-        by_pk = {values["pk"]: _readable(values) for values in found[self._events]}
+        found = self._events.get_many(wanted, consistent=False)
+        by_pk = {values["pk"]: _readable(values) for values in found}
         return [event for pk in pks if (event := by_pk.get(pk)) is not None]
 
     def seen(self, workspace_id: str) -> Callable[[Event], bool]:
-        """Whether the sweep has been at an event that is read after this call."""
-        place = self.place(keys.active_shard(workspace_id))
+        """A function that tells whether repair has looked at an event, and need not look again.
+
+        It holds for events that are read after this call.
+        """
+        cursor = self.cursor(keys.active_shard(workspace_id))
 
         def is_seen(event: Event) -> bool:
-            slot = marker_of(workspace_id, event.accepted_at, self._repair_after_s)
+            marker = marker_of(workspace_id, event.accepted_at, self._repair_after_s)
             entry = keys.log_sk(event.accepted_at, event.key)
-            return event.wake_at is None and place.is_beyond(slot, entry)
+            return event.wake_at is None and cursor.is_beyond(marker, entry)
 
         return is_seen
 
-    def place(self, shard: str) -> ScanCursor:
-        answer = self._dynamodb.get_item(TableName=self._configs, Key=_cursor_key(shard))
-        return ScanCursor.model_validate(from_item(answer.get("Item", {})).get("place", {}))
+    def cursor(self, shard: str) -> ScanCursor:
+        item = self._configs.get(_cursor_key(shard), consistent=False) or {}
+        return ScanCursor.model_validate(item.get("cursor", {}))
 
-    def save(self, shard: str, place: ScanCursor) -> None:
-        item = _cursor_key(shard) | to_item({"place": place.model_dump()})
-        self._dynamodb.put_item(TableName=self._configs, Item=item)
+    def save(self, shard: str, cursor: ScanCursor) -> None:
+        self._configs.put(_cursor_key(shard) | {"cursor": cursor.model_dump()})
 
     def _reads(self, shard: str, start: ScanCursor) -> Iterator[ScanBatch]:
-        """One Query of the log each."""
-        for slot in self._slots(shard, start.slot):
-            after = start.log_sk if slot.sk == start.slot else ""
-            if after < slot.end:
-                yield from self._of_slot(slot, after)
+        """One Query of a log each."""
+        for marker in self._markers(shard, start.marker):
+            after = start.log_sk if marker.sk == start.marker else ""
+            if after < marker.end:
+                yield from self._of_marker(marker, after)
 
-    def _of_slot(self, slot: ActivityMarker, after: str) -> Iterator[ScanBatch]:
-        log = events_of(slot.workspace_id, None)
-        cursor = log.cursor_after(after) if after else None
+    def _of_marker(self, marker: ActivityMarker, after: str) -> Iterator[ScanBatch]:
+        log = events_of(marker.workspace_id, None)
+        position = log.cursor_after(after) if after else None
         while True:
-            window = Window(since=slot.since, until=slot.until - 1, limit=PAGE, cursor=cursor)
+            window = Window(since=marker.since, until=marker.until - 1, limit=PAGE, cursor=position)
             page = self._log.page(log, window, ascending=True)
-            cursor = page.cursor
-            log_sk = slot.end if cursor is None else read_cursor(log.name, cursor)
+            position = page.cursor
+            log_sk = marker.end if position is None else read_cursor(log.name, position)
             yield ScanBatch(
                 pks=tuple(item["pk"] for item in page.items),
-                places=tuple(
-                    ScanCursor(slot=slot.sk, log_sk=item["log_sk"]) for item in page.items
+                cursors=tuple(
+                    ScanCursor(marker=marker.sk, log_sk=item["log_sk"]) for item in page.items
                 ),
-                place=ScanCursor(slot=slot.sk, log_sk=log_sk),
-                due_at=slot.until + self._repair_after_s * MS_PER_S,
+                cursor=ScanCursor(marker=marker.sk, log_sk=log_sk),
+                due_at=marker.until + self._repair_after_s * MS_PER_S,
             )
-            if cursor is None:
+            if position is None:
                 return
 
-    def _slots(self, shard: str, start: str) -> Iterator[ActivityMarker]:
-        """Those that ended long enough ago, beginning with the one of `start`."""
+    def _markers(self, shard: str, start: str) -> Iterator[ActivityMarker]:
+        """The markers whose minute ended long enough ago, beginning with that of `start`."""
         end = f"{self._clock() - self._repair_after_s * MS_PER_S + 1:015d}"
         if end <= start:  # the clock was set back
             return
-        found = self._dynamodb.get_paginator("query").paginate(
-            TableName=self._events,
-            KeyConditionExpression="pk = :shard AND sk BETWEEN :start AND :end",
-            ExpressionAttributeValues=to_item({":shard": shard, ":start": start, ":end": end}),
+        query = Query(
+            "pk = :shard AND sk BETWEEN :start AND :end",
+            {"shard": shard, "start": start, "end": end},
         )
-        for page in found:
-            for item in page["Items"]:
-                yield marker_from(from_item(item)["sk"])
+        for item in self._events.items(query):
+            yield marker_from(item["sk"])
 
 
 def _joined(reads: Sequence[ScanBatch]) -> ScanBatch:
     return ScanBatch(
         pks=tuple(pk for read in reads for pk in read.pks),
-        places=tuple(place for read in reads for place in read.places),
-        place=reads[-1].place,
+        cursors=tuple(cursor for read in reads for cursor in read.cursors),
+        cursor=reads[-1].cursor,
         due_at=reads[0].due_at,
     )
 
@@ -164,5 +160,5 @@ def _readable(values: dict[str, Any]) -> Event | None:
         return None
 
 
-def _cursor_key(shard: str) -> dict[str, Any]:
-    return to_item({"pk": config_keys.SWEEP, "sk": shard})
+def _cursor_key(shard: str) -> dict[str, str]:
+    return {"pk": config_keys.SWEEP, "sk": shard}

@@ -25,6 +25,7 @@ SERVICES = {
     "fanout": ("dynamodb", "sqs"),
     "dispatch": ("dynamodb",),
     "retry": ("dynamodb",),
+    "repair": ("dynamodb", "sqs"),
     "deliveries": ("dynamodb",),
 }
 _PROCESS = Path(__file__).with_name("cold_process.py")

@@ -123,7 +123,7 @@ def _in_flight(course: Course) -> Case:
         what="a sweep, for each due delivery; deliveries that are due",
         counts=(1, 100, 10_000),
         model=in_one_shard,
-        work=lambda: course.world.invoke("retry", {"operation": "sweep"}),
+        work=lambda: course.world.invoke("repair", {"operation": "sweep"}),
         per=lambda count: count,
     )
 
@@ -140,7 +140,7 @@ def _slots(course: Course) -> Iterator[Case]:
             what=f"a sweep, for each event, {each} of a workspace; workspaces that were active",
             counts=counts,
             model=partial(_active, course, event, each),
-            work=lambda: course.world.invoke("retry", {"operation": "sweep"}),
+            work=lambda: course.world.invoke("repair", {"operation": "sweep"}),
             per=lambda count, each=each: count * each,  # type: ignore[misc]
         )
 

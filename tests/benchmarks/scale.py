@@ -8,12 +8,8 @@ from random import Random
 from statistics import mean
 from typing import NamedTuple
 
-from functions.retry.handler import JOBS_MS, MARGIN_MS
-from functions.retry.sweeping import SHARE
-from shared.clock import MS_PER_MINUTE
-from shared.deliveries.transitions import PARK_LEAD_MS
 from shared.repair.event_scan import PAGE
-from shared.repair.relay import TURNS_MS
+from shared.repair.sweeper import SHARD_MARGIN_MS
 from shared.tables.event_table import SHARDS
 from tests.benchmarks.prices import Assumed, prices
 from tests.template import template
@@ -32,10 +28,11 @@ TABLE_WRITE_UNITS = 40_000
 NEW_TABLE_WRITE_UNITS = 4_000
 MAPPING_CONCURRENCY = 1_000
 SQS_IN_FLIGHT = 120_000
-# Of the sweep for a page: the log, the events, their deliveries, how far it is.
+# Calls of repair for a page: the log, the events, their deliveries, the cursor.
 PAGE_CALLS = 4
-# Of the sweep for a delivery that is due, rounded up from the row of docs/performance.md.
+# CPU of repair for a delivery that is due, rounded up from the row of docs/performance.md.
 DUE_CPU_MS = 2.0
+MINUTE_S = 60
 STACKS = 200
 # Lambda gives a mapping of a queue 5 batches at a time, and 300 more in a minute.
 FIRST_BATCHES = 5
@@ -72,7 +69,7 @@ def quotas(shape: Shape) -> list[Quota]:
         Quota("API requests of the account", ACCOUNT_API_PER_S, 1),
         Quota("log of one workspace", PARTITION_WRITES, 1 / shape.workspaces),
         Quota("log of one config", PARTITION_WRITES, 1 / shape.configs),
-        Quota("events that the sweep looks at", looked_at_per_s(shape.workspaces), 1),
+        Quota("events that repair looks at", looked_at_per_s(shape.workspaces), 1),
         Quota("a new table", NEW_TABLE_WRITE_UNITS, TABLE_WRITES),
         Quota("a table", TABLE_WRITE_UNITS, TABLE_WRITES),
         Quota("its log index", TABLE_WRITE_UNITS, LOG_WRITES),
@@ -110,14 +107,14 @@ def ramp_s(rate: float, endpoint_ms: float) -> float:
 
 
 def active_workspaces() -> float:
-    """How many with an event each the sweep reads in a minute."""
+    """How many with an event each repair reads in a minute."""
     it = prices().assumed
     calls = 1 + (PAGE_CALLS - 1) / PAGE
-    return 60 * _swept_per_s(SHARDS, it.cpu_ms["slot"], calls * it.dynamodb_ms)
+    return MINUTE_S * _swept_per_s(SHARDS, it.cpu_ms["slot"], calls * it.dynamodb_ms)
 
 
 def looked_at_per_s(workspaces: int) -> float:
-    """A page after the other in each shard, of which a workspace has one."""
+    """Events. Each shard reads a page after the other; a workspace is in one shard."""
     it = prices().assumed
     shards, cpu_ms = min(workspaces, SHARDS), PAGE * it.cpu_ms["looked_at"]
     in_all = PAGE * _swept_per_s(shards, cpu_ms, PAGE_CALLS * it.dynamodb_ms)
@@ -136,36 +133,31 @@ def fullest_shard(workspaces: int) -> float:
 
 
 def due_in_a_minute() -> float:
-    """How many deliveries the sweep queues: a read, a write and a message each."""
+    """How many deliveries repair queues: a read, a write and a message each."""
     it = prices().assumed
-    return 60 * _swept_per_s(SHARDS, DUE_CPU_MS, 2 * it.dynamodb_ms + it.sqs_ms)
+    return MINUTE_S * _swept_per_s(SHARDS, DUE_CPU_MS, 2 * it.dynamodb_ms + it.sqs_ms)
 
 
-def late_min(together: int) -> float:
-    """The last of so many that are due in the same minute; they come up so long before."""
-    return max(0.0, together / due_in_a_minute() - PARK_LEAD_MS / 60_000)
+def repair_s() -> float:
+    """How long a run looks at shards, of each minute. A run may begin before the last one ends."""
+    timeout_s: int = template().functions()["RepairFunction"]["Timeout"]
+    return min(MINUTE_S, timeout_s - SHARD_MARGIN_MS / 1000)
 
 
-def lanes() -> int:
-    """How many shards of a kind are swept by turns of their own."""
-    retries: int = template().parameters["RetryConcurrency"]["Default"]
-    return retries // SHARE
+def repair_mb() -> int:
+    memory_mb: int = template().functions()["RepairFunction"]["MemorySize"]
+    return memory_mb
+
+
+def runs() -> int:
+    """Parts into which the shards are split, each with an invocation of its own."""
+    return len(template().events("Schedule"))
 
 
 def _swept_per_s(shards: int, cpu_ms: float, wait_ms: float) -> float:
-    """Pieces of work that wait for one another in each shard. Those that are passed on have a
-    processor each, until they give up their lane and wait for the next run, a minute at most; the
-    others share that of a run, once a minute."""
-    cpu_s = cpu_ms / _share(prices().assumed) / 1000
-    each_s, passed_on = cpu_s + wait_ms / 1000, min(shards, lanes())
-    run = min((shards - passed_on) / each_s, 1 / cpu_s) * _sweep_s() / 60
-    return TURNS_MS / (TURNS_MS + MS_PER_MINUTE) * passed_on / each_s + run
-
-
-def _sweep_s() -> float:
-    """What a run has for the index and the events; there is one a minute."""
-    timeout_s: int = template().functions()["RetryFunction"]["Timeout"]
-    return timeout_s - (MARGIN_MS + JOBS_MS) / 1000
+    """Pieces of work: in each shard one after the other, and all of a run on one processor."""
+    cpu_s = cpu_ms * prices().assumed.full_cpu_mb / repair_mb() / 1000
+    return min(shards / (cpu_s + wait_ms / 1000), runs() / cpu_s) * repair_s() / MINUTE_S
 
 
 def _ingest_s() -> float:

@@ -133,6 +133,11 @@ def _retry(scene: Scene, course: Course, url: str) -> None:
     scene.record(course, [{"Records": course.world.receive("RetryQueue")}])
 
 
+def _repair(scene: Scene, course: Course, url: str) -> None:
+    """A run that finds nothing to do."""
+    scene.record(course, [{"operation": "sweep"}])
+
+
 _RECORDERS: Mapping[str, Callable[[Scene, Course, str], None]] = {
     "configs": _configs,
     "ingest": _ingest,
@@ -140,5 +145,6 @@ _RECORDERS: Mapping[str, Callable[[Scene, Course, str], None]] = {
     "fanout": _fanout,
     "dispatch": _dispatch,
     "retry": _retry,
+    "repair": _repair,
     "deliveries": _deliveries,
 }

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from functions.retry.sweeping import SHARE
 from tests.benchmarks import journey, scale, surge
 from tests.benchmarks.scale import Shape
 
@@ -59,30 +58,30 @@ def test_the_page_tells_of_each_quota_what_the_arithmetic_says(quota: scale.Quot
     assert f"{quota.events_per_s:,.0f}" in row
 
 
-def test_the_page_tells_what_the_sweep_looks_at() -> None:
+def test_the_page_tells_what_repair_looks_at() -> None:
     alone, many = (scale.looked_at_per_s(workspaces) for workspaces in (1, 100))
 
     page = PAGE.read_text()
 
+    assert f"Every minute, for {scale.repair_s():.0f} s," in page
     assert f"{scale.active_workspaces():,.0f} workspaces with an event each in a minute" in page
     assert f"{many:,.0f} events a second of fewer" in page
     assert f"shard, a page after the other: {alone:,.0f} events a second" in page
     assert f"about {scale.due_in_a_minute():,.0f} a minute" in page
-    assert f"the last is {scale.late_min(100_000):.1f} minutes late" in page
-    assert f"at a time, so {scale.lanes()}" in page
+    assert f"takes {100_000 / scale.due_in_a_minute():.1f} minutes" in page
     assert f"of a hundred {scale.fullest_shard(100):.0%}".replace("%", " %") in page
 
 
 @pytest.mark.parametrize(
-    ("retries", "memory_mb", "shards"), [(20, 512, 8), (80, 512, 8), (80, 1769, 8), (640, 1769, 64)]
+    ("runs", "memory_mb", "shards"), [(1, 1024, 8), (1, 1769, 8), (2, 1769, 8), (8, 1769, 64)]
 )
 def test_the_page_tells_what_more_of_everything_gives(
-    retries: int, memory_mb: int, shards: int, monkeypatch: pytest.MonkeyPatch
+    runs: int, memory_mb: int, shards: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(scale, "SHARDS", shards)
-    monkeypatch.setattr(scale, "lanes", lambda: retries // SHARE)
-    monkeypatch.setattr(scale, "_share", lambda it: memory_mb / it.full_cpu_mb)
+    monkeypatch.setattr(scale, "runs", lambda: runs)
+    monkeypatch.setattr(scale, "repair_mb", lambda: memory_mb)
     events = [f"{scale.looked_at_per_s(workspaces):,.0f}" for workspaces in (1, 30, 100, 1_000)]
 
-    row = " | ".join([str(retries), str(memory_mb), str(shards), *events])
+    row = " | ".join([str(runs), str(memory_mb), str(shards), *events])
     assert f"| {row} |" in PAGE.read_text()

@@ -4,18 +4,19 @@ import os
 import subprocess
 import sys
 from functools import cache
+from typing import Any
 
 import pytest
 
-from functions.retry import handler, pages
-from shared.jobs import JobMessage
-from shared.repair.relay import Relay
+from shared.repair import sweeper
+from shared.repair.sweeper import Swept
 from tests.faults.storms import STORMS, Result, named, run
 from tests.template import template
 
 EVENTS = 250
 SEED = 20_261_121
-RETRY_MS = 1000 * template().functions()["RetryFunction"]["Timeout"]
+REPAIR_MS = 1000 * template().functions()["RepairFunction"]["Timeout"]
+# Time for a page or two.
 SHORT_MS = 100
 pytestmark = pytest.mark.timeout(600)  # of a machine that is busy with other things
 NAMES = [storm.name for storm in STORMS]
@@ -70,24 +71,24 @@ def test_every_message_twice_in_any_order_sends_no_attempt_twice() -> None:
 
 
 @pytest.mark.parametrize("name", ["outages", "everything at once"])
-def test_sweeps_that_have_no_time_pass_on_what_they_leave(
+def test_runs_of_repair_that_have_no_time_go_on_where_the_last_one_stopped(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    turns: list[JobMessage] = []
-    take = Relay.turn
+    stopped: list[Swept] = []
+    left = sweeper.Sweeper._left
 
-    def noted(relay: Relay, turn: JobMessage) -> None:
-        turns.append(turn)
-        take(relay, turn)
+    def noted(*arguments: Any) -> Swept:
+        stopped.append(left(*arguments))
+        return stopped[-1]
 
-    monkeypatch.setattr(Relay, "turn", noted)
-    monkeypatch.setattr(handler, "MARGIN_MS", RETRY_MS - handler.JOBS_MS - SHORT_MS)
-    monkeypatch.setattr(pages, "MARGIN_MS", RETRY_MS - SHORT_MS)
-    monkeypatch.setattr(pages, "LEAST_SWEEP_MS", 0)
+    monkeypatch.setattr(sweeper.Sweeper, "_left", noted)
+    monkeypatch.setattr(
+        sweeper.Sweeper, "_has_time", lambda it, _=0: it._remaining_ms() > REPAIR_MS - SHORT_MS
+    )
 
     report = run(named(name), EVENTS, SEED).report
 
-    assert turns
+    assert stopped
     assert report.accepted == EVENTS
     assert report.violations == []
 

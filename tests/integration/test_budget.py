@@ -210,9 +210,8 @@ def test_a_parked_delivery_costs_no_message(world: World, receiver: Receiver) ->
 def test_a_sweep_with_nothing_to_do_asks_each_shard_once(world: World) -> None:
     world.sweep()
 
-    # The shards of the wake index, those of the notes with how far they are read, those that were
-    # passed on, and the jobs.
-    assert made(world) == {"Query": 18, "GetItem": 8}
+    # The shards of the due index, those of the event scan with their cursors, and the jobs.
+    assert made(world) == {"Query": 17, "GetItem": 8}
 
 
 def test_a_page_of_a_log_costs_one_query(world: World, receiver: Receiver) -> None:

@@ -1,17 +1,19 @@
 """Overdue jobs are given their turns, whatever their number, and keep nothing else waiting."""
 
 import json
+from threading import Event
 from typing import Any
 
 import pytest
 
-from functions.retry import pages
 from shared import jobs
 from shared.aws import clients
 from shared.aws.table import Table
 from shared.aws.transaction import transact
 from shared.deliveries.queue import Queue
 from shared.jobs import OVERDUE_MS, JobStore
+from shared.repair import sweeper
+from shared.repair.event_scan import EventScan
 from shared.tables import config_table
 from tests.integration.world import World
 from tests.local.receiver import Receiver
@@ -39,8 +41,7 @@ def turns(world: World) -> list[str]:
         for batch in world.calls.of("SendMessageBatch")
         for entry in batch["Entries"]
     ]
-    ids = [body["job_id"] for body in sent if "job_id" in body]
-    return [job_id.rpartition("#")[2] for job_id in ids if not job_id.startswith("SWEEP#")]
+    return [body["job_id"].rpartition("#")[2] for body in sent if "job_id" in body]
 
 
 class TestOverdueJobs:
@@ -72,7 +73,7 @@ class TestOverdueJobs:
         assert "TransactWriteItems" not in world.calls.names
 
     def test_are_bounded_in_a_run(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(pages, "MAX_OVERDUE", 2)
+        monkeypatch.setattr(sweeper, "MAX_JOBS", 2)
         overdue(world, *YOUNGEST_FIRST)
 
         world.sweep()
@@ -84,7 +85,7 @@ class TestOverdueJobs:
     def test_wait_for_the_next_run_when_there_is_no_time(
         self, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(pages, "AT_ONCE", 1)
+        monkeypatch.setattr(sweeper, "JOBS_AT_ONCE", 1)
         send = Queue.send
 
         def slow(queue: Queue, *arguments: Any) -> None:
@@ -109,10 +110,18 @@ class TestOverdueJobs:
         world.send()
         world.clock.advance(DUE_S)
 
+        looked = Event()
+        events = EventScan.events
+
+        def noted(scan: EventScan, pks: Any) -> Any:
+            looked.set()
+            return events(scan, pks)
+
         def endless(*_: object) -> list[Any]:
-            world.context.remaining_ms = NO_TIME_MS
+            assert looked.wait(30)
             return []
 
+        monkeypatch.setattr(EventScan, "events", noted)
         monkeypatch.setattr(JobStore, "overdue", endless)
 
         assert world.sweep()["begun"] == 1

@@ -1,5 +1,6 @@
 """Whatever should have moved, and has not, is set moving again."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ from shared.aws import clients
 from shared.aws.table import Table
 from shared.deliveries.queue import AttemptMessage
 from shared.events.models import Event
-from shared.events.store import ActivityMarkers, marker_of
+from shared.events.store import ActivityMarker, ActivityMarkers, marker_of
 from shared.jobs import JobStore
 from shared.outbound.sender import Sender
 from shared.repair import sweeper
@@ -23,7 +24,7 @@ from tests.local.receiver import Receiver
 
 NOTHING = {"requeued": 0, "begun": 0, "behind_ms": 0}
 REPAIR_S = 600
-# The clocks of the tests begin a quarter of a minute after a full one, when a slot begins.
+# The clocks of the tests begin a quarter of a minute after a full one, when a marker begins.
 DUE_S = 45 + REPAIR_S
 
 
@@ -159,9 +160,9 @@ class TestAnEventWhoseDeliveriesAreOnTheirWay:
         world.clock.advance(DUE_S)
         world.sweep()
 
-        slot = marker_of(world.workspace_id, NOW, REPAIR_S)
+        marker = marker_of(world.workspace_id, NOW, REPAIR_S)
         shard = event_table.active_shard(world.workspace_id)
-        assert world.sweep_cursors() == {shard: ScanCursor(slot=slot.sk, log_sk=slot.end)}
+        assert world.sweep_cursors() == {shard: ScanCursor(marker=marker.sk, log_sk=marker.end)}
 
     def test_has_no_entry_in_the_wake_index(self, world: World) -> None:
         event_id = world.send()
@@ -237,9 +238,9 @@ class TestADeliveryThatWaits:
         world.clock.advance(1 + REPAIR_S)
         requeue = Sweeper._requeue
 
-        def late(sweep: Sweeper, entry: DueEntry) -> Swept:
+        def late(sweeper: Sweeper, entry: DueEntry) -> Swept:
             world.work("RetryQueue")
-            return requeue(sweep, entry)
+            return requeue(sweeper, entry)
 
         monkeypatch.setattr(Sweeper, "_requeue", late)
         swept = world.sweep()
@@ -257,10 +258,10 @@ class TestADeliveryThatWaits:
         world.clock.advance(1 + REPAIR_S)
         requeue = Sweeper._requeue
 
-        def late(sweep: Sweeper, entry: DueEntry) -> Swept:
+        def late(sweeper: Sweeper, entry: DueEntry) -> Swept:
             world.forget(event_id)
             world.forget_delivery(event_id)
-            return requeue(sweep, entry)
+            return requeue(sweeper, entry)
 
         monkeypatch.setattr(Sweeper, "_requeue", late)
 
@@ -312,53 +313,57 @@ class TestASweepOfMoreThanAPage:
         self, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         entries = send_many(world, self.COUNT)
-        slot = marker_of(world.workspace_id, NOW, REPAIR_S)
+        marker = marker_of(world.workspace_id, NOW, REPAIR_S)
         world.clock.advance(DUE_S)
         looked: list[int] = []
         events = EventScan.events
 
-        def slow(unseen: EventScan, pks: Sequence[str]) -> list[Event]:
+        def slow(scan: EventScan, pks: Sequence[str]) -> list[Event]:
             world.context.remaining_ms = 0
             looked.append(len(pks))
-            return events(unseen, pks)
+            return events(scan, pks)
 
         monkeypatch.setattr(EventScan, "events", slow)
         world.sweep()
         (stopped_at,) = world.sweep_cursors().values()
         world.context.remaining_ms = 30_000
-        world.work("RetryQueue")
+        world.sweep()
 
         assert looked == [PAGE, 1]
-        assert stopped_at == ScanCursor(slot=slot.sk, log_sk=entries[PAGE - 1])
-        assert [*world.sweep_cursors().values()] == [ScanCursor(slot=slot.sk, log_sk=slot.end)]
+        assert stopped_at == ScanCursor(marker=marker.sk, log_sk=entries[PAGE - 1])
+        assert [*world.sweep_cursors().values()] == [
+            ScanCursor(marker=marker.sk, log_sk=marker.end)
+        ]
 
     def test_goes_on_in_the_middle_of_a_page_if_its_deliveries_are_too_many(
         self, world: World, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(sweeper, "AT_ONCE", 2)
+        monkeypatch.setattr("shared.repair.sweeper.AT_ONCE", 2)
         world.make_config(receiver.url("/in"))
         entries = send_many(world, 3)
-        slot = marker_of(world.workspace_id, NOW, REPAIR_S)
+        marker = marker_of(world.workspace_id, NOW, REPAIR_S)
         world.clock.advance(DUE_S)
         begin = DueIndex.begin
 
-        def slow(wake: DueIndex, pointer: AttemptMessage, event: Event, now: int) -> bool:
+        def slow(index: DueIndex, message: AttemptMessage, event: Event, now: int) -> bool:
             world.context.remaining_ms = 0
-            return begin(wake, pointer, event, now)
+            return begin(index, message, event, now)
 
         with monkeypatch.context() as patched:
             patched.setattr(DueIndex, "begin", slow)
             first = world.sweep()
         (stopped_at,) = world.sweep_cursors().values()
         world.context.remaining_ms = 30_000
-        world.work("RetryQueue")
+        world.sweep()
 
         assert first["begun"] == 2
         assert world.delivery_item("2")["reason"] == "repaired"
-        assert stopped_at == ScanCursor(slot=slot.sk, log_sk=entries[0])
-        assert [*world.sweep_cursors().values()] == [ScanCursor(slot=slot.sk, log_sk=slot.end)]
+        assert stopped_at == ScanCursor(marker=marker.sk, log_sk=entries[0])
+        assert [*world.sweep_cursors().values()] == [
+            ScanCursor(marker=marker.sk, log_sk=marker.end)
+        ]
 
-    def test_goes_on_past_slots_that_hold_nothing_any_more(
+    def test_goes_on_past_markers_that_hold_nothing_any_more(
         self, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         markers = ActivityMarkers(Table(clients.dynamodb(), "EventTable"), REPAIR_S)
@@ -367,17 +372,17 @@ class TestASweepOfMoreThanAPage:
         world.clock.advance(DUE_S + 60 * PAGE)
         events = EventScan.events
 
-        def slow(unseen: EventScan, pks: Sequence[str]) -> list[Event]:
+        def slow(scan: EventScan, pks: Sequence[str]) -> list[Event]:
             world.context.remaining_ms = 0
-            return events(unseen, pks)
+            return events(scan, pks)
 
         monkeypatch.setattr(EventScan, "events", slow)
         world.sweep()
 
         (stopped_at,) = world.sweep_cursors().values()
-        assert stopped_at.slot == marker_of(world.workspace_id, NOW + 60_000 * 9, REPAIR_S).sk
+        assert stopped_at.marker == marker_of(world.workspace_id, NOW + 60_000 * 9, REPAIR_S).sk
 
-    def test_looks_at_those_of_small_slots_together(self, world: World) -> None:
+    def test_looks_at_those_of_small_markers_together(self, world: World) -> None:
         for _ in range(PAGE):
             world.send()
             world.clock.advance(60)
@@ -391,7 +396,7 @@ class TestASweepOfMoreThanAPage:
 
 
 class TestASweepWithoutTime:
-    def test_leaves_the_rest_to_those_who_have(self, world: World, receiver: Receiver) -> None:
+    def test_leaves_the_rest_to_the_next_run(self, world: World, receiver: Receiver) -> None:
         receiver.script("/in", [500])
         world.make_config(receiver.url("/in"))
         world.deliver()
@@ -405,8 +410,71 @@ class TestASweepWithoutTime:
 
         world.context.remaining_ms = 30_000
         world.calls.clear()
-        world.work("RetryQueue")
+        world.sweep()
         assert sorted(queued.pointer.attempt for queued in world.queued()) == [1, 2]
+
+
+class TestTwoRunsAtATime:
+    def test_begin_each_delivery_once(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        world.make_config("http://127.0.0.1:9/in")
+        send_many(world, 2 * PAGE)
+        world.clock.advance(DUE_S)
+        begin, swept = DueIndex.begin, list[Any]()
+
+        def meanwhile(*arguments: Any) -> bool:
+            monkeypatch.undo()
+            swept.append(world.sweep())
+            return begin(*arguments)
+
+        monkeypatch.setattr(DueIndex, "begin", meanwhile)
+        swept.append(world.sweep())
+
+        assert [run["begun"] for run in swept] == [2 * PAGE, 0]
+        assert [*world.sweep_cursors().values()] == [
+            end_of(marker_of(world.workspace_id, NOW, REPAIR_S))
+        ]
+
+
+class TestARunThatIsSplit:
+    def test_looks_at_each_shard_in_one_part(self, world: World) -> None:
+        for part in range(3):
+            world.invoke("repair", {"operation": "sweep", "part": part, "parts": 3})
+
+        queries = [call for call in world.calls.of("Query") if call["TableName"] == "EventTable"]
+        shards = event_table.WAKE_SHARDS + event_table.ACTIVE_SHARDS
+        assert len(queries) == len(shards)
+        assert all(json.dumps(queries).count(f'"{shard}"') == 1 for shard in shards)
+
+    def test_looks_at_overdue_jobs_once(self, world: World) -> None:
+        world.invoke("repair", {"operation": "sweep", "part": 1, "parts": 2})
+
+        assert {call["TableName"] for call in world.calls.of("Query")} == {"EventTable"}
+
+
+class TestTheLineOfARun:
+    def test_says_how_far_behind_repair_is(
+        self, world: World, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        world.send()
+        world.clock.advance(DUE_S + 5)
+        world.context.remaining_ms = sweeper.SHARD_MARGIN_MS
+
+        world.sweep()
+
+        (line,) = told(caplog)
+        assert line.behind_ms == 5_000
+        assert not hasattr(line, "faults")
+
+    def test_counts_what_broke(
+        self, world: World, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(EventScan, "cursor", refuse)
+
+        with pytest.raises(SweepError):
+            world.sweep()
+
+        (line,) = told(caplog)
+        assert line.faults == len(event_table.ACTIVE_SHARDS)
 
 
 class TestASweepInWhichSomethingBreaks:
@@ -419,10 +487,10 @@ class TestASweepInWhichSomethingBreaks:
         begin = DueIndex.begin
         broken = world.request_id(events[3])
 
-        def fussy(wake: DueIndex, pointer: AttemptMessage, *rest: Any) -> bool:
-            if str(pointer.request_id) == broken:
+        def fussy(index: DueIndex, message: AttemptMessage, *rest: Any) -> bool:
+            if str(message.request_id) == broken:
                 raise RuntimeError
-            return begin(wake, pointer, *rest)
+            return begin(index, message, *rest)
 
         with monkeypatch.context() as breaking:
             breaking.setattr(DueIndex, "begin", fussy)
@@ -462,10 +530,10 @@ class TestASweepInWhichSomethingBreaks:
         world.clock.advance(1 + REPAIR_S)
         push_back = DueIndex.push_back
 
-        def fussy(wake: DueIndex, entry: DueEntry, now: int) -> Any:
+        def fussy(index: DueIndex, entry: DueEntry, now: int) -> Any:
             if entry.sk.endswith(world.request_id(first)):
                 raise RuntimeError
-            return push_back(wake, entry, now)
+            return push_back(index, entry, now)
 
         with monkeypatch.context() as breaking:
             breaking.setattr(DueIndex, "push_back", fussy)
@@ -484,7 +552,7 @@ class TestASweepInWhichSomethingBreaks:
         world.clock.advance(DUE_S)
 
         monkeypatch.setattr(JobStore, "overdue", refuse)
-        with pytest.raises(RuntimeError):
+        with pytest.raises(SweepError):
             world.sweep()
         world.work("RetryQueue")
 
@@ -498,14 +566,14 @@ class TestASweepInWhichSomethingBreaks:
             event = {"event_type": "on_action", "event_id": "event-1", "workspace_id": workspace_id}
             world.invoke("ingest", event)
         world.clock.advance(DUE_S)
-        place = EventScan.place
+        cursor = EventScan.cursor
 
-        def fussy(unseen: EventScan, shard: str) -> ScanCursor:
+        def fussy(scan: EventScan, shard: str) -> ScanCursor:
             if shard == event_table.active_shard(world.workspace_id):
                 raise RuntimeError
-            return place(unseen, shard)
+            return cursor(scan, shard)
 
-        monkeypatch.setattr(EventScan, "place", fussy)
+        monkeypatch.setattr(EventScan, "cursor", fussy)
         with pytest.raises(SweepError):
             world.sweep()
 
@@ -545,6 +613,14 @@ class TestASweepInWhichSomethingBreaks:
 
         assert world.sweep() == {"requeued": 1, "begun": 1, "behind_ms": 0}
         assert "wake_at" not in world.event_item(event_id)
+
+
+def told(caplog: pytest.LogCaptureFixture) -> list[Any]:
+    return [record for record in caplog.records if record.message == "swept"]
+
+
+def end_of(marker: ActivityMarker) -> ScanCursor:
+    return ScanCursor(marker=marker.sk, log_sk=marker.end)
 
 
 def in_another_shard(world: World) -> str:

@@ -60,14 +60,14 @@ steps = st.lists(
 
 
 class Round:
-    """A sweep's part that reads, on tables that hold nothing else."""
+    """The scan of a sweep, on tables that hold nothing else."""
 
     def __init__(self) -> None:
         self.clock = FakeClock()
         self.seen = Counter[str]()
         self.stored = list[str]()
         self._late_s = 0
-        self.unseen = EventScan(
+        self.scan = EventScan(
             Table(clients.dynamodb(), "ConfigTable"),
             Table(clients.dynamodb(), "EventTable"),
             REPAIR_S,
@@ -102,12 +102,12 @@ class Round:
             self.stored.append(event_table.partition(event.workspace_id, event.key))
 
     def _sweep(self, shard: str, run: Swept) -> None:
-        batches = list(islice(self.unseen.batches(shard), run.pages))
+        batches = list(islice(self.scan.batches(shard), run.pages))
         for number, batch in enumerate(batches, 1):
             self.seen.update(batch.pks)
             if run.dies and number == len(batches):
                 return
-            self.unseen.save(shard, batch.place)
+            self.scan.save(shard, batch.cursor)
 
 
 @settings(max_examples=40)
@@ -134,7 +134,7 @@ def test_every_event_is_looked_at_and_none_without_end(
         assert round_.seen == before
 
 
-def test_the_place_of_a_shard_ends_behind_all(account: Account) -> None:
+def test_the_cursor_of_a_shard_ends_behind_all(account: Account) -> None:
     with new_world(account):
         round_ = Round()
         for step in (Accepted("a", 3), Passed(60), Accepted("a", 3)):
@@ -142,6 +142,6 @@ def test_the_place_of_a_shard_ends_behind_all(account: Account) -> None:
 
         round_.settle()
 
-        place = round_.unseen.place(event_table.active_shard("a"))
-        assert place.log_sk > event_table.log_sk(round_.clock() - LONG_S * 1000, "f" * 20)
-        assert place.slot.endswith("#a")
+        cursor = round_.scan.cursor(event_table.active_shard("a"))
+        assert cursor.log_sk > event_table.log_sk(round_.clock() - LONG_S * 1000, "f" * 20)
+        assert cursor.marker.endswith("#a")

@@ -201,7 +201,7 @@ class World:
         self.clock.advance(VISIBILITY_S + 1)
 
     def sweep(self) -> Json:
-        swept: Json = self.invoke("retry", {"operation": "sweep"})
+        swept: Json = self.invoke("repair", {"operation": "sweep"})
         return swept
 
     def jobs(self) -> list[Json]:
@@ -291,7 +291,9 @@ class World:
             for shard in event_table.ACTIVE_SHARDS
         }
         return {
-            shard: ScanCursor.model_validate(item["place"]) for shard, item in found.items() if item
+            shard: ScanCursor.model_validate(item["cursor"])
+            for shard, item in found.items()
+            if item
         }
 
     def queued(self) -> list[Queued]:

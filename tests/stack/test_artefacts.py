@@ -10,7 +10,7 @@ import yaml
 
 from tests.local.stack import Stack, state_folder
 
-FUNCTIONS = ["configs", "ingest", "imports", "fanout", "dispatch", "retry", "deliveries"]
+FUNCTIONS = ["configs", "ingest", "imports", "fanout", "dispatch", "retry", "repair", "deliveries"]
 # boto3 and what it needs come with the Lambda runtime.
 RUNTIME = ["boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six"]
 

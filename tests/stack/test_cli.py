@@ -116,7 +116,7 @@ def test_an_endpoint_that_is_gone_is_in_the_status(client: Client, receiver: Rec
         "dispatch",
         "retry",
     }
-    assert len(found["functions"]) == 7
+    assert len(found["functions"]) == 8
 
 
 def test_dead_letters_are_shown_with_their_reason_and_sent_back(

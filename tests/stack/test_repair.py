@@ -1,14 +1,8 @@
-"""Purging every queue loses nothing: the schedule of `retry` brings every delivery back, and what
-it passes on comes to an end."""
+"""Purging every queue loses nothing: the runs of `repair` bring every delivery back."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from shared import jobs
-from shared.aws.table import Table
-from shared.clock import now_ms
-from shared.jobs import OVERDUE_MS, JobKind, JobStore
-from shared.tables.event_table import ACTIVE_SHARDS, WAKE_SHARDS
 from tests.local.receiver import Receiver
 from tests.local.stack import Stack
 from tests.stack.client import Client, until
@@ -49,14 +43,6 @@ def test_deliveries_lost_while_they_wait_for_a_retry_come_back(
     for event_id in events:
         client.wait_for(event_id, "delivered", timeout_s=120)
     assert len(receiver.requests("/flaky")) == 2 * FEW
-
-
-def test_a_shard_of_the_sweep_that_was_passed_on_comes_to_its_end(stack: Stack) -> None:
-    store = JobStore(Table(stack.client("dynamodb"), stack.outputs["ConfigTableName"]))
-    for shard in WAKE_SHARDS + ACTIVE_SHARDS:
-        store.start(jobs.sweep(shard, now_ms() - OVERDUE_MS))
-
-    until(lambda: not store.of(JobKind.SWEEP), "each had its turn", timeout_s=120)
 
 
 @contextmanager

@@ -8,13 +8,15 @@ from typing import Any, get_args
 import pytest
 
 from shared.apis.funnelflux.models import MAX_SCHEDULE_S
+from shared.clock import MS_PER_S
 from shared.imports.models import REPORT_SUFFIX
 from shared.metrics import FAULTS, METRICS
+from shared.repair.sweeper import SHARD_MARGIN_MS
 from shared.settings import Resource, Settings
 from tests.template import Json, Template, references, template
 
 RUNBOOK = Path(__file__).parents[2] / "docs" / "runbook.md"
-STAGES = ["configs", "ingest", "imports", "fanout", "dispatch", "retry", "deliveries"]
+STAGES = ["configs", "ingest", "imports", "fanout", "dispatch", "retry", "repair", "deliveries"]
 # Every variable that a function reads.
 VARIABLES = {*get_args(Resource), *(field.upper() for field in Settings.model_fields)}
 FUNCTIONS = [f"{stage.capitalize()}Function" for stage in STAGES]
@@ -229,7 +231,7 @@ class TestFunctions:
         assert name in alarms("Throttles")
 
     @pytest.mark.parametrize(
-        "name", ["ConfigsFunction", "IngestFunction", "DeliveriesFunction", "RetryFunction"]
+        "name", ["ConfigsFunction", "IngestFunction", "DeliveriesFunction", "RepairFunction"]
     )
     def test_that_go_on_after_a_fault_have_an_alarm_on_it(self, name: str) -> None:
         alarm = template().of_type("AWS::CloudWatch::Alarm")[
@@ -243,6 +245,9 @@ class TestFunctions:
     def test_that_deliver_have_time_for_an_exchange_and_the_writes_around_it(self) -> None:
         for name in ("DispatchFunction", "RetryFunction"):
             assert function(name)["Timeout"] >= 2 * (10 + 5)
+
+    def test_that_repair_have_time_until_the_next_run(self) -> None:
+        assert function("RepairFunction")["Timeout"] >= 60 + SHARD_MARGIN_MS / MS_PER_S
 
     def test_that_try_an_endpoint_out_have_time_for_it(self) -> None:
         assert function("DeliveriesFunction")["Timeout"] >= 10 + 5
@@ -314,6 +319,12 @@ class TestRoles:
             ("dispatch", "dynamodb:PutItem", "ConfigTable"),
             ("dispatch", "sqs:SendMessage", "DispatchQueue"),
             ("retry", "sqs:SendMessage", "DispatchQueue"),
+            ("retry", "dynamodb:PutItem", "ConfigTable"),
+            ("retry", "dynamodb:Query", "ConfigTable"),
+            ("repair", "dynamodb:PutItem", "EventTable"),
+            ("repair", "dynamodb:DeleteItem", "ConfigTable"),
+            ("repair", "sqs:SendMessage", "DispatchQueue"),
+            ("repair", "sqs:ReceiveMessage", "RetryQueue"),
             ("dispatch", "dynamodb:DeleteItem", "EventTable"),
             ("deliveries", "dynamodb:PutItem", "ConfigTable"),
             ("configs", "dynamodb:GetItem", "EventTable"),
@@ -414,7 +425,7 @@ class TestEventSources:
     def test_of_the_sweep_runs_every_minute(self, template: Template) -> None:
         ((name, schedule),) = template.events("Schedule")
 
-        assert name == "RetryFunction"
+        assert name == "RepairFunction"
         assert schedule["Schedule"] == "rate(1 minute)"
         assert json.loads(schedule["Input"]) == {"operation": "sweep"}
 
