@@ -1,41 +1,41 @@
-"""Jobs: work on many events or deliveries that goes on page by page, each in whichever worker.
+"""Jobs: work on many events or deliveries that is done page by page, each page in any worker.
 
-A job is one item. Who has done a page saves how far it came and queues a message for the next turn;
-the sweep queues a turn whose message was lost. So a job survives any crash, and what a crash
-repeats, it repeats from the last page saved: the work of a page must bear that.
+A job is an item of ConfigTable. The worker that has done a page saves how far the job is and queues
+a message for the next page. If that message is lost, repair queues another one. So a job survives
+any crash. The page after the last saved cursor is done again, and its work must allow for that.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from heapq import nsmallest
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple, Protocol
 
-from botocore.exceptions import ClientError
-
-from shared.aws.items import Update, from_item, to_item
-from shared.aws.table import Table
-from shared.aws.transaction import TransactionRefusedError, transact
-from shared.clock import MS_PER_S
+from shared.aws.items import Condition, Update, to_item
+from shared.aws.table import BusyError, Query, Table
+from shared.clock import MS_PER_MINUTE, MS_PER_S, Clock
 from shared.model import Model
+from shared.observability import logger
 from shared.tables import config_table
 
-if TYPE_CHECKING:
-    pass
-
-# A turn that has not come so long after it should have is queued again.
+# A job whose page has not been done so long after its time is overdue.
 OVERDUE_MS = 60 * MS_PER_S
+# SQS delays a message no longer than this. Repair queues the message of a later page.
+MAX_DELAY_MS = 15 * MS_PER_MINUTE
+
+# An operation of a transaction.
+Operation = Mapping[str, Any]
 
 
 class JobKind(StrEnum):
-    """What a job does; its id begins with it."""
+    """What a job does. Its id begins with this."""
 
     RELEASE = "RELEASE"
     REPLAY = "REPLAY"
-    EMPTYING = "EMPTYING"
+    CONTENT_EXPIRY = "EMPTYING"
 
 
 class JobMessage(Model):
-    """The message that asks for a page. `turn` counts the pages of a job."""
+    """Asks for a page of a job. `turn` is the number of the page, from 0."""
 
     job_id: str
     turn: int
@@ -49,10 +49,21 @@ class JobMessage(Model):
         return JobKind(self.job_id.partition("#")[0])
 
 
-class Job(Model):
-    """`place` is how far it came, in its own words; `wake_at` when its next turn is overdue.
+class Cursor(Model):
+    """How far a pass is: in which part of the job's source, and after which entry of that part.
 
-    `config_id` is empty if it is about the whole workspace.
+    `kept` is a position that the pass does not move, such as where a later part goes on.
+    """
+
+    part: int = 0
+    after: str = ""
+    kept: str = ""
+
+
+class Job(Model):
+    """A job that is not done. `config_id` is empty if the job is about the whole workspace.
+
+    `wake_at` (ms) is when the page `turn` becomes overdue.
     """
 
     id: str
@@ -61,39 +72,55 @@ class Job(Model):
     started_at: int
     wake_at: int
     pass_started_at: int
-    place: str = ""
+    cursor: Cursor = Cursor()
     turn: int = 0
 
     @property
-    def next_turn(self) -> JobMessage:
+    def message(self) -> JobMessage:
+        """The message that asks for the next page."""
         return JobMessage(job_id=self.id, turn=self.turn)
 
 
-_COLUMNS = frozenset(Job.model_fields)
-_MOVED_ON = {"ConditionalCheckFailedException", "TransactionConflictException"}
+class Page(NamedTuple):
+    """What a page leaves: where the next one begins, and when (ms). Without a cursor the job ends.
+
+    `pass_started_at` is set if the next page begins a pass. `also` is written in the transaction
+    that saves the cursor or ends the job; if a condition of it fails, neither happens. `line` and
+    `done` are the log line of the page.
+    """
+
+    cursor: Cursor | None
+    next_at: int = 0
+    pass_started_at: int | None = None
+    also: Sequence[Operation] = ()
+    line: str = ""
+    done: Mapping[str, Any] = {}
+
+
+END = Page(None)
 
 
 def release(workspace_id: str, config_id: str, now: int) -> Job:
-    """The job that sets a config's held deliveries going again; the sweep gives it its first turn.
+    """The job that sends a config's held deliveries; repair queues its first message.
 
-    It is written before, or with, what makes the config receive. A config has one: another start
-    begins it anew.
+    It is written before, or together with, the change that lets the config receive again. A config
+    has one such job: another start begins it anew.
     """
-    return _starting(f"{JobKind.RELEASE}#{workspace_id}#{config_id}", workspace_id, config_id, now)
+    return _new(f"{JobKind.RELEASE}#{workspace_id}#{config_id}", workspace_id, config_id, now)
 
 
 def replay(workspace_id: str, config_id: str, replay_id: str, now: int, wait_ms: int) -> Job:
-    """The job that goes on with a replay, which holds how far it came."""
+    """The job of a replay; the replay holds the cursor."""
     job_id = f"{JobKind.REPLAY}#{workspace_id}#{replay_id}"
-    return _starting(job_id, workspace_id, config_id, now, wait_ms)
+    return _new(job_id, workspace_id, config_id, now, wait_ms)
 
 
 def emptying(workspace_id: str, now: int) -> Job:
-    """The job that takes out what a workspace keeps for a shorter time than its records."""
-    return _starting(f"{JobKind.EMPTYING}#{workspace_id}", workspace_id, "", now)
+    """The job that deletes contents which a workspace keeps for a shorter time than its records."""
+    return _new(f"{JobKind.CONTENT_EXPIRY}#{workspace_id}", workspace_id, "", now)
 
 
-def _starting(job_id: str, workspace_id: str, config_id: str, now: int, wait_ms: int = 0) -> Job:
+def _new(job_id: str, workspace_id: str, config_id: str, now: int, wait_ms: int = 0) -> Job:
     return Job(
         id=job_id,
         workspace_id=workspace_id,
@@ -105,118 +132,116 @@ def _starting(job_id: str, workspace_id: str, config_id: str, now: int, wait_ms:
 
 
 def starting(table: str, job: Job) -> dict[str, Any]:
-    """An item of a transaction; it takes the place of a job with the same id."""
-    return {"Update": {"TableName": table, "Key": _key(job.id), **_beginning(job).request()}}
+    """An operation of a transaction; it replaces a job with the same id."""
+    return _updating(table, job, Update().set(job.model_dump(exclude={"id"})))
 
 
 def going_on(table: str, job: Job) -> dict[str, Any]:
-    """As `starting`, but a job with the same id goes on from where it is, at once.
+    """As `starting`, but a job with the same id goes on from its cursor, at once.
 
-    It counts as begun anew, so no turn that read what stood there before this can end it.
+    The job counts as started anew, so a worker that read it before this cannot end it.
     """
-    update = Update().set(job.model_dump(exclude={"id", "place", "turn"})).once({"turn": job.turn})
-    return {"Update": {"TableName": table, "Key": _key(job.id), **update.request()}}
+    update = Update().set(job.model_dump(exclude={"id", "cursor", "turn"}))
+    return _updating(table, job, update.once({"turn": job.turn}))
+
+
+def _updating(table: str, job: Job, update: Update) -> dict[str, Any]:
+    return {"Update": {"TableName": table, "Key": to_item(_key(job.id)), **update.request()}}
 
 
 class JobStore:
     def __init__(self, table: Table) -> None:
-        self._dynamodb = table.client
-        self._table = table.name
+        self._table = table
 
-    def find(self, turn: JobMessage) -> Job | None:
-        """None if the job is done, or beyond this turn."""
-        answer = self._dynamodb.get_item(
-            TableName=self._table, Key=_key(turn.job_id), ConsistentRead=True
-        )
-        job = _job(from_item(answer["Item"])) if "Item" in answer else None
-        return job if job is not None and job.turn == turn.turn else None
+    def find(self, message: JobMessage) -> Job | None:
+        """None if the job has ended, or if another worker has done the page."""
+        values = self._table.get(_key(message.job_id))
+        job = None if values is None else _job(values)
+        return job if job is not None and job.turn == message.turn else None
 
     def overdue(self, now: int, limit: int) -> list[Job]:
-        """Those that have been so for longest. It reads all jobs, to find them."""
-        due = {"KeyConditionExpression": "pk = :pk", "FilterExpression": "wake_at <= :now"}
-        jobs = self._query({":now": now}, **due)
-        return nsmallest(limit, jobs, key=lambda job: job.wake_at)
+        """The jobs that have been overdue for longest, oldest first. All jobs are read."""
+        values = {"pk": config_table.JOBS, "now": now}
+        found = self._table.items(Query("pk = :pk", values, filter="wake_at <= :now"))
+        return nsmallest(limit, map(_job, found), key=lambda job: job.wake_at)
 
     def requeued(self, job: Job, now: int) -> None:
-        """Its turn is under way again, and overdue only when it has not come by then.
+        """The message is queued again; the job is overdue only if it has not come by then.
 
-        Nothing happens if it has moved on, or is just doing so.
+        Nothing happens if the job has moved on, or is just doing so.
         """
-        update = Update().set({"wake_at": now + OVERDUE_MS}).when(*_unchanged(job))
+        condition = _unchanged(job)
+        update = Update().set({"wake_at": now + OVERDUE_MS}).when(condition.text, condition.values)
         try:
-            self._dynamodb.update_item(TableName=self._table, Key=_key(job.id), **update.request())
-        except ClientError as error:
-            if error.response["Error"]["Code"] not in _MOVED_ON:
-                raise
+            self._table.apply(_key(job.id), update)
+        except BusyError:
+            return
 
-    def advance(
-        self,
-        job: Job,
-        place: str,
-        pass_started_at: int,
-        next_at: int,
-        also: Sequence[dict[str, Any]] = (),
-    ) -> JobMessage | None:
-        """The next turn; None if somebody else has moved on, or begun the job anew.
+    def advance(self, job: Job, cursor: Cursor, page: Page) -> JobMessage | None:
+        """Save the cursor of a page, and return the message of the next page.
 
-        `also` are items of the same transaction, whose conditions count too.
+        None if another worker has moved the job on, if the job was started anew, or if a condition
+        of `page.also` failed.
         """
+        following = JobMessage(job_id=job.id, turn=job.turn + 1)
         update = Update().set(
             {
-                "place": place or None,
-                "pass_started_at": pass_started_at,
-                "turn": job.turn + 1,
-                "wake_at": next_at + OVERDUE_MS,
+                "cursor": cursor.model_dump(),
+                "pass_started_at": page.pass_started_at or job.pass_started_at,
+                "turn": following.turn,
+                "wake_at": page.next_at + OVERDUE_MS,
             }
         )
-        update.when(*_unchanged(job))
-        item = {"TableName": self._table, "Key": _key(job.id), **update.request()}
-        if not self._try([{"Update": item}, *also]):
-            return None
-        return JobMessage(job_id=job.id, turn=job.turn + 1)
+        condition = _unchanged(job)
+        update.when(condition.text, condition.values)
+        refused = self._table.transact([self._table.updating(_key(job.id), update), *page.also])
+        return None if refused else following
 
-    def end(self, job: Job, also: Sequence[dict[str, Any]] = ()) -> bool:
-        """False if somebody has begun it anew meanwhile; `also` as in `advance`."""
-        condition, values = _unchanged(job)
-        item = {
-            "TableName": self._table,
-            "Key": _key(job.id),
-            "ConditionExpression": condition,
-            "ExpressionAttributeValues": to_item(
-                {f":when_{name}": value for name, value in values.items()}
-            ),
-        }
-        return self._try([{"Delete": item}, *also])
-
-    def _query(self, values: dict[str, Any], **conditions: Any) -> Iterator[Job]:
-        pages = self._dynamodb.get_paginator("query").paginate(
-            TableName=self._table,
-            ExpressionAttributeValues=to_item({":pk": config_table.JOBS} | values),
-            **conditions,
-        )
-        return (_job(from_item(item)) for page in pages for item in page["Items"])
-
-    def _try(self, items: Sequence[dict[str, Any]]) -> bool:
-        try:
-            transact(self._dynamodb, items)
-        except TransactionRefusedError:
-            return False
-        return True
+    def end(self, job: Job, also: Sequence[Operation] = ()) -> None:
+        """Nothing happens if the job was started anew, or if a condition of `also` failed."""
+        self._table.transact([self._table.deleting(_key(job.id), _unchanged(job)), *also])
 
 
-def _beginning(job: Job) -> Update:
-    return Update().set(job.model_dump(exclude={"id"}) | {"place": job.place or None})
+class MessageQueue(Protocol):
+    def send(self, messages: Sequence[JobMessage], delay_ms: int = 0) -> None: ...
 
 
-def _unchanged(job: Job) -> tuple[str, dict[str, Any]]:
-    condition = "turn = :when_turn AND started_at = :when_started_at"
-    return condition, {"turn": job.turn, "started_at": job.started_at}
+class JobRunner:
+    """Does the page that a message asks for. A kind of job is a function from a job to a page."""
+
+    def __init__(self, store: JobStore, queue: MessageQueue, clock: Clock) -> None:
+        self._store = store
+        self._queue = queue
+        self._clock = clock
+
+    def run(self, message: JobMessage, do_page: Callable[[Job], Page]) -> None:
+        """Do a page, save what it leaves, queue the message of the next one. A message whose page
+        was done already does nothing."""
+        job = self._store.find(message)
+        if job is None:
+            return
+        page = do_page(job)
+        if page.cursor is None:
+            self._store.end(job, page.also)
+        else:
+            self._queue_next(self._store.advance(job, page.cursor, page), page.next_at)
+        if page.line:
+            logger.info(page.line, **page.done)
+
+    def _queue_next(self, following: JobMessage | None, at: int) -> None:
+        wait_ms = at - self._clock()
+        if following is not None and wait_ms <= MAX_DELAY_MS:
+            self._queue.send([following], wait_ms)
 
 
-def _key(job_id: str) -> dict[str, Any]:
-    return to_item({"pk": config_table.JOBS, "sk": job_id})
+def _unchanged(job: Job) -> Condition:
+    values = {"turn": job.turn, "started_at": job.started_at}
+    return Condition("turn = :when_turn AND started_at = :when_started_at", values)
 
 
-def _job(values: dict[str, Any]) -> Job:
-    known = {name: values[name] for name in values.keys() & _COLUMNS}
-    return Job.model_validate(known | {"id": values["sk"]})
+def _key(job_id: str) -> dict[str, str]:
+    return {"pk": config_table.JOBS, "sk": job_id}
+
+
+def _job(values: Mapping[str, Any]) -> Job:
+    return Job.from_item({**values, "id": values["sk"]})

@@ -1,13 +1,14 @@
-"""Releasing what is held: a config's deliveries go again, oldest first, at a bounded rate.
+"""Release: a config's held deliveries go again, oldest first, at a bounded rate.
 
-It goes through what is held and what waits for the endpoint, page by page. A page gives each
-delivery a moment of its own and queues it for then; the wake index repairs what a crash leaves
-between the two. A delivery is released only from where the page found it, so it is released once.
+The job goes through the held deliveries and through those that wait for the endpoint, page by page.
+A page gives each delivery a moment of its own and queues it for then; the due index repairs what a
+crash leaves between the two. A delivery is released only from the state in which the page found it,
+so it is released once.
 
-A worker that read the config before it received again may hold a delivery after its page has gone
-by. Workers do not live longer than SETTLED_MS, so the last pass begins no sooner than that.
+A worker that read the config before it received again may hold a delivery after its page has been
+done. Workers do not live longer than SETTLED_MS, so the last pass begins no sooner than that.
 
-While the breaker is open it does nothing: whatever closes the breaker begins a release anew.
+While the circuit breaker is open, a release ends: closing the breaker starts the release anew.
 """
 
 from collections.abc import Sequence
@@ -22,13 +23,11 @@ from shared.deliveries.queue import AttemptMessage, Queue
 from shared.deliveries.store import DeliveryStore, Listed
 from shared.endpoints.store import HealthStore
 from shared.errors import NotFoundError
-from shared.jobs import Job, JobMessage, JobStore
+from shared.jobs import END, Cursor, Job, Page
 from shared.metrics import RELEASED, measured
-from shared.model import Model
-from shared.observability import logger
 
 DEFAULT_RATE = 10
-# What a page may hold takes a second or two.
+# Deliveries of a page, which take a second or two.
 MAX_PAGE = 500
 PAGE_S = 10
 PARALLEL = 10
@@ -38,26 +37,9 @@ _PARTS = (DeliveryState.HELD, DeliveryState.WAITING)
 _TRIPPED = Reason.ENDPOINT_TRIPPED
 
 
-class ReleaseCursor(Model):
-    """How far a pass has come: in which part, and after what in it."""
-
-    part: int = 0
-    after: str = ""
-
-    @classmethod
-    def read(cls, text: str) -> "ReleaseCursor":
-        return cls.model_validate_json(text) if text else cls()
-
-    def beyond(self, page: Sequence[Listed], size: int) -> "ReleaseCursor":
-        if len(page) == size:
-            return ReleaseCursor(part=self.part, after=page[-1].place)
-        return ReleaseCursor(part=self.part + 1)
-
-
 class Releaser:
     def __init__(
         self,
-        jobs: JobStore,
         configs: ConfigStore,
         health: HealthStore,
         deliveries: DeliveryStore,
@@ -65,7 +47,6 @@ class Releaser:
         queue: Queue,
         clock: Clock,
     ) -> None:
-        self._jobs = jobs
         self._configs = configs
         self._health = health
         self._deliveries = deliveries
@@ -73,18 +54,15 @@ class Releaser:
         self._queue = queue
         self._clock = clock
 
-    def turn(self, turn: JobMessage) -> None:
-        """Do a page, and queue the next turn. A turn that was done already is nothing to do."""
-        job = self._jobs.find(turn)
-        if job is None:
-            return
-        config, place = self._receiving(job), ReleaseCursor.read(job.place)
-        if config is None or place.part == len(_PARTS):
-            self._end_pass(job)
-        else:
-            self._do_page(job, place, config.rate_limit_per_second or DEFAULT_RATE)
+    def page(self, job: Job) -> Page:
+        """Release a page of deliveries."""
+        config = self._receiving(job)
+        if config is None or job.cursor.part == len(_PARTS):
+            return self._end_of_pass(job)
+        return self._do_page(job, config.rate_limit_per_second or DEFAULT_RATE)
 
     def _receiving(self, job: Job) -> WebhookConfig | None:
+        """None if the config or its endpoint takes no deliveries now."""
         try:
             config = self._configs.find(job.workspace_id, job.config_id)
         except NotFoundError:
@@ -92,28 +70,27 @@ class Releaser:
         tripped = self._health.find(job.workspace_id, job.config_id).opened
         return config if config.is_receiving and not tripped else None
 
-    def _do_page(self, job: Job, place: ReleaseCursor, rate: int) -> None:
-        size, part = min(rate * PAGE_S, MAX_PAGE), _PARTS[place.part]
-        page = self._deliveries.in_state(job.workspace_id, job.config_id, part, place.after, size)
-        wanted = [entry for entry in page if part is DeliveryState.HELD or entry.reason == _TRIPPED]
-        released = self._release(job, wanted, rate)
-        next_at = self._clock() + released * MS_PER_S // rate
-        self._go_on(job, place.beyond(page, size), job.pass_started_at, next_at)
-        about = job.model_dump(include={"workspace_id", "config_id"})
-        logger.info("released", **about, **measured({RELEASED: released}))
-
-    def _end_pass(self, job: Job) -> None:
+    def _end_of_pass(self, job: Job) -> Page:
         settled_at = job.started_at + SETTLED_MS
         if job.pass_started_at >= settled_at:
-            self._jobs.end(job)
-        else:
-            next_at = max(self._clock(), settled_at)
-            self._go_on(job, ReleaseCursor(), next_at, next_at)
+            return END
+        next_at = max(self._clock(), settled_at)
+        return Page(Cursor(), next_at, pass_started_at=next_at)
 
-    def _go_on(self, job: Job, place: ReleaseCursor, pass_started_at: int, next_at: int) -> None:
-        turn = self._jobs.advance(job, place.model_dump_json(), pass_started_at, next_at)
-        if turn is not None:
-            self._queue.send([turn], next_at - self._clock())
+    def _do_page(self, job: Job, rate: int) -> Page:
+        size, part = min(rate * PAGE_S, MAX_PAGE), _PARTS[job.cursor.part]
+        page = self._deliveries.in_state(
+            job.workspace_id, job.config_id, part, job.cursor.after, size
+        )
+        wanted = [entry for entry in page if part is DeliveryState.HELD or entry.reason == _TRIPPED]
+        released = self._release(job, wanted, rate)
+        return Page(
+            cursor=_beyond(job.cursor, page, size),
+            next_at=self._clock() + released * MS_PER_S // rate,
+            line="released",
+            done=job.model_dump(include={"workspace_id", "config_id"})
+            | measured({RELEASED: released}),
+        )
 
     def _release(self, job: Job, entries: Sequence[Listed], rate: int) -> int:
         now = self._clock()
@@ -127,11 +104,18 @@ class Releaser:
     def _let_go(
         self, job: Job, entry: Listed, at: int, now: int
     ) -> tuple[AttemptMessage, int] | None:
-        pointer = AttemptMessage(
+        """The message of the delivery's next attempt; None if the delivery has moved on."""
+        message = AttemptMessage(
             workspace_id=job.workspace_id,
             config_id=job.config_id,
             request_id=entry.request_id,
             attempt=0,
         )
-        delivery = self._ledger.release(pointer, at, now)
+        delivery = self._ledger.release(message, at, now)
         return None if delivery is None else (delivery.next_pointer, at)
+
+
+def _beyond(cursor: Cursor, page: Sequence[Listed], size: int) -> Cursor:
+    if len(page) == size:
+        return Cursor(part=cursor.part, after=page[-1].place)
+    return Cursor(part=cursor.part + 1)

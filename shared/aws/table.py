@@ -117,15 +117,21 @@ class Table:
 
     def query(self, query: Query) -> Page:
         """One page. Raises StartKeyError."""
+        answer = self._ask(query)
+        return Page([from_item(item) for item in answer["Items"]], _last(answer))
+
+    def count(self, query: Query) -> tuple[int, Item | None]:
+        """The number of items of one page, and the key after which the next page begins."""
+        answer = self._ask(query, Select="COUNT")
+        return answer["Count"], _last(answer)
+
+    def _ask(self, query: Query, **more: Any) -> Any:
         try:
-            answer = self.client.query(**query.request(self.name))
+            return self.client.query(**query.request(self.name), **more)
         except ClientError as error:
             if query.after is None or error.response["Error"]["Code"] != "ValidationException":
                 raise
             raise StartKeyError from None
-        last = answer.get("LastEvaluatedKey")
-        items = [from_item(item) for item in answer["Items"]]
-        return Page(items, None if last is None else from_item(last))
 
     def pages(self, query: Query) -> Iterator[list[Item]]:
         """Page after page, each read when it is asked for."""
@@ -208,6 +214,11 @@ class Table:
         if answer is not None:
             answer |= given
         return None
+
+
+def _last(answer: Mapping[str, Any]) -> Item | None:
+    last = answer.get("LastEvaluatedKey")
+    return None if last is None else from_item(last)
 
 
 def batch_get(

@@ -91,9 +91,10 @@ class Sweeper:
         """
         shards = [*event_table.WAKE_SHARDS, *event_table.ACTIVE_SHARDS][part::parts]
         with ThreadPoolExecutor(len(shards) + 1) as pool:
-            if part == 0:
-                pool.submit(self._guarded, "jobs", self._requeue_jobs)
+            jobs = pool.submit(self._guarded, "jobs", self._requeue_jobs) if part == 0 else None
             swept = total(it for it in pool.map(self._sweep, shards) if it is not None)
+            if jobs is not None:
+                jobs.result()
         self._log(swept)
         if self._faults:
             raise SweepError(f"{self._faults} of the entries or shards")
@@ -133,7 +134,7 @@ class Sweeper:
                 if not self._has_time(JOBS_MARGIN_MS):
                     return
                 some = overdue[start : start + JOBS_AT_ONCE]
-                self._queue.send([job.next_turn for job in some])
+                self._queue.send([job.message for job in some])
                 list(pool.map(lambda job: self._jobs.requeued(job, now), some))
 
     # ── A shard of the due index ──────────────────────────────────────────────────────────────────

@@ -1,13 +1,13 @@
-"""A replay: which events go to which config once more, and how far that has come."""
+"""A replay: the events that go to a config once more, and how far this has come."""
 
 from enum import StrEnum
 from typing import Any, Literal
 
 from shared.deliveries.models import DeliveryState
-from shared.jobs import Job
+from shared.jobs import Cursor, Job
 from shared.model import Model
 
-# Those in which a delivery may stay; the others it only passes through.
+# The states in which a delivery may stay; it only passes through the others.
 Lasting = Literal[
     DeliveryState.WAITING,
     DeliveryState.HELD,
@@ -27,18 +27,11 @@ class ReplayState(StrEnum):
 ACTIVE = (ReplayState.RUNNING, ReplayState.PAUSED)
 
 
-class ReplayCursor(Model):
-    """In which part of its source a replay is, and after which entry of it."""
-
-    part: int = 0
-    after: dict[str, str] | None = None
-
-
 class Selection(Model):
-    """Events that came in from `since` to `until`, in milliseconds, both included.
+    """Events that were accepted from `since` to `until` (ms), both included.
 
-    All of the workspace; or with `source_id` those that went to that config, and with `states`
-    only those whose delivery to it is in one of them.
+    They are all events of the workspace; with `source_id`, the events that went to that config; and
+    with `states`, the events whose delivery to it is in one of these states.
     """
 
     workspace_id: str
@@ -50,14 +43,17 @@ class Selection(Model):
 
 
 class Replay(Selection):
-    """`total` is what was found, `queued` and `skipped` what has been gone through of it."""
+    """`total` events were found; so far, `queued` became deliveries and `skipped` did not.
+
+    `cursor` is how far the counting is, and once all are counted, how far the replay is.
+    """
 
     replay_id: str
     config_id: str
     rate: int
     state: ReplayState = ReplayState.RUNNING
     is_counted: bool
-    place: ReplayCursor = ReplayCursor()
+    cursor: Cursor = Cursor()
     total: int = 0
     queued: int = 0
     skipped: int = 0
@@ -70,18 +66,6 @@ def replay_id_of(job: Job) -> str:
 
 
 def stored(replay: Replay) -> dict[str, Any]:
-    """As attributes of an item: the place as text, what is empty left out."""
-    values = replay.model_dump(mode="json", exclude={"place", "event_types", "states"})
-    lists = {"event_types": list(replay.event_types), "states": list(replay.states)}
-    return values | {name: some or None for name, some in lists.items()} | place_of(replay.place)
-
-
-def place_of(place: ReplayCursor) -> dict[str, str]:
-    return {"place": place.model_dump_json()}
-
-
-def replay_from(values: dict[str, Any]) -> Replay:
-    known = {name: values[name] for name in values.keys() & Replay.model_fields.keys()}
-    return Replay.model_validate(
-        known | {"place": ReplayCursor.model_validate_json(values["place"])}
-    )
+    """The attributes of its item; empty lists are left out."""
+    values = replay.model_dump(mode="json")
+    return values | {name: values[name] or None for name in ("event_types", "states")}

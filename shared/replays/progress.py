@@ -1,22 +1,18 @@
-"""How the deliveries of a replay are doing: those that are not delivered are counted by an index.
+"""How many deliveries of a replay are in which state.
 
-What is delivered leaves the index, so that counting costs by what is left, not by what was done.
+An index holds those that are not delivered yet. So counting costs by what is left to do.
 """
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
 
-from shared.aws.items import to_item
-from shared.aws.table import Table
+from shared.aws.table import Query, Table
 from shared.deliveries.models import DeliveryState
 from shared.model import Model
 from shared.replays.models import Replay
 from shared.tables import event_table
 
-if TYPE_CHECKING:
-    pass
-
-# Of a megabyte each, some 4,000 deliveries: what one call may cost.
+# Queries of a megabyte, some 4,000 deliveries, that one call may cost.
 MAX_QUERIES = 5
 
 
@@ -32,37 +28,26 @@ class ReplayProgress(Model):
 
 class ProgressReader:
     def __init__(self, table: Table) -> None:
-        self._dynamodb = table.client
-        self._table = table.name
+        self._table = table
 
     def read(self, replay: Replay) -> ReplayProgress | None:
-        """None if too many are not delivered to be counted. The index is a moment behind."""
-        states = self._states(event_table.replay_log(replay.workspace_id, replay.replay_id))
-        return None if states is None else progress(replay.queued, states)
-
-    def _states(self, partition: str) -> Counter[str] | None:
-        states, start = Counter[str](), dict[str, Any]()
+        """None if too many deliveries are not delivered. The index is a moment behind."""
+        partition = event_table.replay_log(replay.workspace_id, replay.replay_id)
+        query = Query("replay_pk = :pk", {"pk": partition}, index="replay", columns=["state"])
+        states, last = Counter[str](), None
         for _ in range(MAX_QUERIES):
-            answer = self._dynamodb.query(
-                TableName=self._table,
-                IndexName="replay",
-                KeyConditionExpression="replay_pk = :pk",
-                ProjectionExpression="#state",
-                ExpressionAttributeNames={"#state": "state"},
-                ExpressionAttributeValues=to_item({":pk": partition}),
-                **start,
-            )
-            states.update(entry["state"]["S"] for entry in answer["Items"])
-            if "LastEvaluatedKey" not in answer:
-                return states
-            start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+            page = self._table.query(replace(query, after=last))
+            states.update(item["state"] for item in page.items)
+            last = page.last
+            if last is None:
+                return progress(replay.queued, states)
         return None
 
 
 def progress(queued: int, states: Counter[str]) -> ReplayProgress:
     """`states` are those of the deliveries that are not delivered.
 
-    A page whose count is not saved yet has made deliveries that `queued` does not know of.
+    `queued` does not include the deliveries of a page that is not saved yet.
     """
     settled = {DeliveryState.HELD, DeliveryState.FAILED, DeliveryState.CANCELLED}
     return ReplayProgress(

@@ -1,8 +1,8 @@
 """Replaying: page by page, the events of a replay become deliveries of its config.
 
-A page gives each delivery a moment of its own and queues it for then, in the retry lane, so that
-what has just happened goes first. Its deliveries have the same ids whenever it is done, so a page
-that is done twice makes nothing twice; the wake index repairs what is made and was not queued.
+A page gives each delivery a moment of its own and queues it for then, in the retry queue, so that
+new events go first. A delivery has the same id whenever its page is done, so a page that is done
+twice makes nothing twice; the due index repairs deliveries that were made and not queued.
 """
 
 from collections.abc import Sequence
@@ -15,28 +15,27 @@ from shared.deliveries.models import Delivery, DeliveryState, Reason
 from shared.deliveries.queue import Queue
 from shared.endpoints.store import HealthStore
 from shared.errors import NotFoundError
-from shared.jobs import Job, JobMessage
-from shared.observability import logger
+from shared.jobs import END, Job, Page
 from shared.replays.deliveries import Found, ReplayDeliveries
 from shared.replays.eligibility import Eligibility
-from shared.replays.models import Replay
+from shared.replays.models import Replay, ReplayState, replay_id_of
 from shared.replays.source import ReplaySource
-from shared.replays.steps import Done, Steps
+from shared.replays.store import ReplayStore
 
-# What a page may hold takes a second or two.
+# Events of a page, which take a second or two.
 MAX_PAGE = 500
 PAGE_S = 4
 PARALLEL = 10
-# A megabyte of the index each, some 4,000 entries, in 20 ms.
+# Each reads a megabyte of the index, some 4,000 entries, in 20 ms.
 COUNT_QUERIES = 50
-# How long it waits while the endpoint is tripped before it looks again.
+# How long a replay waits while the circuit breaker is open before it looks again.
 TRIPPED_MS = 60 * MS_PER_S
 
 
 class Replayer:
     def __init__(
         self,
-        steps: Steps,
+        replays: ReplayStore,
         configs: ConfigStore,
         health: HealthStore,
         source: ReplaySource,
@@ -45,7 +44,7 @@ class Replayer:
         queue: Queue,
         clock: Clock,
     ) -> None:
-        self._steps = steps
+        self._replays = replays
         self._configs = configs
         self._health = health
         self._source = source
@@ -54,52 +53,58 @@ class Replayer:
         self._queue = queue
         self._clock = clock
 
-    def turn(self, turn: JobMessage) -> None:
-        """Do a page, and queue the next turn. A turn that was done already is nothing to do."""
-        begun = self._steps.begin(turn)
-        if begun is None:
-            return
-        job, replay = begun
+    def page(self, job: Job) -> Page:
+        """Count events, or make a page of deliveries. The job ends if the replay does not run."""
+        replay = self._running(job)
+        if replay is None:
+            return END
         config = self._config(replay)
         if config is None:
-            self._steps.give_up(job, replay, self._clock())
-        elif not replay.is_counted:
-            self._count(job, replay)
-        elif self._health.find(job.workspace_id, config.id).opened:
-            next_at = self._clock() + TRIPPED_MS
-            self._queue_turn(self._steps.wait(job, next_at), next_at)
-        else:
-            self._do_page(job, replay, config)
+            return Page(None, also=self._replays.giving_up(replay, self._clock()))
+        if not replay.is_counted:
+            return self._count(job, replay)
+        if self._health.find(job.workspace_id, config.id).opened:
+            return Page(job.cursor, next_at=self._clock() + TRIPPED_MS)
+        return self._do_page(job, replay, config)
+
+    def _running(self, job: Job) -> Replay | None:
+        try:
+            replay = self._replays.find(job.workspace_id, replay_id_of(job))
+        except NotFoundError:
+            return None
+        return replay if replay.state is ReplayState.RUNNING else None
 
     def _config(self, replay: Replay) -> WebhookConfig | None:
-        """One that is disabled or archived gets its deliveries too; they are held for it."""
+        """None if the config is deleted. A config that is disabled or archived gets its deliveries
+        too; they are held."""
         try:
             config = self._configs.find(replay.workspace_id, replay.config_id)
         except NotFoundError:
             return None
         return None if config.status is Status.DELETED else config
 
-    def _count(self, job: Job, replay: Replay) -> None:
-        number, place = self._source.count(replay, replay.place, COUNT_QUERIES)
-        now = self._clock()
-        self._queue_turn(self._steps.count(job, replay, number, place, now), now)
+    def _count(self, job: Job, replay: Replay) -> Page:
+        number, cursor = self._source.count(replay, replay.cursor, COUNT_QUERIES)
+        counting = self._replays.counting(replay, number, cursor)
+        return Page(job.cursor, next_at=self._clock(), also=[counting])
 
-    def _do_page(self, job: Job, replay: Replay, config: WebhookConfig) -> None:
+    def _do_page(self, job: Job, replay: Replay, config: WebhookConfig) -> Page:
         size = min(replay.rate * PAGE_S, MAX_PAGE)
-        entries, place = self._source.page(replay, replay.place, size)
+        entries, cursor = self._source.page(replay, replay.cursor, size)
         entries = [entry for entry in entries if entry.replay_id != replay.replay_id]
-        made = self._make(replay, self._eligibility.of(entries, config))
-        done = Done(queued=len(made), skipped=len(entries) - len(made))
-        now = self._clock()
-        next_at = now + len(made) * MS_PER_S // replay.rate
-        if place is None:
-            self._steps.finish(job, replay, done, now)
-        else:
-            self._queue_turn(self._steps.go_on(job, replay, done, place, next_at), next_at)
-        logger.info(
-            "replayed",
-            **replay.model_dump(include={"workspace_id", "config_id", "replay_id"}),
-            **done.model_dump(),
+        queued = len(self._make(replay, self._eligibility.of(entries, config)))
+        skipped, now = len(entries) - queued, self._clock()
+        done = replay.model_dump(include={"workspace_id", "config_id", "replay_id"})
+        done |= {"queued": queued, "skipped": skipped}
+        if cursor is None:
+            also = self._replays.finishing(replay, queued, skipped, now)
+            return Page(None, also=also, line="replayed", done=done)
+        return Page(
+            job.cursor,
+            next_at=now + queued * MS_PER_S // replay.rate,
+            also=[self._replays.going_on(replay, queued, skipped, cursor)],
+            line="replayed",
+            done=done,
         )
 
     def _make(self, replay: Replay, found: Sequence[Found]) -> list[Delivery]:
@@ -113,10 +118,6 @@ class Replayer:
         waiting = [(one.pointer(1), one.next_attempt_at or now) for one in made if _is_waiting(one)]
         self._queue.send_at(waiting, now)
         return made
-
-    def _queue_turn(self, turn: JobMessage | None, at: int) -> None:
-        if turn is not None:
-            self._queue.send([turn], at - self._clock())
 
 
 def _is_waiting(delivery: Delivery) -> bool:

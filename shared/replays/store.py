@@ -1,28 +1,24 @@
-"""Replays in ConfigTable: each is an item that says how far it came, and a job that goes on.
+"""Replays in ConfigTable: each is an item that says how far it is, and a job that goes on with it.
 
-What begins or ends a replay is one transaction over both, and over the number of those that have
+To begin or to end a replay is one transaction over both, and over the number of replays that have
 not ended.
 """
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from shared import jobs
-from shared.aws.items import Update, from_item, to_item
-from shared.aws.table import Table
-from shared.aws.transaction import TransactionRefusedError, transact
+from shared.aws.items import IS_NEW, Update
+from shared.aws.table import Query, Table
 from shared.clock import MS_PER_DAY, MS_PER_S
 from shared.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
-from shared.jobs import Job, JobMessage
-from shared.replays.models import ACTIVE, Replay, ReplayState, replay_from, stored
+from shared.jobs import Cursor, Job, JobMessage, Operation
+from shared.replays.models import ACTIVE, Replay, ReplayState, stored
 from shared.tables import config_table
 
-if TYPE_CHECKING:
-    pass
-
 MAX_ACTIVE = 10
-# By then the index has what was accepted last.
-FIRST_TURN_MS = 5 * MS_PER_S
+# By then the index has the events that were accepted last.
+FIRST_PAGE_MS = 5 * MS_PER_S
 _ACTIVE_SK = "#ACTIVE"
 _ID = re.compile(r"rpl_[0-9A-Za-z]{12}")
 _FIRST, _LAST = "rpl_", "rpl_~"
@@ -30,19 +26,16 @@ _FIRST, _LAST = "rpl_", "rpl_~"
 
 class ReplayStore:
     def __init__(self, table: Table, retention_days: int) -> None:
-        self._dynamodb = table.client
-        self._table = table.name
+        self._table = table
         self._retention_ms = retention_days * MS_PER_DAY
 
     def find(self, workspace_id: str, replay_id: str) -> Replay:
-        if not _ID.fullmatch(replay_id):
-            raise _unknown(replay_id)
-        answer = self._dynamodb.get_item(
-            TableName=self._table, Key=_key(workspace_id, replay_id), ConsistentRead=True
-        )
-        if "Item" not in answer:
-            raise _unknown(replay_id)
-        return replay_from(from_item(answer["Item"]))
+        """Raises NotFoundError."""
+        is_id = _ID.fullmatch(replay_id) is not None
+        values = self._table.get(_key(workspace_id, replay_id)) if is_id else None
+        if values is None:
+            raise NotFoundError(f"No replay {replay_id} is known here.")
+        return Replay.from_item(values)
 
     def page(
         self, workspace_id: str, limit: int, cursor: str | None
@@ -50,104 +43,115 @@ class ReplayStore:
         """Newest first, and the cursor of the next page."""
         if cursor is not None and not _ID.fullmatch(cursor):
             raise InvalidError.at("cursor", "is not one that a page of this list gave out")
-        values = {":pk": config_table.replays(workspace_id), ":first": _FIRST, ":last": _LAST}
-        start: Any = {"ExclusiveStartKey": _key(workspace_id, cursor)} if cursor else {}
-        answer = self._dynamodb.query(
-            TableName=self._table,
-            KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
-            ExpressionAttributeValues=to_item(values),
-            ScanIndexForward=False,
-            Limit=limit,
-            **start,
+        query = Query(
+            "pk = :pk AND sk BETWEEN :first AND :last",
+            {"pk": config_table.replays(workspace_id), "first": _FIRST, "last": _LAST},
+            ascending=False,
+            limit=limit,
+            after=None if cursor is None else _key(workspace_id, cursor),
         )
-        found = [replay_from(from_item(item)) for item in answer["Items"]]
-        return found, found[-1].replay_id if "LastEvaluatedKey" in answer else None
+        page = self._table.query(query)
+        found = [Replay.from_item(values) for values in page.items]
+        return found, None if page.last is None else found[-1].replay_id
+
+    # ── On request ────────────────────────────────────────────────────────────────────────────────
 
     def start(self, replay: Replay) -> None:
-        update = Update().set(stored(replay)).when("attribute_not_exists(pk)", {})
+        """Raises ForbiddenError if too many replays of the workspace have not ended."""
+        update = Update().set(stored(replay)).when(IS_NEW.text, IS_NEW.values)
         count = Update().add("active", 1)
         count.when("attribute_not_exists(active) OR active < :when_limit", {"limit": MAX_ACTIVE})
-        job = jobs.starting(self._table, _job(replay, replay.created_at))
-        try:
-            transact(
-                self._dynamodb,
-                [item(self._table, replay, update), active(self._table, replay, count), job],
-            )
-        except TransactionRefusedError:
+        job = jobs.starting(self._table.name, _job(replay, replay.created_at))
+        operations = [self._changing(replay, update), self._counting_active(replay, count), job]
+        if self._table.transact(operations):
             raise ForbiddenError(
                 f"{MAX_ACTIVE} replays have not ended yet. Wait for one, or cancel it."
-            ) from None
+            )
 
     def pause(self, replay: Replay) -> None:
-        """The page that is just being done goes out; its job ends with the turn after it."""
-        self._change(replay, (ReplayState.RUNNING,), ReplayState.PAUSED)
+        """A page that is being done goes out; the job ends with the message after it."""
+        self._move(replay, (ReplayState.RUNNING,), ReplayState.PAUSED)
 
     def resume(self, replay: Replay, now: int) -> None:
-        job = jobs.starting(self._table, _job(replay, now))
-        self._change(replay, (ReplayState.PAUSED,), ReplayState.RUNNING, job)
+        job = jobs.starting(self._table.name, _job(replay, now))
+        self._move(replay, (ReplayState.PAUSED,), ReplayState.RUNNING, job)
 
     def cancel(self, replay: Replay, now: int) -> None:
-        self._change(
-            replay,
-            ACTIVE,
-            ReplayState.CANCELLED,
-            active(self._table, replay, Update().add("active", -1)),
-            **ended(replay, now, self._retention_ms),
-        )
+        one_less = self._counting_active(replay, Update().add("active", -1))
+        self._move(replay, ACTIVE, ReplayState.CANCELLED, one_less, **self._ended(replay, now))
 
-    def _change(
+    def _move(
         self,
         replay: Replay,
         before: tuple[ReplayState, ...],
         after: ReplayState,
-        *also: dict[str, Any],
+        *also: Operation,
         **changes: Any,
     ) -> None:
-        update = Update().set({"state": after} | changes).when(*is_in(*before))
-        try:
-            transact(self._dynamodb, [item(self._table, replay, update), *also])
-        except TransactionRefusedError:
+        update = _in(before, Update().set({"state": after} | changes))
+        if self._table.transact([self._changing(replay, update), *also]):
             state = self.find(replay.workspace_id, replay.replay_id).state
-            raise ConflictError(f"The replay is {state}.") from None
+            raise ConflictError(f"The replay is {state}.")
+
+    # ── By its job: operations of the transaction that saves a page ───────────────────────────────
+
+    def counting(self, replay: Replay, number: int, cursor: Cursor | None) -> Operation:
+        """`number` more events are found. `cursor` is None once all are counted."""
+        changes = {"is_counted": cursor is None, "cursor": (cursor or Cursor()).model_dump()}
+        return self._changing(replay, Update().set(changes).add("total", number))
+
+    def going_on(self, replay: Replay, queued: int, skipped: int, cursor: Cursor) -> Operation:
+        update = Update().set({"cursor": cursor.model_dump()})
+        return self._changing(replay, update.add("queued", queued).add("skipped", skipped))
+
+    def finishing(self, replay: Replay, queued: int, skipped: int, now: int) -> list[Operation]:
+        """Refused if the replay was paused or cancelled meanwhile: its next page finds that out."""
+        total = replay.queued + replay.skipped + queued + skipped
+        update = Update().set({"total": total}).add("queued", queued).add("skipped", skipped)
+        return self._ending(replay, ReplayState.FINISHED, update, now)
+
+    def giving_up(self, replay: Replay, now: int) -> list[Operation]:
+        return self._ending(replay, ReplayState.CANCELLED, Update(), now)
+
+    def _ending(
+        self, replay: Replay, state: ReplayState, update: Update, now: int
+    ) -> list[Operation]:
+        update.set({"state": state} | self._ended(replay, now))
+        return [
+            self._changing(replay, _in((ReplayState.RUNNING,), update)),
+            self._counting_active(replay, Update().add("active", -1)),
+        ]
+
+    def _ended(self, replay: Replay, now: int) -> dict[str, int]:
+        """The replay is kept for as long as deliveries that failed: the number of delivered ones
+        follows from the number of the others."""
+        kept_until = max(replay.created_at + self._retention_ms, now + MS_PER_DAY)
+        return {"ended_at": now, "expires_at": kept_until // MS_PER_S}
+
+    def _changing(self, replay: Replay, update: Update) -> Operation:
+        return self._table.updating(_key(replay.workspace_id, replay.replay_id), update)
+
+    def _counting_active(self, replay: Replay, update: Update) -> Operation:
+        """Changes the number of replays of the workspace that have not ended."""
+        return self._table.updating(_key(replay.workspace_id, _ACTIVE_SK), update)
 
 
-def first_turn(replay: Replay) -> JobMessage:
-    """Of a replay that was just begun or resumed; it comes after FIRST_TURN_MS."""
-    return _job(replay, replay.created_at).next_turn
+def first_message(replay: Replay) -> JobMessage:
+    """Of a replay that was just begun or resumed; it is to come after FIRST_PAGE_MS."""
+    return _job(replay, replay.created_at).message
 
 
-def item(table: str, replay: Replay, update: Update) -> dict[str, Any]:
-    """Of a transaction."""
-    key = _key(replay.workspace_id, replay.replay_id)
-    return {"Update": {"TableName": table, "Key": key, **update.request()}}
-
-
-def active(table: str, replay: Replay, update: Update) -> dict[str, Any]:
-    """The number of replays of the workspace that have not ended, as an item of a transaction."""
-    key = _key(replay.workspace_id, _ACTIVE_SK)
-    return {"Update": {"TableName": table, "Key": key, **update.request()}}
-
-
-def ended(replay: Replay, now: int, retention_ms: int) -> dict[str, int]:
-    """Deliveries that failed outlive the replay: what is delivered is counted by what is not."""
-    kept_until = max(replay.created_at + retention_ms, now + MS_PER_DAY)
-    return {"ended_at": now, "expires_at": kept_until // MS_PER_S}
-
-
-def is_in(*states: ReplayState) -> tuple[str, dict[str, Any]]:
-    """The condition that a replay is in one of the states, with its values."""
+def _in(states: tuple[ReplayState, ...], update: Update) -> Update:
+    """The update, if the replay is in one of the states."""
     values = {f"state{number}": state for number, state in enumerate(states)}
-    return f"#state IN ({', '.join(f':when_{name}' for name in values)})", values
+    names = ", ".join(f":when_{name}" for name in values)
+    return update.when(f"#state IN ({names})", values)
 
 
 def _job(replay: Replay, now: int) -> Job:
     workspace_id, config_id = replay.workspace_id, replay.config_id
-    return jobs.replay(workspace_id, config_id, replay.replay_id, now, FIRST_TURN_MS)
+    return jobs.replay(workspace_id, config_id, replay.replay_id, now, FIRST_PAGE_MS)
 
 
-def _key(workspace_id: str, sk: str) -> Any:
-    return to_item({"pk": config_table.replays(workspace_id), "sk": sk})
-
-
-def _unknown(replay_id: str) -> NotFoundError:
-    return NotFoundError(f"No replay {replay_id} is known here.")
+def _key(workspace_id: str, sk: str) -> dict[str, str]:
+    return {"pk": config_table.replays(workspace_id), "sk": sk}

@@ -11,7 +11,7 @@ from shared.aws import clients
 from shared.aws.table import Table
 from shared.aws.transaction import transact
 from shared.deliveries.queue import Queue
-from shared.jobs import OVERDUE_MS, JobStore
+from shared.jobs import OVERDUE_MS, Cursor, JobStore, Page
 from shared.repair import sweeper
 from shared.repair.event_scan import EventScan
 from shared.tables import config_table
@@ -142,7 +142,7 @@ def test_a_job_that_has_moved_on_is_left_as_it_is(world: World) -> None:
     overdue(world, "a")
     store = JobStore(Table(clients.dynamodb(), "ConfigTable"))
     (job,) = store.overdue(world.clock(), 10)
-    store.advance(job, "there", world.clock(), world.clock())
+    store.advance(job, Cursor(after="there"), Page(None, next_at=world.clock()))
 
     store.requeued(job, world.clock() - OVERDUE_MS)
 

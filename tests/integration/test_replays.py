@@ -14,8 +14,7 @@ from shared.jobs import JobStore
 from shared.replays import replayer
 from shared.replays.deliveries import ReplayDeliveries
 from shared.replays.source import ReplaySource
-from shared.replays.steps import Steps
-from shared.replays.store import FIRST_TURN_MS, MAX_ACTIVE
+from shared.replays.store import FIRST_PAGE_MS, MAX_ACTIVE
 from tests import factories
 from tests.fakes import NOW
 from tests.integration.world import CrashError, Reply, World
@@ -23,7 +22,7 @@ from tests.local.receiver import Receiver
 
 REPAIR_S = 600
 DAY_S = 86_400
-FIRST_TURN_S = FIRST_TURN_MS // 1000
+FIRST_PAGE_S = FIRST_PAGE_MS // 1000
 
 
 def send(world: World, count: int, **changes: Any) -> list[str]:
@@ -68,7 +67,7 @@ class TestTheFirstTurn:
         replay_id = begin(world)
 
         for _ in range(3):
-            world.wait(FIRST_TURN_S)
+            world.wait(FIRST_PAGE_S)
 
         assert (shown(world, replay_id)["state"], len(receiver.requests("/late"))) == (
             "finished",
@@ -80,12 +79,12 @@ class TestTheFirstTurn:
         world.make_config(receiver.url("/late"), "late")
         replay_id = begin(world)
         step(world, replay_id, "pause")
-        world.wait(FIRST_TURN_S)
+        world.wait(FIRST_PAGE_S)
         assert receiver.requests("/late") == []
 
         step(world, replay_id, "resume")
         for _ in range(3):
-            world.wait(FIRST_TURN_S)
+            world.wait(FIRST_PAGE_S)
 
         assert len(receiver.requests("/late")) == 2
 
@@ -108,14 +107,14 @@ class TestTheFirstTurn:
         send(world, 2)
         world.make_config(receiver.url("/late"), "late")
         replay_id = begin(world)
-        world.clock.advance(FIRST_TURN_S - 0.001)
+        world.clock.advance(FIRST_PAGE_S - 0.001)
         world.sweep()
         world.work("RetryQueue")
         early = shown(world, replay_id)
 
         step(world, replay_id, "pause")
         step(world, replay_id, "resume")
-        world.clock.advance(FIRST_TURN_S - 0.001)
+        world.clock.advance(FIRST_PAGE_S - 0.001)
         world.sweep()
 
         assert (early["state"], early["queued"]) == ("running", 0)
@@ -125,7 +124,7 @@ class TestTheFirstTurn:
     def test_comes_with_the_sweep_after_that(self, world: World, receiver: Receiver) -> None:
         world.make_config(receiver.url("/late"), "late")
         begin(world)
-        world.clock.advance(FIRST_TURN_S)
+        world.clock.advance(FIRST_PAGE_S)
 
         world.sweep()
 
@@ -176,7 +175,7 @@ class TestAConfigMadeAfterTheEvents:
         send(world, 4)
         world.make_config(receiver.url("/late"), "late")
         begin(world, rate_per_second=2)
-        world.clock.advance(FIRST_TURN_S)
+        world.clock.advance(FIRST_PAGE_S)
         now = world.clock()
 
         world.work("RetryQueue")
@@ -314,7 +313,7 @@ class TestWhich:
 
         replay_id = begin(world)
         for _ in range(3):
-            world.wait(FIRST_TURN_S)
+            world.wait(FIRST_PAGE_S)
 
         known = shown(world, replay_id)
         assert (known["total"], known["queued"], known["skipped"]) == (2, 1, 1)
@@ -370,7 +369,7 @@ class TestARunningReplay:
         send(world, 7)
         world.make_config(receiver.url("/late"), "late")
         replay_id = begin(world)
-        world.wait(FIRST_TURN_S)
+        world.wait(FIRST_PAGE_S)
 
         paused = step(world, replay_id, "pause").body
         world.run_jobs()
@@ -391,7 +390,7 @@ class TestARunningReplay:
         send(world, 7)
         world.make_config(receiver.url("/late"), "late")
         replay_id = begin(world)
-        world.wait(FIRST_TURN_S)
+        world.wait(FIRST_PAGE_S)
 
         cancelled = step(world, replay_id, "cancel").body
         world.run_jobs()
@@ -408,7 +407,7 @@ class TestARunningReplay:
         send(world, 4)
         replay_id = begin(world)
 
-        world.wait(FIRST_TURN_S)
+        world.wait(FIRST_PAGE_S)
 
         assert shown(world, replay_id)["queued"] == 0
         assert len(world.jobs()) == 1
@@ -420,8 +419,8 @@ class TestARunningReplay:
             (ReplaySource, "page"),
             (ReplayDeliveries, "make"),
             (Queue, "send"),
-            (Steps, "go_on"),
-            (Steps, "finish"),
+            (JobStore, "advance"),
+            (JobStore, "end"),
         ],
     )
     @pytest.mark.parametrize("after", [False, True])
@@ -453,7 +452,7 @@ class TestARunningReplay:
         send(world, 7)
         world.make_config(receiver.url("/late"), "late")
         replay_id = begin(world)
-        world.clock.advance(FIRST_TURN_S)
+        world.clock.advance(FIRST_PAGE_S)
         turns = world.receive("RetryQueue")
 
         world.work_on("RetryQueue", turns)

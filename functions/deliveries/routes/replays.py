@@ -19,12 +19,13 @@ from shared.errors import InvalidError, NotFoundError
 from shared.events.models import ConfigId, EventType
 from shared.ids import new_replay_id
 from shared.input.paging import PageOf
+from shared.jobs import Cursor
 from shared.model import Model
 from shared.observability import fault, logger
-from shared.replays.models import Lasting, Replay, ReplayCursor, ReplayState, Selection
+from shared.replays.models import Lasting, Replay, ReplayState, Selection
 from shared.replays.progress import ProgressReader
 from shared.replays.source import ReplaySource
-from shared.replays.store import FIRST_TURN_MS, ReplayStore, first_turn
+from shared.replays.store import FIRST_PAGE_MS, ReplayStore, first_message
 from shared.web.operations import Answered
 from shared.workspaces.models import Caller, Scope
 
@@ -113,16 +114,16 @@ def start_replay(caller: Caller, body: ReplayNew) -> Answered[ReplayStarted]:
     _check_config(caller.workspace_id, body.config_id)
     now = now_ms()
     selection = _selection(caller.workspace_id, body, now)
-    total, place = _source().count(selection, ReplayCursor(), COUNT_QUERIES)
+    total, cursor = _source().count(selection, Cursor(), COUNT_QUERIES)
     if body.dry_run:
-        return Answered(ReplayStarted(total=total, is_counted=place is None), status=200)
+        return Answered(ReplayStarted(total=total, is_counted=cursor is None), status=200)
     replay = Replay(
         **selection.model_dump(),
         replay_id=new_replay_id(now),
         config_id=body.config_id,
         rate=body.rate_per_second,
-        is_counted=place is None,
-        place=place or ReplayCursor(),
+        is_counted=cursor is None,
+        cursor=cursor or Cursor(),
         total=total,
         created_at=now,
     )
@@ -170,9 +171,9 @@ def cancel_replay(caller: Caller, replay_id: str) -> ReplayRead:
 
 
 def _hurry(replay: Replay) -> None:
-    """The sweep gives it its first turn, if this does not."""
+    """Queue the first page. If this fails, repair queues it within a minute or two."""
     try:
-        retry_queue().send([first_turn(replay)], FIRST_TURN_MS)
+        retry_queue().send([first_message(replay)], FIRST_PAGE_MS)
     except (BotoCoreError, ClientError, NotQueuedError) as error:
         logger.warning("replay.not_hurried", replay_id=replay.replay_id, **fault(error))
 

@@ -1,28 +1,23 @@
-from shared.privacy.content_expiry import ExpiryCursor
+from shared.jobs import Cursor
+from shared.privacy.content_expiry import _LATE, _LOG, _beyond
 
 
-def test_a_pass_begins_with_what_was_late() -> None:
-    assert ExpiryCursor.read("") == ExpiryCursor(late="", read_to="")
+def test_a_pass_begins_with_the_late_events() -> None:
+    assert Cursor().part == _LATE
 
 
 def test_a_pass_goes_on_with_the_log_where_the_last_one_ended() -> None:
-    late = ExpiryCursor(late="", read_to="5")
+    late = Cursor(part=_LATE, kept="5")
 
-    further = late.beyond("2", is_last=False)
-    through = further.beyond("3", is_last=True)
+    further = _beyond(late, "2", is_last=False)
+    through = _beyond(further, "3", is_last=True)
 
-    assert (further.after, through.after) == ("2", "5")
-    assert through == ExpiryCursor(late=None, read_to="5")
+    assert further == Cursor(part=_LATE, after="2", kept="5")
+    assert through == Cursor(part=_LOG, after="5")
 
 
 def test_a_pass_is_over_at_the_end_of_the_log() -> None:
-    place = ExpiryCursor(late=None, read_to="5")
+    cursor = Cursor(part=_LOG, after="5")
 
-    assert place.beyond("6", is_last=False) == ExpiryCursor(late=None, read_to="6")
-    assert place.beyond("7", is_last=True) == ExpiryCursor(late="", read_to="7")
-
-
-def test_a_place_is_read_as_it_was_written() -> None:
-    place = ExpiryCursor(late=None, read_to="001777485855000#f4d3")
-
-    assert ExpiryCursor.read(place.model_dump_json()) == place
+    assert _beyond(cursor, "6", is_last=False) == Cursor(part=_LOG, after="6")
+    assert _beyond(cursor, "7", is_last=True) == Cursor(part=_LATE, kept="7")

@@ -4,7 +4,7 @@ from typing import Any, cast
 
 from functions.deliveries.routes.replays import COUNT_QUERIES
 from shared.aws.table import Table
-from shared.replays.models import ReplayCursor
+from shared.jobs import Cursor
 from shared.replays.progress import ProgressReader
 from shared.replays.source import ReplaySource
 from tests import factories
@@ -37,9 +37,9 @@ def test_progress_gives_up() -> None:
 def test_a_count_stops_where_the_job_goes_on() -> None:
     index = EndlessIndex()
 
-    counted, place = ReplaySource(Table(cast("Any", index), "EventTable")).count(
-        REPLAY, ReplayCursor(), COUNT_QUERIES
+    counted, cursor = ReplaySource(Table(cast("Any", index), "EventTable")).count(
+        REPLAY, Cursor(), COUNT_QUERIES
     )
 
     assert counted == index.megabytes <= MAX_MEGABYTES
-    assert place == ReplayCursor(after={"pk": "next"})
+    assert cursor == Cursor(after='{"pk": "next"}')

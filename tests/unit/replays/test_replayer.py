@@ -13,19 +13,18 @@ from shared import jobs
 from shared.configs.models import WebhookConfig
 from shared.deliveries.models import Delivery
 from shared.endpoints.breaker import EndpointHealth
-from shared.jobs import Job, JobMessage
+from shared.jobs import Cursor, Job, JobMessage, JobRunner, Page
 from shared.replays import replayer
 from shared.replays.deliveries import Found, planned
-from shared.replays.models import Replay, ReplayCursor, ReplayState
+from shared.replays.models import Replay, ReplayState
 from shared.replays.progress import progress
 from shared.replays.replayer import Replayer
 from shared.replays.source import ReplayEntry
-from shared.replays.steps import Done
 from tests import factories
 from tests.fakes import NOW, FakeClock
 
 PAGE = 3
-MAX_TURNS = 80
+MAX_PAGES = 80
 ERASED = "0" * 20
 
 
@@ -61,47 +60,55 @@ class FakePlatform:
             raise CrashError
         return answer
 
-    # ── The steps of the job ──────────────────────────────────────────────────────────────────────
+    # ── The job and the replay; an operation of a transaction is what changes of the replay ───────
 
-    def begin(self, turn: JobMessage) -> tuple[Job, Replay] | None:
-        is_its = turn == self.job.next_turn and self.replay.state is ReplayState.RUNNING
-        return (self.job, self.replay) if is_its else None
+    def find_job(self, message: JobMessage) -> Job | None:
+        return self.job if message == self.job.message else None
 
-    def count(
-        self, job: Job, replay: Replay, number: int, place: ReplayCursor | None, now: int
-    ) -> Any:
-        changes = {"total": replay.total + number, "is_counted": place is None}
-        return self._save(job, replay, changes | {"place": place or ReplayCursor()})
-
-    def go_on(self, job: Job, replay: Replay, done: Done, place: ReplayCursor, next_at: int) -> Any:
-        return self._save(job, replay, _added(replay, done) | {"place": place})
-
-    def finish(self, job: Job, replay: Replay, done: Done, now: int) -> None:
-        self._save(job, replay, _added(replay, done) | {"state": ReplayState.FINISHED})
-
-    def _save(self, job: Job, replay: Replay, changes: dict[str, Any]) -> JobMessage | None:
+    def advance(self, job: Job, cursor: Cursor, page: Page) -> JobMessage:
         def save() -> JobMessage:
             assert job == self.job
-            self.job = job.model_copy(update={"turn": job.turn + 1})
-            self.replay = replay.model_copy(update=changes)
-            return self.job.next_turn
+            self.job = job.model_copy(update={"turn": job.turn + 1, "cursor": cursor})
+            self._change(page.also)
+            return self.job.message
 
-        return cast("JobMessage | None", self._do(save))
+        return cast("JobMessage", self._do(save))
+
+    def end(self, job: Job, also: Sequence[Any] = ()) -> None:
+        self._do(lambda: self._change(also))
+
+    def _change(self, operations: Sequence[Any]) -> None:
+        for changes in operations:
+            self.replay = self.replay.model_copy(update=changes)
+
+    def find(self, workspace_id: str, replay_id: str) -> Replay:
+        return self.replay
+
+    def counting(self, replay: Replay, number: int, cursor: Cursor | None) -> dict[str, Any]:
+        return {
+            "total": replay.total + number,
+            "is_counted": cursor is None,
+            "cursor": cursor or Cursor(),
+        }
+
+    def going_on(self, replay: Replay, queued: int, skipped: int, cursor: Cursor) -> dict[str, Any]:
+        return _added(replay, queued, skipped) | {"cursor": cursor}
+
+    def finishing(self, replay: Replay, queued: int, skipped: int, now: int) -> list[Any]:
+        return [_added(replay, queued, skipped) | {"state": ReplayState.FINISHED}]
 
     # ── Its log, its deliveries, its queue ────────────────────────────────────────────────────────
 
     def page(
-        self, replay: Replay, place: ReplayCursor, size: int
-    ) -> tuple[list[ReplayEntry], ReplayCursor | None]:
-        start = int(place.after["number"]) if place.after else 0
+        self, replay: Replay, cursor: Cursor, size: int
+    ) -> tuple[list[ReplayEntry], Cursor | None]:
+        start = int(cursor.after or 0)
         end = start + PAGE
-        following = ReplayCursor(after={"number": str(end)}) if end < len(self.entries) else None
+        following = Cursor(after=str(end)) if end < len(self.entries) else None
         return self.entries[start:end], following
 
-    def counted(
-        self, replay: Replay, place: ReplayCursor, queries: int
-    ) -> tuple[int, ReplayCursor | None]:
-        page, following = self.page(replay, place, PAGE)
+    def counted(self, replay: Replay, cursor: Cursor, queries: int) -> tuple[int, Cursor | None]:
+        page, following = self.page(replay, cursor, PAGE)
         return len(page), following
 
     def of(self, entries: Sequence[ReplayEntry], config: WebhookConfig) -> list[Found]:
@@ -123,7 +130,7 @@ class FakePlatform:
 
     def replayer(self) -> Replayer:
         parts: dict[str, Any] = {
-            "steps": self,
+            "replays": self,
             "configs": SimpleNamespace(find=lambda *_: factories.config()),
             "health": SimpleNamespace(find=lambda *_: EndpointHealth()),
             "source": SimpleNamespace(page=self.page, count=self.counted),
@@ -134,17 +141,18 @@ class FakePlatform:
         return Replayer(**parts, clock=FakeClock())
 
     def run(self) -> None:
-        """As the sweep does: whenever a turn is overdue, it is given again."""
-        worker = self.replayer()
-        for _ in range(MAX_TURNS):
+        """As repair does: whenever the job is overdue, its message is queued again."""
+        store = SimpleNamespace(find=self.find_job, advance=self.advance, end=self.end)
+        runner = JobRunner(cast("Any", store), self, FakeClock())
+        for _ in range(MAX_PAGES):
             try:
-                worker.turn(self.job.next_turn)
+                runner.run(self.job.message, self.replayer().page)
             except CrashError:
                 continue
 
 
-def _added(replay: Replay, done: Done) -> dict[str, Any]:
-    return {"queued": replay.queued + done.queued, "skipped": replay.skipped + done.skipped}
+def _added(replay: Replay, queued: int, skipped: int) -> dict[str, Any]:
+    return {"queued": replay.queued + queued, "skipped": replay.skipped + skipped}
 
 
 def _found(entry: ReplayEntry) -> Found:

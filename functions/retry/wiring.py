@@ -1,5 +1,6 @@
-"""Pages of jobs: a job message asks for one."""
+"""What the pages of jobs are made of, and which kind of job has which page."""
 
+from collections.abc import Callable
 from functools import cache
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -15,7 +16,7 @@ from shared.configs.store import ConfigStore
 from shared.deliveries.store import DeliveryStore
 from shared.events.log import LogReader
 from shared.events.store import EventStore
-from shared.jobs import JobKind, JobMessage, JobStore
+from shared.jobs import Job, JobKind, JobMessage, JobRunner, JobStore, Page
 from shared.privacy.content_expiry import ContentExpiry
 from shared.privacy.delivery_erasure import DeliveryErasure
 from shared.repair.event_scan import EventScan
@@ -23,14 +24,15 @@ from shared.replays.deliveries import ReplayDeliveries
 from shared.replays.eligibility import Eligibility
 from shared.replays.replayer import Replayer
 from shared.replays.source import ReplaySource
-from shared.replays.steps import Steps
+from shared.replays.store import ReplayStore
 from shared.workspaces.store import WorkspaceStore
 
 # A page takes less.
 MARGIN_MS = 8 * MS_PER_S
 
 
-def is_turn(record: Record) -> bool:
+def is_job(record: Record) -> bool:
+    """Whether the message asks for a page of a job, and not for an attempt."""
     try:
         JobMessage.model_validate_json(record["body"])
     except ValidationError:
@@ -38,77 +40,71 @@ def is_turn(record: Record) -> bool:
     return True
 
 
-def do(records: list[Record], context: LambdaContext) -> list[str]:
+def run_jobs(records: list[Record], context: LambdaContext) -> list[str]:
     """The ids of the messages whose page failed.
 
     A message for which there is no time is dropped: its job is overdue then, and repair queues
     another message.
     """
 
-    def do_page(record: Record) -> None:
+    def run(record: Record) -> None:
         if context.get_remaining_time_in_millis() > MARGIN_MS:
-            turn = JobMessage.model_validate_json(record["body"])
-            _worker(turn.kind).turn(turn)
+            message = JobMessage.model_validate_json(record["body"])
+            _runner().run(message, _PAGES[message.kind]())
 
-    return each(records, message_id, do_page)
-
-
-def _worker(kind: JobKind) -> Releaser | Replayer | ContentExpiry:
-    match kind:
-        case JobKind.RELEASE:
-            return _releaser()
-        case JobKind.REPLAY:
-            return _replayer()
-        case JobKind.EMPTYING:
-            return _emptier()
+    return each(records, message_id, run)
 
 
 @cache
-def _jobs() -> JobStore:
-    return JobStore(clients.config_table())
+def _runner() -> JobRunner:
+    return JobRunner(JobStore(clients.config_table()), retry_queue(), now_ms)
 
 
 @cache
-def _releaser() -> Releaser:
+def _release() -> Callable[[Job], Page]:
     return Releaser(
-        jobs=_jobs(),
         configs=ConfigStore(clients.config_table()),
         health=health(),
         deliveries=DeliveryStore(clients.event_table()),
         ledger=ledger(),
         queue=retry_queue(),
         clock=now_ms,
-    )
+    ).page
 
 
 @cache
-def _replayer() -> Replayer:
+def _replay() -> Callable[[Job], Page]:
     env = settings.load()
-    workspaces = WorkspaceStore(clients.config_table())
+    configs, events = clients.config_table(), clients.event_table()
     return Replayer(
-        steps=Steps(clients.config_table(), env.retention_days),
-        configs=ConfigStore(clients.config_table()),
+        replays=ReplayStore(configs, env.retention_days),
+        configs=ConfigStore(configs),
         health=health(),
-        source=ReplaySource(clients.event_table()),
-        eligibility=Eligibility(clients.event_table(), workspaces, env.retention_days, now_ms),
-        deliveries=ReplayDeliveries(clients.event_table(), env.retention_days, env.repair_after_s),
+        source=ReplaySource(events),
+        eligibility=Eligibility(events, WorkspaceStore(configs), env.retention_days, now_ms),
+        deliveries=ReplayDeliveries(events, env.retention_days, env.repair_after_s),
         queue=retry_queue(),
         clock=now_ms,
-    )
+    ).page
 
 
 @cache
-def _emptier() -> ContentExpiry:
+def _content_expiry() -> Callable[[Job], Page]:
     env = settings.load()
-    days, repair_after_s = env.retention_days, env.repair_after_s
+    configs, events = clients.config_table(), clients.event_table()
     return ContentExpiry(
-        jobs=_jobs(),
-        workspaces=WorkspaceStore(clients.config_table()),
-        logs=LogReader(clients.event_table()),
-        events=EventStore(clients.event_table(), days, repair_after_s),
-        deliveries=DeliveryErasure(clients.event_table()),
-        unseen=EventScan(clients.config_table(), clients.event_table(), repair_after_s, now_ms),
-        queue=retry_queue(),
+        workspaces=WorkspaceStore(configs),
+        logs=LogReader(events),
+        events=EventStore(events, env.retention_days, env.repair_after_s),
+        deliveries=DeliveryErasure(events),
+        event_scan=EventScan(configs, events, env.repair_after_s, now_ms),
         clock=now_ms,
-        stack_days=days,
-    )
+        stack_days=env.retention_days,
+    ).page
+
+
+_PAGES: dict[JobKind, Callable[[], Callable[[Job], Page]]] = {
+    JobKind.RELEASE: _release,
+    JobKind.REPLAY: _replay,
+    JobKind.CONTENT_EXPIRY: _content_expiry,
+}
