@@ -21,7 +21,7 @@ def sweeper(context: LambdaContext) -> Sweeper:
         due_index=DueIndex(events, env.retention_days, env.repair_after_s),
         event_scan=EventScan(configs, events, env.repair_after_s, now_ms),
         jobs=JobStore(configs),
-        queue=Queue(clients.sqs(), env.retry_queue_url),
+        queue=Queue(clients.sqs(), settings.resource("RETRY_QUEUE_URL")),
         ask=remembering(ConfigStore(configs)),
         clock=now_ms,
         remaining_ms=context.get_remaining_time_in_millis,
