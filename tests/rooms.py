@@ -13,7 +13,14 @@ from tests.sources import Graph
 # or one module of such a room.
 ROOMS: dict[str, set[str]] = {
     "cli": {"configs.store", "endpoints.breaker", "workspaces.models"},
-    "moving": {"apis.funnelflux", "configs", "dialects", "events.own_types", "workspaces.models"},
+    "moving": {
+        "apis.checks",
+        "apis.funnelflux",
+        "configs",
+        "dialects",
+        "events.own_types",
+        "workspaces",
+    },
     "privacy": {"deliveries", "events", "repair.event_scan", "visitors", "workspaces"},
     "replays": {
         "configs",
@@ -34,7 +41,8 @@ ROOMS: dict[str, set[str]] = {
     },
     "apis.flowestate": {"configs.models", "dialects", "web.problems", "workspaces.models"},
     "apis.funnelytics": {"events", "visitors"},
-    "apis.funnelflux": {"configs.models", "dialects", "events", "outbound.redaction"},
+    "apis.funnelflux": {"apis.checks", "configs", "dialects", "events", "outbound.redaction"},
+    "apis": {"attempts.placeholders", "configs", "events", "outbound.ssrf"},
     "actions": {"events.context", "web", "workspaces.models"},
     "visitors": set(),
     "repair": {"deliveries", "events"},

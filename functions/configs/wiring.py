@@ -1,19 +1,18 @@
-"""What the calls of `configs` share."""
+"""What the process of `configs` is made of: its stores, its rules, its API."""
 
 from functools import cache
 
 from shared import settings
-from shared.attempts import placeholders
+from shared.apis.checks import ConfigChecks
 from shared.aws import clients
 from shared.clock import now_ms
 from shared.configs.categories import CategoryStore
 from shared.configs.listings import ListingStore
 from shared.configs.store import ConfigStore
-from shared.errors import InvalidError
-from shared.events import catalogue
-from shared.events.operational import OPERATIONAL_TYPES
 from shared.events.own_types import EventTypeStore
-from shared.outbound.ssrf import Policy, check_url
+from shared.moving.exporter import Exporter
+from shared.moving.importer import Importer
+from shared.outbound.ssrf import Policy
 from shared.web.keyring import Keyring
 from shared.web.operations import Api
 from shared.workspaces.store import WorkspaceStore
@@ -55,22 +54,19 @@ def keyring() -> Keyring:
 
 
 @cache
-def policy() -> Policy:
-    return Policy(allow_private=env().allow_private_targets, ports=env().ports)
+def checks() -> ConfigChecks:
+    policy = Policy(allow_private=env().allow_private_targets, ports=env().ports)
+    return ConfigChecks(policy, categories(), event_types().all)
 
 
-def check_target(path: str, url: str) -> None:
-    """Raises InvalidError at `path` for a URL that no webhook may go to."""
-    try:
-        placeholders.check(url)
-        check_url(placeholders.without(url), policy())
-    except ValueError as error:
-        raise InvalidError.at(path, str(error)) from None
+@cache
+def exporter() -> Exporter:
+    return Exporter(clients.config_table())
 
 
-def is_built_in(event_type: str) -> bool:
-    """Whether every workspace has it: of the catalogue, or told by the platform of itself."""
-    return catalogue.find(event_type) is not None or event_type in OPERATIONAL_TYPES
+@cache
+def importer() -> Importer:
+    return Importer(workspaces(), categories(), event_types(), configs(), checks(), now_ms)
 
 
 api = Api(bearer=keyring)

@@ -1,13 +1,14 @@
 """Categories of webhook configs: names to group them by."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 from shared.aws.items import IS_NEW, Condition
 from shared.aws.table import Query, Table
-from shared.clock import MS_PER_S
+from shared.clock import MS_PER_S, Clock
 from shared.configs.models import Status
-from shared.configs.store import KEEP_DELETED_MS, change_all
+from shared.configs.store import KEEP_DELETED_MS, MAX_CHANGED, ConfigStore, change_all
 from shared.errors import ConflictError, NotFoundError
 from shared.model import Model
 from shared.tables import config_table
@@ -24,6 +25,26 @@ class Category(Model):
     updated_at: int
     deleted_at: int | None = None
     version: int = 1
+
+    @classmethod
+    def new(
+        cls, category_id: str, workspace_id: str, name: str, status: Status, now: int
+    ) -> "Category":
+        return cls(
+            id=category_id,
+            workspace_id=workspace_id,
+            name=name,
+            status=status,
+            created_at=now,
+            updated_at=now,
+            deleted_at=now if status is Status.DELETED else None,
+        )
+
+    def changed(self, now: int, **changes: Any) -> "Category":
+        """The next version; `deleted_at` follows from a new status."""
+        if "status" in changes:
+            changes["deleted_at"] = now if changes["status"] is Status.DELETED else None
+        return self.model_copy(update={**changes, "updated_at": now, "version": self.version + 1})
 
 
 class CategoryStore:
@@ -57,6 +78,13 @@ class CategoryStore:
             raise NotFoundError(f"No category {category_id} is known here.")
         return found[0]
 
+    def find_undeleted(self, workspace_id: str, category_id: str) -> Category:
+        """Raises NotFoundError, and ConflictError if the category is deleted."""
+        category = self.find(workspace_id, category_id)
+        if category.status is Status.DELETED:
+            raise ConflictError(f"The category {category_id} is deleted. Make one with another id.")
+        return category
+
     def find_many(self, workspace_id: str, ids: Sequence[str]) -> list[Category]:
         """Categories in the order of `ids`; unknown ids are left out."""
         wanted = [_key(workspace_id, category_id) for category_id in dict.fromkeys(ids)]
@@ -71,6 +99,28 @@ class CategoryStore:
             {"pk": config_table.workspace(workspace_id), "prefix": config_table.CATEGORY_PREFIX},
         )
         return map(Category.from_item, self._table.items(query))
+
+
+def empty(category: Category, configs: ConfigStore, clock: Clock) -> None:
+    """Take every config out of a deleted category, up to 100 in a transaction.
+
+    The category is deleted before, so that no config comes in meanwhile. A repetition goes on where
+    an interrupted call stopped.
+    """
+    while inside := _inside(category, configs):
+        with suppress(NotFoundError):  # A config was deleted meanwhile; the next round skips it.
+            for start in range(0, len(inside), MAX_CHANGED):
+                some = inside[start : start + MAX_CHANGED]
+                changes = {"category_id": "", "updated_at": clock()}
+                configs.change_all(category.workspace_id, some, changes)
+
+
+def _inside(category: Category, configs: ConfigStore) -> list[str]:
+    return [
+        config.id
+        for config in configs.names(category.workspace_id, consistently=True)
+        if config.category_id == category.id and config.status is not Status.DELETED
+    ]
 
 
 def _key(workspace_id: str, category_id: str) -> dict[str, str]:

@@ -30,6 +30,15 @@ class Status(StrEnum):
     DELETED = "deleted"
 
 
+# The filters of a list by status.
+LISTED: dict[str, frozenset[Status]] = {
+    "active": frozenset({Status.ACTIVE}),
+    "archived": frozenset({Status.ARCHIVED}),
+    "not-deleted": frozenset({Status.ACTIVE, Status.ARCHIVED}),
+    "all": frozenset(Status),
+}
+
+
 class DisabledReason(StrEnum):
     """Why the platform disabled a config. None if its owner disabled it."""
 

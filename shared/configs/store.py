@@ -20,6 +20,8 @@ from shared.tables import config_table
 
 # DynamoDB takes 400 KB an item and 4 MB a transaction, and the triggers are written twice.
 MAX_BYTES = 350_000
+# So many configs or categories are changed in a transaction, which takes 100 items.
+MAX_CHANGED = 100
 # How long a deleted config or category stays visible, and its id taken.
 KEEP_DELETED_MS = 30 * MS_PER_DAY
 
@@ -94,6 +96,15 @@ class ConfigStore:
         if found is None:
             raise NotFoundError(f"No webhook config {config_id} is known here.")
         return WebhookConfig.from_item(found)
+
+    def find_undeleted(self, workspace_id: str, config_id: str) -> WebhookConfig:
+        """Raises NotFoundError, and ConflictError if the config is deleted."""
+        config = self.find(workspace_id, config_id)
+        if config.status is Status.DELETED:
+            raise ConflictError(
+                f"The config {config_id} is deleted. Make a new one with another id."
+            )
+        return config
 
     def find_many(self, workspace_id: str, ids: Sequence[str]) -> list[WebhookConfig]:
         """Configs in the order of `ids`; unknown ids are left out."""

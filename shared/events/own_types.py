@@ -9,8 +9,10 @@ from pydantic import Field, StringConstraints
 from shared.aws.items import EXISTS, IS_NEW, Update
 from shared.aws.table import Query, Refused, Table
 from shared.errors import ConflictError, ForbiddenError, NotFoundError
+from shared.events import catalogue
 from shared.events.models import EventType
 from shared.events.schema_bounds import Schema
+from shared.events.schemas import DataSchema
 from shared.model import Model
 from shared.tables import config_table
 
@@ -30,6 +32,13 @@ class EventTypeNew(Model):
     group: Group = ""
     description: Annotated[str, StringConstraints(max_length=512)] = ""
     definition: Definition = None
+
+    def check(self) -> None:
+        """Raises ConflictError for the name of a built-in type; InvalidError for a schema that is
+        none, or too costly to check."""
+        refuse_built_in(self.name)
+        if self.definition is not None:
+            DataSchema(self.definition)
 
 
 class OwnType(Model):
@@ -133,6 +142,12 @@ def _values(own: OwnType, names: set[str] | None = None) -> dict[str, Any]:
 
 def _item(own: OwnType) -> dict[str, Any]:
     return _values(own) | _key(own.workspace_id, own.name)
+
+
+def refuse_built_in(name: str) -> None:
+    """Raises ConflictError if every workspace has the type."""
+    if entry := catalogue.find(name):
+        raise ConflictError(f"{name} is a built-in type of {entry.system}. Choose another name.")
 
 
 def _unknown(name: str) -> NotFoundError:

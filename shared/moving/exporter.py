@@ -9,12 +9,10 @@ from shared.configs.categories import Category
 from shared.configs.models import Status, WebhookConfig
 from shared.events.own_types import OwnType
 from shared.input.paging import foreign_cursor, read_cursor, write_cursor
-from shared.moving import configs
+from shared.moving import config_lines
+from shared.moving.lines import MAX_PAGE_BYTES
 from shared.tables import config_table
 from shared.workspaces.models import Workspace
-
-# An import takes a page as it is.
-MAX_PAGE_BYTES = 1024 * 1024
 
 Values = dict[str, Any]
 
@@ -112,7 +110,7 @@ def _event_type(values: Values) -> Values:
 
 
 def _config(values: Values) -> Values:
-    return {"kind": "config"} | configs.written(WebhookConfig.from_item(values))
+    return {"kind": "config"} | config_lines.written(WebhookConfig.from_item(values))
 
 
 _KINDS: dict[str, Callable[[Values], Values]] = {

@@ -6,7 +6,6 @@ from pydantic import Field, StringConstraints
 
 from functions.configs.wiring import api, workspaces
 from shared.clock import Moment, Timestamp, now_ms
-from shared.errors import InvalidError
 from shared.model import Model
 from shared.workspaces import apikeys
 from shared.workspaces.models import ApiKey, Caller, Client, Name, Scope
@@ -19,7 +18,7 @@ Scopes = Annotated[frozenset[Scope], Field(min_length=1, json_schema_extra={"uni
 
 
 class ApiKeyRead(Model):
-    """`prefix` is how the secret begins. `lastUsedAt` is exact to a minute."""
+    """`prefix` is the beginning of the secret. `lastUsedAt` is exact to a minute."""
 
     id: str
     name: str
@@ -33,7 +32,7 @@ class ApiKeyRead(Model):
 
 
 class ApiKeyCreated(ApiKeyRead):
-    """`secret` is shown this once: only its hash is stored."""
+    """`secret` is shown here and never again: only its hash is stored."""
 
     secret: str
 
@@ -46,7 +45,7 @@ class ApiKeyNew(Model):
 
 
 class ApiKeyChange(Model):
-    """What is left out stays. `expiresAt: null` lets the key live for good."""
+    """A field that is left out stays. With `expiresAt: null` the key never expires."""
 
     id: KeyId
     name: Name | None = None
@@ -68,7 +67,7 @@ class ApiKeyQuery(Model):
 
 @api.get(PATH, Scope.KEYS_MANAGE)
 def list_api_keys(caller: Caller) -> list[ApiKeyRead]:
-    """The workspace's API keys, oldest first."""
+    """List the API keys of the workspace, oldest first."""
     return [
         ApiKeyRead.model_validate(_shown(key))
         for key in workspaces().list_keys(caller.workspace_id)
@@ -77,10 +76,10 @@ def list_api_keys(caller: Caller) -> list[ApiKeyRead]:
 
 @api.post(PATH, Scope.KEYS_MANAGE, status=201)
 def generate_api_key(caller: Caller, body: ApiKeyNew) -> ApiKeyCreated:
-    """Make an API key. It can get no scope that the calling key does not have."""
+    """Create an API key and return its secret. 403 for a scope that the calling key lacks."""
     now = now_ms()
     apikeys.check_gives(caller.key, body.scopes)
-    _check_ahead(body.expiresAt, now)
+    apikeys.check_expiry("expiresAt", body.expiresAt, now)
     key, secret = apikeys.generate(
         caller.workspace_id, body.name, body.client, body.scopes, now, body.expiresAt
     )
@@ -90,26 +89,25 @@ def generate_api_key(caller: Caller, body: ApiKeyNew) -> ApiKeyCreated:
 
 @api.put(PATH, Scope.KEYS_MANAGE, status=204, errors=(404, 409))
 def update_api_key(caller: Caller, body: ApiKeyChange) -> None:
-    """Change an API key. It can gain no scope, and no time, that the calling key could not give."""
-    _check_ahead(body.expiresAt, now_ms())
+    """Change an API key.
+
+    403 if the key would gain a scope that the calling key lacks, or would last longer or become
+    active with such a scope; 404 if the id is unknown; 409 if the calling key would lock itself
+    out, or the key was changed by somebody else meanwhile.
+    """
+    apikeys.check_expiry("expiresAt", body.expiresAt, now_ms())
     old = workspaces().get_key(caller.workspace_id, body.id)
-    new = old.model_copy(update=body.changes())
-    apikeys.check_keeps_itself(caller.key, new)
-    apikeys.check_gives(caller.key, apikeys.gained(old, new))
-    workspaces().replace_key(old, new)
+    workspaces().replace_key(old, apikeys.changed(caller.key, old, body.changes()))
 
 
 @api.delete(PATH, Scope.KEYS_MANAGE, status=204, errors=(404, 409))
 def delete_api_key(caller: Caller, query: ApiKeyQuery) -> None:
-    """Delete an API key. It stops within 60 seconds."""
-    if query.id == caller.key.id:
-        raise apikeys.locked_out()
+    """Delete an API key. It stops within 60 seconds.
+
+    404 if the id is unknown; 409 if a key would delete itself.
+    """
+    apikeys.check_deletes(caller.key, query.id)
     workspaces().delete_key(caller.workspace_id, query.id)
-
-
-def _check_ahead(expires_at: int | None, now: int) -> None:
-    if expires_at is not None and expires_at <= now:
-        raise InvalidError.at("expiresAt", "must be in the future")
 
 
 def _shown(key: ApiKey) -> dict[str, Any]:

@@ -2,22 +2,20 @@
 
 from collections.abc import Sequence
 
-from functions.configs.wiring import (
-    check_target,
-    configs,
-    event_types,
-    is_built_in,
-    keyring,
-    listings,
-)
+from functions.configs.wiring import checks, configs, keyring, listings
 from shared.apis.clickfunnels import endpoints as wire
-from shared.apis.clickfunnels.numbers import check_workspace, missing
-from shared.apis.clickfunnels.paging import AfterQuery, next_page, turned
+from shared.apis.clickfunnels.numbers import (
+    AfterQuery,
+    check_workspace,
+    missing,
+    next_page,
+    page_of,
+)
 from shared.apis.clickfunnels.problems import ENVELOPE, ClickFunnelsProblems
 from shared.clock import now_ms
 from shared.configs.models import Status, WebhookConfig
 from shared.dialects import clickfunnels_ids
-from shared.errors import ConflictError, InvalidError
+from shared.errors import ConflictError
 from shared.web.authentication import Request
 from shared.web.operations import Answered, Api
 from shared.workspaces.models import Caller, Scope
@@ -25,7 +23,7 @@ from shared.workspaces.models import Caller, Scope
 PREFIX = "/api/v2"
 IN_WORKSPACE = f"{PREFIX}/workspaces/<workspace>/webhooks/outgoing/endpoints"
 ENDPOINT = f"{PREFIX}/webhooks/outgoing/endpoints/<endpoint>"
-# Numbers that endpoints made in the same millisecond may try.
+# How many numbers are tried for endpoints that are made in the same millisecond.
 ROUNDS = 20
 
 api = Api(ClickFunnelsProblems(), bearer=keyring)
@@ -35,14 +33,14 @@ api = Api(ClickFunnelsProblems(), bearer=keyring)
 def list_endpoints(
     caller: Caller, workspace: str, query: AfterQuery, request: Request
 ) -> Answered[list[wire.Endpoint]]:
-    """Endpoints of the workspace, 20 at a time, by id.
+    """List the endpoints of the workspace, 20 a page, by id.
 
-    `Pagination-Next` and `Link` lead to the next page.
+    The headers `Pagination-Next` and `Link` lead to the next page.
     """
     check_workspace(caller.workspace_id, workspace)
     known = listings().ids(caller.workspace_id, wire.DIALECT)
     found = configs().find_many(caller.workspace_id, known)
-    page, more = turned([wire.shown(config) for config in found if _is_there(config)], query)
+    page, more = page_of([wire.shown(config) for config in found if _is_there(config)], query)
     address = f"{request.origin}{request.path}"
     more_at = next_page(address, query, page[-1].id) if more else {}
     return Answered(page, headers=more_at)
@@ -52,7 +50,11 @@ def list_endpoints(
 def create_endpoint(
     caller: Caller, workspace: str, body: wire.CreateEndpoint
 ) -> wire.CreatedEndpoint:
-    """Make an endpoint. The `webhook_secret` is shown here and never again."""
+    """Create an endpoint. The `webhook_secret` is shown here and never again.
+
+    404 for the number of another workspace; 409 if too many endpoints are made at the same moment;
+    422 for a forbidden URL or an unknown event type.
+    """
     check_workspace(caller.workspace_id, workspace)
     new = body.webhooks_outgoing_endpoint
     _check(caller, new.url, new.event_type_ids or ())
@@ -68,13 +70,17 @@ def create_endpoint(
 
 @api.get(ENDPOINT, Scope.WEBHOOKS_MANAGE)
 def get_endpoint(caller: Caller, endpoint: str) -> wire.Endpoint:
-    """One endpoint, by its `id` or its `public_id`."""
+    """Read an endpoint by its `id` or its `public_id`."""
     return wire.shown(_find(caller, endpoint))
 
 
 @api.put(ENDPOINT, Scope.WEBHOOKS_MANAGE, errors=(409, 422))
 def update_endpoint(caller: Caller, endpoint: str, body: wire.UpdateEndpoint) -> wire.Endpoint:
-    """Change an endpoint. Lists are replaced, what is left out stays."""
+    """Change an endpoint. Lists are replaced; a field that is left out stays.
+
+    A change enables an endpoint that the platform disabled. 409 if the endpoint was saved by
+    somebody else meanwhile; 422 for a forbidden URL or an unknown event type.
+    """
     old, change = _find(caller, endpoint), body.webhooks_outgoing_endpoint
     _check(caller, change.url, change.event_type_ids or ())
     new = wire.changed(old, change, now_ms())
@@ -84,7 +90,7 @@ def update_endpoint(caller: Caller, endpoint: str, body: wire.UpdateEndpoint) ->
 
 @api.delete(ENDPOINT, Scope.WEBHOOKS_MANAGE, status=204, errors=(409,))
 def delete_endpoint(caller: Caller, endpoint: str) -> None:
-    """Delete an endpoint for good."""
+    """Delete an endpoint for good. 409 if it was saved by somebody else meanwhile."""
     configs().remove(_find(caller, endpoint))
 
 
@@ -103,10 +109,5 @@ def _is_there(config: WebhookConfig) -> bool:
 
 def _check(caller: Caller, url: str | None, types: Sequence[str]) -> None:
     if url is not None:
-        check_target(f"{ENVELOPE}url", url)
-    unknown = [name for name in types if not is_built_in(name)]
-    own = {kind.name for kind in event_types().all(caller.workspace_id)} if unknown else set()
-    if missing := [name for name in unknown if name not in own]:
-        raise InvalidError.at(
-            f"{ENVELOPE}event_type_ids", f"not known as event types: {', '.join(missing)}"
-        )
+        checks().url(f"{ENVELOPE}url", url)
+    checks().event_types(f"{ENVELOPE}event_type_ids", caller.workspace_id, types)

@@ -1,15 +1,13 @@
-"""The catalogue of event types: those that are built in, and the workspace's own."""
+"""The event types: the built-in catalogue, and the workspace's own."""
 
 from typing import Any, Literal
 
 from functions.configs.wiring import api, event_types
 from shared.clock import Timestamp, now_ms
-from shared.errors import ConflictError
 from shared.events import catalogue
 from shared.events.catalogue import CatalogueEntry, System
 from shared.events.models import EventType
-from shared.events.own_types import Definition, EventTypeNew, Group, OwnType
-from shared.events.schemas import DataSchema
+from shared.events.own_types import Definition, EventTypeNew, Group, OwnType, refuse_built_in
 from shared.model import Model
 from shared.web.operations import Answered
 from shared.workspaces.models import Caller, Scope
@@ -18,7 +16,7 @@ PATH = "/v1/eventtypes"
 
 
 class EventTypeRead(Model):
-    """A type that is built in, or the beginning of one of the workspace's own."""
+    """A built-in type, or the common fields of a type of the workspace's own."""
 
     name: str
     group: str
@@ -39,14 +37,14 @@ class OwnTypeRead(EventTypeRead):
 
 
 class EventTypePage(Model):
-    """All on one page."""
+    """All event types; there is only one page."""
 
     data: list[EventTypeRead | OwnTypeListed]
     next_cursor: None = None
 
 
 class EventTypesQuery(Model):
-    """`own` false shows what is built in."""
+    """`own`: true for the workspace's own types only, false for the built-in types only."""
 
     name: EventType | None = None
     group: Group | None = None
@@ -61,9 +59,9 @@ class EventTypeQuery(Model):
 def list_event_types(
     caller: Caller, query: EventTypesQuery
 ) -> EventTypePage | OwnTypeRead | EventTypeRead:
-    """The event types that are built in, by system, then the workspace's own, by name.
+    """List the built-in event types, by system, then the workspace's own, by name.
 
-    With `name` it is that one type, with its schema.
+    With `name`, return that type alone, with its schema; 404 if it is unknown.
     """
     if query.name is not None:
         return _one(caller, query.name)
@@ -75,11 +73,12 @@ def list_event_types(
 
 @api.post(PATH, Scope.CONFIGS_WRITE, status=201, also=(200,), errors=(409,))
 def save_event_type(caller: Caller, body: EventTypeNew) -> Answered[OwnTypeRead]:
-    """Make an event type of your own (201), or replace it (200): what is left out is emptied.
+    """Create an event type of your own (201), or replace it (200). A field left out is emptied.
 
-    The workers that accept events heed it within 30 seconds.
+    Incoming events are checked against the new schema within 30 seconds. 409 for the name of a
+    built-in type.
     """
-    check(body)
+    body.check()
     now = now_ms()
     new = OwnType(
         workspace_id=caller.workspace_id, **body.model_dump(), created_at=now, updated_at=now
@@ -90,28 +89,17 @@ def save_event_type(caller: Caller, body: EventTypeNew) -> Answered[OwnTypeRead]
 
 @api.delete(PATH, Scope.CONFIGS_WRITE, status=204, errors=(404, 409))
 def delete_event_type(caller: Caller, query: EventTypeQuery) -> None:
-    """Delete an event type of your own.
+    """Delete an event type of your own. Its events are accepted further on, without a schema.
 
-    Its events are accepted from then on as those of any type that is not registered.
+    404 if the name is unknown; 409 for the name of a built-in type.
     """
-    _refuse_built_in(query.name)
+    refuse_built_in(query.name)
     event_types().delete(caller.workspace_id, query.name)
 
 
 def _one(caller: Caller, name: str) -> OwnTypeRead | EventTypeRead:
     entry = catalogue.find(name)
     return _built_in(entry) if entry else _own(event_types().find(caller.workspace_id, name))
-
-
-def check(new: EventTypeNew) -> None:
-    _refuse_built_in(new.name)
-    if new.definition is not None:
-        DataSchema(new.definition)
-
-
-def _refuse_built_in(name: str) -> None:
-    if entry := catalogue.find(name):
-        raise ConflictError(f"{name} is a built-in type of {entry.system}. Choose another name.")
 
 
 def _built_in(entry: CatalogueEntry) -> EventTypeRead:

@@ -2,14 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
-from functions.configs.wiring import (
-    check_target,
-    configs,
-    event_types,
-    is_built_in,
-    keyring,
-    listings,
-)
+from functions.configs.wiring import checks, configs, event_types, keyring, listings
+from shared.apis.checks import is_built_in
 from shared.apis.flowestate import subscriptions as wire
 from shared.apis.flowestate.problems import FlowEstateProblems
 from shared.clock import now_ms
@@ -23,7 +17,7 @@ from shared.web.operations import Answered, Api
 from shared.workspaces.models import Caller, Client, Scope
 
 PREFIX = "/api/v1/webhooks"
-# The holder of a claim may be deleted between the two looks at it.
+# The holder of a claim may be deleted between the write that it refuses and the read of it.
 ROUNDS = 3
 MAX_ID_LENGTH = 64
 
@@ -34,9 +28,9 @@ api = Api(FlowEstateProblems(), bearer=keyring)
 
 @api.get(f"{PREFIX}/events", Scope.WEBHOOKS_MANAGE)
 def list_subscribable_events(caller: Caller) -> wire.EventTypes:
-    """The event types that a subscription can name, and the groups of a menu for them.
+    """List the event types that a subscription can name, and their groups for a menu.
 
-    FlowEstate's own come first, then the workspace's.
+    FlowEstate's types come first, then the workspace's own.
     """
     own = list(event_types().all(caller.workspace_id))
     groups = {group: list(names) for group, names in _BUILT_IN.items()}
@@ -47,7 +41,7 @@ def list_subscribable_events(caller: Caller) -> wire.EventTypes:
 
 @api.get(f"{PREFIX}/subscriptions", Scope.WEBHOOKS_MANAGE)
 def list_subscriptions(caller: Caller, query: wire.SubscriptionsQuery) -> wire.SubscriptionPage:
-    """The subscriptions of the calling client, newest first."""
+    """List the subscriptions of the calling client, newest first."""
     ids = listings().ids(caller.workspace_id, wire.listing(caller.key.client))[::-1]
     end = query.offset + query.limit
     found = configs().find_many(caller.workspace_id, ids[query.offset : end])
@@ -69,8 +63,9 @@ def create_subscription(
 ) -> Answered[wire.CreatedSubscription | wire.Subscription]:
     """Subscribe a URL to one event type.
 
-    With an `external_id` that this client has used before, the subscription of that time is
-    answered with 200, and without its secret. If the platform disabled it, it is active again.
+    If this client has a subscription with the same `external_id`, that subscription is returned
+    with 200 and without its secret; if the platform had disabled it, it is enabled again. 409 if
+    the client has subscribed the URL to the event type before, without an `external_id`.
     """
     supported = _names(event_types().all(caller.workspace_id))
     _check(body, supported)
@@ -93,7 +88,7 @@ def create_subscription(
 
 @api.get(f"{PREFIX}/subscriptions/<subscription_id>", Scope.WEBHOOKS_MANAGE)
 def get_subscription(caller: Caller, subscription_id: str) -> wire.SubscriptionRead:
-    """One subscription of the calling client."""
+    """Read a subscription of the calling client."""
     return wire.shown(_own(caller, subscription_id))
 
 
@@ -101,7 +96,8 @@ def get_subscription(caller: Caller, subscription_id: str) -> wire.SubscriptionR
 def delete_subscription(caller: Caller, subscription_id: str) -> wire.Deleted:
     """Delete a subscription of the calling client for good.
 
-    What the dashboard manages is deleted there.
+    403 for a config that is managed in the dashboard; 409 if the subscription was saved by somebody
+    else meanwhile.
     """
     configs().remove(_own(caller, subscription_id))
     return wire.Deleted(id=subscription_id)
@@ -112,7 +108,7 @@ def _unknown(subscription_id: str) -> NotFoundError:
 
 
 def _own(caller: Caller, config_id: str) -> WebhookConfig:
-    if len(config_id) > MAX_ID_LENGTH:  # DynamoDB has no key so long, and refuses to look for it
+    if len(config_id) > MAX_ID_LENGTH:  # DynamoDB refuses to read a key of more than 1 KB.
         raise NotFoundError("No subscription has an id of that length.")
     config = next(iter(configs().find_many(caller.workspace_id, [config_id])), None)
     if config is None or config.status is Status.DELETED:
@@ -134,7 +130,7 @@ def _holder(new: WebhookConfig) -> WebhookConfig | None:
 
 
 def _check(new: wire.NewSubscription, supported: Sequence[str]) -> None:
-    check_target("target_url", new.target_url)
+    checks().url("target_url", new.target_url)
     if new.event not in supported and not is_built_in(new.event):
         raise InvalidError.at(
             "event", f"{new.event} is no event type; GET {PREFIX}/events lists them"

@@ -1,28 +1,20 @@
-"""FunnelFlux's webhook config calls, and rotate-secret, which is ours."""
+"""FunnelFlux's webhook config calls, and `rotate-secret`, which is an addition."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from functions.configs.wiring import api, categories, check_target, configs
+from functions.configs.wiring import api, categories, checks, configs
 from shared.apis.funnelflux import mapping
 from shared.apis.funnelflux import models as wire
 from shared.clock import now_ms
 from shared.configs import targets
-from shared.configs.models import Status, WebhookConfig
-from shared.errors import ConflictError, InvalidError
+from shared.configs.models import LISTED, Status, WebhookConfig
 from shared.workspaces.models import Caller, Scope
-
-LISTED: dict[str, frozenset[Status]] = {
-    "active": frozenset({Status.ACTIVE}),
-    "archived": frozenset({Status.ARCHIVED}),
-    "not-deleted": frozenset({Status.ACTIVE, Status.ARCHIVED}),
-    "all": frozenset(Status),
-}
 
 
 @api.get("/v1/webhookconfig/list", Scope.CONFIGS_READ, omit_none=True)
 def list_webhook_configs(caller: Caller, query: wire.ListQuery) -> list[wire.WebhookConfigInfo]:
-    """Webhook configs by status and, if given, by category, in the order of their ids."""
+    """List webhook configs by status and, if given, category, in the order of their ids."""
     found = [
         config
         for config in configs().names(caller.workspace_id)
@@ -34,17 +26,17 @@ def list_webhook_configs(caller: Caller, query: wire.ListQuery) -> list[wire.Web
 
 @api.get("/v1/webhookconfig/find/byId", Scope.CONFIGS_READ, errors=(404,), omit_none=True)
 def find_webhook_config(caller: Caller, query: wire.ConfigQuery) -> wire.WebhookConfigRead:
-    """One webhook config.
+    """Read a webhook config. 404 if the id is unknown.
 
-    Passwords are left out, and header values that look like credentials masked.
+    Passwords are left out; header values that look like credentials are masked.
     """
     return _full(configs().find(caller.workspace_id, query.idWebhookConfig))
 
 
 @api.get("/v1/webhookconfig/find/byIds", Scope.CONFIGS_READ, omit_none=True)
 def find_webhook_configs(caller: Caller, query: wire.ConfigsQuery) -> list[wire.WebhookConfigRead]:
-    """Webhook configs in the order of their ids in the query; unknown ones are left out."""
-    wanted = split_ids(query.idWebhookConfigs)
+    """Read several webhook configs, in the order of the ids given; unknown ids are left out."""
+    wanted = wire.split_ids(query.idWebhookConfigs)
     return [_full(config) for config in configs().find_many(caller.workspace_id, wanted)]
 
 
@@ -52,8 +44,11 @@ def find_webhook_configs(caller: Caller, query: wire.ConfigsQuery) -> list[wire.
 def create_webhook_config(
     caller: Caller, body: wire.WebhookConfigBody
 ) -> wire.WebhookConfigCreated:
-    """Create a webhook config under an id of the client's choice."""
-    check(caller, body)
+    """Create a webhook config under an id of the client's choice, and return its signing secret.
+
+    409 if the id is taken, also by a deleted config.
+    """
+    mapping.check(body, caller.workspace_id, checks())
     config = mapping.created(body, caller.workspace_id, now_ms())
     configs().add(config, caller.workspace.limits.configs)
     return wire.WebhookConfigCreated(
@@ -63,20 +58,21 @@ def create_webhook_config(
 
 @api.put("/v1/webhookconfig/save", Scope.CONFIGS_WRITE, status=204, errors=(404, 409))
 def save_webhook_config(caller: Caller, body: wire.WebhookConfigBody) -> None:
-    """Replace a webhook config.
+    """Replace a webhook config. A secret that is left out or sent masked stays.
 
-    A secret that is left out or comes back masked stays.
+    404 if the id is unknown; 409 if the config is deleted or was saved by somebody else meanwhile.
     """
-    old = _undeleted(caller, body.idWebhookConfig)
-    check(caller, body)
+    old = configs().find_undeleted(caller.workspace_id, body.idWebhookConfig)
+    mapping.check(body, caller.workspace_id, checks())
     configs().replace(old, mapping.replaced(old, body, now_ms()))
 
 
 @api.delete("/v1/webhookconfig/delete", Scope.CONFIGS_WRITE, status=204, errors=(404, 409))
 def delete_webhook_config(caller: Caller, query: wire.ConfigQuery) -> None:
-    """Delete a webhook config.
+    """Delete a webhook config. Nothing is delivered to it any more.
 
-    Nothing is delivered to it from now on; it stays visible, and its id taken, for 30 days.
+    It stays visible, and its id taken, for 30 days. 404 if the id is unknown; 409 if the config was
+    saved by somebody else meanwhile.
     """
     old = configs().find(caller.workspace_id, query.idWebhookConfig)
     if old.status is not Status.DELETED:
@@ -87,26 +83,33 @@ def delete_webhook_config(caller: Caller, query: wire.ConfigQuery) -> None:
 def duplicate_webhook_config(
     caller: Caller, query: wire.ConfigQuery, body: wire.DuplicateRequest
 ) -> wire.DuplicateResponse:
-    """Make a webhook config like another one, with `bodyUpdates` over its fields.
+    """Create a copy of a webhook config, with `bodyUpdates` in place of its fields.
 
-    Its id, status and secret are its own.
+    The copy has a new id, the status `active` and a new secret; both id and secret are returned.
+    404 if the id in the query is unknown; 409 if that config is deleted.
     """
-    source = _undeleted(caller, query.idWebhookConfig)
+    source = configs().find_undeleted(caller.workspace_id, query.idWebhookConfig)
     new, config = mapping.duplicated(source, body, now_ms())
-    check(caller, new)
+    mapping.check(new, caller.workspace_id, checks())
     configs().add(config, caller.workspace.limits.configs)
     return wire.DuplicateResponse(id=config.id, secret=config.secret)
 
 
 @api.put("/v1/webhookconfig/archive", Scope.CONFIGS_WRITE, status=204, errors=(404,))
 def archive_webhook_configs(caller: Caller, body: wire.StringList) -> None:
-    """Archive webhook configs, all or none. What is to be delivered to them is held."""
+    """Archive webhook configs, all or none. Their deliveries are held.
+
+    404 names every unknown id.
+    """
     _change(caller, body.entries, status=Status.ARCHIVED)
 
 
 @api.put("/v1/webhookconfig/unarchive", Scope.CONFIGS_WRITE, status=204, errors=(404,))
 def unarchive_webhook_configs(caller: Caller, body: wire.StringList) -> None:
-    """Make archived webhook configs active again, all or none."""
+    """Make archived webhook configs active again, all or none. Held deliveries are released.
+
+    404 names every unknown id.
+    """
     _change(caller, body.entries, status=Status.ACTIVE)
 
 
@@ -114,9 +117,9 @@ def unarchive_webhook_configs(caller: Caller, body: wire.StringList) -> None:
 def move_webhook_configs(caller: Caller, body: wire.MoveCategoryRequest) -> None:
     """Move webhook configs to a category, all or none.
 
-    An empty idCategory takes them out of theirs.
+    An empty `idCategory` takes them out of their category. 404 names every unknown config.
     """
-    _check_category(caller, body.idCategory)
+    checks().category("idCategory", caller.workspace_id, body.idCategory)
     _change(caller, body.entries, category_id=body.idCategory)
 
 
@@ -124,46 +127,18 @@ def move_webhook_configs(caller: Caller, body: wire.MoveCategoryRequest) -> None
 def rotate_secret(
     caller: Caller, query: wire.ConfigQuery, body: wire.RotateRequest
 ) -> wire.RotatedSecret:
-    """Replace the signing secret. The old one signs beside it for `overlapHours`."""
-    old = _undeleted(caller, query.idWebhookConfig)
+    """Replace the signing secret. The old secret signs beside the new one for `overlapHours`.
+
+    404 if the id is unknown; 409 if the config is deleted or was saved by somebody else meanwhile.
+    """
+    old = configs().find_undeleted(caller.workspace_id, query.idWebhookConfig)
     new = mapping.rotated(old, body.overlapHours, now_ms())
     configs().replace(old, new)
     return wire.RotatedSecret(secret=new.secret)
 
 
-def split_ids(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",")]
-
-
 def _change(caller: Caller, entries: Sequence[str], **changes: Any) -> None:
-    wanted = list(dict.fromkeys(entries))
-    configs().change_all(caller.workspace_id, wanted, changes | {"updated_at": now_ms()})
-
-
-def _undeleted(caller: Caller, config_id: str) -> WebhookConfig:
-    config = configs().find(caller.workspace_id, config_id)
-    if config.status is Status.DELETED:
-        raise ConflictError(f"The config {config_id} is deleted. Make a new one with another id.")
-    return config
-
-
-def check(caller: Caller, new: wire.WebhookConfigBody) -> None:
-    """What a config must not be, beyond what its fields can tell one by one."""
-    _check_category(caller, new.idCategory)
-    if new.url:
-        check_target("url", new.url)
-    try:
-        targets.check(new.targetType, new.url, new.awsIamAuth)
-    except ValueError as error:
-        raise InvalidError.at("awsIamAuth", str(error)) from None
-
-
-def _check_category(caller: Caller, category_id: str) -> None:
-    if not category_id:
-        return
-    found = categories().find_many(caller.workspace_id, [category_id])
-    if not found or found[0].status is Status.DELETED:
-        raise InvalidError.at("idCategory", f"no category {category_id} is known here")
+    configs().change_all(caller.workspace_id, entries, changes | {"updated_at": now_ms()})
 
 
 def _category_names(caller: Caller) -> dict[str, str]:

@@ -2,9 +2,16 @@
 
 from functions.deliveries.routes.log import deliveries, events, keyring, logs, shows_content_since
 from functions.deliveries.routes.sending import resender
-from shared.apis.clickfunnels import events as wire
-from shared.apis.clickfunnels.numbers import accepted_at, check_workspace, event_number, missing
-from shared.apis.clickfunnels.paging import PAGE, AfterQuery, next_page
+from shared.apis.clickfunnels import outgoing_events as wire
+from shared.apis.clickfunnels.numbers import (
+    PAGE,
+    AfterQuery,
+    accepted_at,
+    check_workspace,
+    event_number,
+    missing,
+    next_page,
+)
 from shared.apis.clickfunnels.problems import ClickFunnelsProblems
 from shared.attempts.resend import MAX_AT_ONCE
 from shared.clock import LAST_MS

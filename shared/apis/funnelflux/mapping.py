@@ -6,9 +6,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from shared import ids
+from shared.apis.checks import ConfigChecks
 from shared.apis.funnelflux import models as wire
 from shared.apis.funnelflux.models import MASK
 from shared.clock import MS_PER_S
+from shared.configs import targets
 from shared.configs.models import (
     BasicAuth,
     ConfigName,
@@ -40,6 +42,18 @@ _TRIGGER_FIELDS = {
     "traffic_source_id": "idTrafficSource",
     "action_number": "actionNumber",
 }
+
+
+def check(new: wire.WebhookConfigBody, workspace_id: str, checks: ConfigChecks) -> None:
+    """Raises InvalidError for an unknown category, a forbidden URL, or a target type that does not
+    go with the URL."""
+    checks.category("idCategory", workspace_id, new.idCategory)
+    if new.url:
+        checks.url("url", new.url)
+    try:
+        targets.check(new.targetType, new.url, new.awsIamAuth)
+    except ValueError as error:
+        raise InvalidError.at("awsIamAuth", str(error)) from None
 
 
 def created(

@@ -305,6 +305,11 @@ class CategoriesQuery(Model):
     idCategories: Ids
 
 
+def split_ids(text: str) -> list[str]:
+    """The ids of a comma-separated list."""
+    return [part.strip() for part in text.split(",")]
+
+
 def _check_header(name: str, value: str) -> None:
     lower = name.lower()
     if not _TOKEN.fullmatch(name):

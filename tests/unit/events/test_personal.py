@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.apis.clickfunnels import events as clickfunnels
+from shared.apis.clickfunnels import outgoing_events as clickfunnels
 from shared.events import personal, reading
 from shared.events.models import TriggerType
 from tests import factories
