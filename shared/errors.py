@@ -74,3 +74,19 @@ class RateLimitedError(FunnelhooksError):
         super().__init__(f"More than {limit} {of}. Come back in {retry_after_s} s.")
         self.limit = limit
         self.retry_after_s = retry_after_s
+
+
+class Problem(Model):
+    # Without a docstring, which would be a text of the API document.
+
+    code: str
+    message: str
+    fields: tuple[Field, ...] | None = None
+
+    @classmethod
+    def of(cls, error: FunnelhooksError) -> "Problem":
+        return cls(code=error.code, message=error.message, fields=error.fields or None)
+
+    @classmethod
+    def fault(cls, message: str) -> "Problem":
+        return cls(code="internal", message=message)

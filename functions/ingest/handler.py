@@ -4,7 +4,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from functions.ingest.messages import accept_invocation, accept_message
+from functions.ingest import wiring
 from functions.ingest.routes import actions, funnelytics
 from functions.ingest.routes.events import api
 from shared.aws.runtime import collected_when_warm, each, failures, message_id
@@ -21,5 +21,5 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
         return api.handle(event, context)
     logger.set_correlation_id(context.aws_request_id)
     if "Records" in event:
-        return failures(each(event["Records"], message_id, accept_message))
-    return accept_invocation(event, context.aws_request_id)
+        return failures(each(event["Records"], message_id, wiring.intake().receive))
+    return wiring.intake().invoke(event, context.aws_request_id)

@@ -4,20 +4,73 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 
 from shared import ids
+from shared.aws.dead_letters import DeadLetters
+from shared.aws.items import from_item
+from shared.aws.runtime import Record, each
 from shared.configs.models import ALL_TYPES, Interest, interested
 from shared.configs.store import ConfigStore
 from shared.deliveries.queue import AttemptMessage, Queue
-from shared.events import operational
-from shared.events.models import Event
+from shared.events.models import Event, config_of, is_operational
+from shared.events.operational import Bus, not_put
+from shared.events.store import event_from
+from shared.metrics import FANNED_OUT, measured
+from shared.observability import logger
 
-# So many messages are on their way at a time; between them the time is looked at.
+# So many messages are sent between two looks at the time.
 CHUNK = 2_000
 
 Wanting = Callable[[str, str], list[Interest]]
 
 
+class Fanout:
+    def __init__(
+        self, configs: ConfigStore, queue: Queue, bus: Bus, dead_letters: DeadLetters
+    ) -> None:
+        self._configs = configs
+        self._queue = queue
+        self._bus = bus
+        self._dead_letters = dead_letters
+
+    def run(self, records: Sequence[Record], has_time: Callable[[], bool]) -> list[str]:
+        """The sequence numbers of the records that failed, or for which there was no time.
+
+        A record that cannot be read fails alone. If SQS fails, the exception is raised, and the
+        whole batch comes back. A bus that fails delays no delivery.
+        """
+        ask = remembering(self._configs)
+        events, messages = dict[str, Event](), dict[str, list[AttemptMessage]]()
+
+        def read(record: Record) -> None:
+            number = _sequence_number(record)
+            events[number] = event_from(from_item(record["dynamodb"]["NewImage"]))
+            messages[number] = first_messages(events[number], ask)
+
+        failed = each(records, _sequence_number, read)
+        failed += send_all(self._queue, messages, has_time)
+        sent = [record for record in records if _sequence_number(record) not in failed]
+        self._put_on_bus(sent, events)
+        deliveries = sum(map(len, messages.values()))
+        logger.info("fanned_out", events=len(sent), **measured({FANNED_OUT: deliveries}))
+        return failed
+
+    def _put_on_bus(self, records: Sequence[Record], events: Mapping[str, Event]) -> None:
+        """The operational events among the records; one that fails becomes a dead letter."""
+
+        def put(record: Record) -> None:
+            self._bus.put(events[_sequence_number(record)])
+
+        operational = [
+            record
+            for record in records
+            if is_operational(events[_sequence_number(record)].event_id)
+        ]
+        failed = each(operational, _sequence_number, put)
+        if failed:
+            self._dead_letters.put([not_put(events[number]) for number in failed])
+
+
 def remembering(configs: ConfigStore) -> Wanting:
-    """Asks once for each workspace and event type. For the length of a batch, not longer."""
+    """Reads once for each workspace and event type. Keep the result for one batch, not longer."""
     known = cache(configs.interests)
 
     def ask(workspace_id: str, event_type: str) -> list[Interest]:
@@ -26,14 +79,14 @@ def remembering(configs: ConfigStore) -> Wanting:
     return ask
 
 
-def first_pointers(event: Event, ask: Wanting) -> list[AttemptMessage]:
+def first_messages(event: Event, ask: Wanting) -> list[AttemptMessage]:
     """An event that names its configs goes to them, whatever their triggers.
 
-    No config is told of itself: what it is told of is, most often, that it cannot be told.
+    A config gets no operational event about itself: most say that it cannot be reached.
     """
     config_ids = event.config_ids or interested(event, ask(event.workspace_id, event.event_type))
-    if operational.is_operational(event.event_id):
-        config_ids = [one for one in config_ids if one != operational.config_of(event)]
+    if is_operational(event.event_id):
+        config_ids = [one for one in config_ids if one != config_of(event)]
     return [
         AttemptMessage(
             workspace_id=event.workspace_id,
@@ -46,13 +99,13 @@ def first_pointers(event: Event, ask: Wanting) -> list[AttemptMessage]:
 
 
 def send_all(
-    queue: Queue, pointers: Mapping[str, Sequence[AttemptMessage]], has_time: Callable[[], bool]
+    queue: Queue, messages: Mapping[str, Sequence[AttemptMessage]], has_time: Callable[[], bool]
 ) -> list[str]:
-    """Send the pointers of each record, in order. The records for which there was no time."""
+    """Send the messages of each record, in order. Returns the records left for want of time."""
     chunk, unsent = list[AttemptMessage](), list[str]()
-    names = iter(pointers)
+    names = iter(messages)
     for name in names:
-        chunk.extend(pointers[name])
+        chunk.extend(messages[name])
         unsent.append(name)
         if len(chunk) < CHUNK:
             continue
@@ -62,3 +115,7 @@ def send_all(
         chunk, unsent = [], []
     queue.send(chunk)
     return []
+
+
+def _sequence_number(record: Record) -> str:
+    return str(record["dynamodb"]["SequenceNumber"])

@@ -6,9 +6,9 @@ from typing import Any
 
 from shared.clock import Timestamp
 from shared.deliveries.models import Attempt, AttemptOrigin, Delivery, DeliveryState, Reason
+from shared.events.log import EventSummary
 from shared.events.models import Event
 from shared.events.store import NOTHING
-from shared.events.views import EventSummary
 from shared.model import Model
 from shared.outbound.response import Cause, Timings
 

@@ -11,8 +11,7 @@ from shared.deliveries.queue import AttemptMessage
 from shared.endpoints import alerts, breaker
 from shared.endpoints.breaker import EndpointHealth, Outcome, Result, Step
 from shared.endpoints.store import HealthStore
-from shared.events import operational
-from shared.events.models import Event
+from shared.events.models import Event, is_operational
 from shared.metrics import Metric, measured
 from shared.observability import logger
 
@@ -171,7 +170,7 @@ class Monitor:
 
 def _notice(delivery: Delivery, event: Event) -> Event | None:
     """None for a delivery of an operational event, or two configs keep each other busy."""
-    return None if operational.is_operational(delivery.event_id) else event
+    return None if is_operational(delivery.event_id) else event
 
 
 def _log(message: str, metric: Metric, report: AttemptReport, **more: Any) -> None:

@@ -58,6 +58,27 @@ Money = Annotated[
     Field(description="A decimal number as text, as it was reported: read it as no float."),
 ]
 
+# ISO 4217, without XXX (no currency) and XTS (tests).
+_CURRENT_CURRENCIES = """
+    AED AFN ALL AMD AOA ARS AUD AWG AZN
+    BAM BBD BDT BHD BIF BMD BND BOB BOV BRL BSD BTN BWP BYN BZD
+    CAD CDF CHE CHF CHW CLF CLP CNY COP COU CRC CUP CVE CZK
+    DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP
+    GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG HUF
+    IDR ILS INR IQD IRR ISK JMD JOD JPY
+    KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD
+    MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MXV MYR MZN
+    NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR
+    RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL
+    THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD USN UYI UYU UYW UZS
+    VED VES VND VUV WST XAD XAF XAG XAU XBA XBB XBC XBD XCD XCG XDR XOF XPD XPF XPT XSU XUA
+    YER ZAR ZMW ZWG
+"""
+# Withdrawn since 2020: a purchase may be reported long after it was made.
+_WITHDRAWN_CURRENCIES = "ANG BGN CUC HRK SLL ZWL"
+
+CURRENCIES = frozenset(f"{_CURRENT_CURRENCIES} {_WITHDRAWN_CURRENCIES}".split())
+
 
 class Context(Model):
     """A key that is null counts as left out."""
@@ -144,14 +165,11 @@ class Session(Context):
     referrer: Text | None = None
 
 
-class Conversion(Context):
-    """The conversion that was processed."""
+class _Sale(Context):
+    """What a conversion and a custom event share."""
 
-    conversion_id: Identifier
     hit_id: Text | None = None
-    transaction: Text | None = None
     revenue: Money | None = None
-    conversion_timestamp: Millis | None = None
     conversion_time: Millis | None = None
     event_data1: Text | None = None
     event_data2: Text | None = None
@@ -160,17 +178,17 @@ class Conversion(Context):
     passthrough_params: ScalarsOrText | None = None
 
 
-class CustomEvent(Context):
+class Conversion(_Sale):
+    """The conversion that was processed."""
+
+    conversion_id: Identifier
+    transaction: Text | None = None
+    conversion_timestamp: Millis | None = None
+
+
+class CustomEvent(_Sale):
     """The custom event that was processed."""
 
     custom_event_id: Identifier
     event_number: Integer | None = None
-    hit_id: Text | None = None
-    revenue: Money | None = None
     timestamp: Millis | None = None
-    conversion_time: Millis | None = None
-    event_data1: Text | None = None
-    event_data2: Text | None = None
-    pii_email: Text | None = None
-    pii_phone: Text | None = None
-    passthrough_params: ScalarsOrText | None = None

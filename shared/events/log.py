@@ -1,17 +1,18 @@
-"""The logs in EventTable: what a workspace received, what a config was sent. One Query a page."""
+"""The logs in EventTable, by time: the events of a workspace, the deliveries of a config."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 from shared import ids
 from shared.aws.table import Query, StartKeyError, Table
-from shared.clock import MS_PER_S, Clock, now_ms
+from shared.clock import MS_PER_S, Clock, Timestamp, now_ms
 from shared.input.paging import Page, Window, foreign_cursor, read_cursor, write_cursor
 from shared.model import Model
 from shared.tables import event_table
 
-# A filter may skip items; after so many rounds the page is given out as far as it got.
+# A filter may skip items: after so many queries a page is returned as it is.
 MAX_ROUNDS = 10
 
 
@@ -31,6 +32,26 @@ class Log(Model):
         return write_cursor(self.name, log_sk)
 
 
+class EventSummary(Model):
+    event_id: str
+    event_type: str
+    accepted_at: Timestamp
+
+
+class EventPage(Model):
+    data: tuple[EventSummary, ...]
+    next_cursor: str | None
+
+
+def summary(item: Mapping[str, Any]) -> EventSummary:
+    """From the attributes that the index holds."""
+    return EventSummary(
+        event_id=item["event_id"],
+        event_type=item["event_type"],
+        accepted_at=item["created_at"],
+    )
+
+
 def events_of(workspace_id: str, event_type: str | None) -> Log:
     return Log(
         workspace_id=workspace_id,
@@ -43,7 +64,7 @@ def events_of(workspace_id: str, event_type: str | None) -> Log:
 def deliveries_of(
     workspace_id: str, config_id: str, state: str | None, event_type: str | None
 ) -> Log:
-    """Those in any state but `delivered` have an index of their own."""
+    """Deliveries in a state other than `delivered` have an index of their own."""
     equal = {"event_type": event_type} if event_type else {}
     if state is None or state == "delivered":
         partition = event_table.delivery_log(workspace_id, config_id)
@@ -61,7 +82,7 @@ def late_events_of(workspace_id: str) -> Log:
 
 
 class LogReader:
-    """What has expired, and DynamoDB has not deleted yet, is left out."""
+    """Leaves out items that have expired and that DynamoDB has not deleted yet."""
 
     def __init__(self, table: Table, clock: Clock = now_ms) -> None:
         self._table = table
@@ -104,7 +125,7 @@ class LogReader:
 
 
 def _start(log: Log, cursor: str) -> dict[str, str]:
-    """The key after which the page begins, always within the log's own partition."""
+    """The key after which the page begins, always in the partition of the log."""
     log_sk = read_cursor(log.name, cursor)
     unique = log_sk.partition("#")[2]
     try:

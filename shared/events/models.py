@@ -1,5 +1,6 @@
 """An event as it comes in, and as it is once accepted."""
 
+import json
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
@@ -23,7 +24,15 @@ from shared.events.context import (
 )
 from shared.model import Model
 
+# An event as JSON, and the payload that is stored of it: they fit one message of SQS.
+MAX_EVENT_BYTES = 256 * 1024
+# Of one request, over HTTPS.
+MAX_BATCH_BYTES = 4 * 1024 * 1024
+MAX_BATCH_EVENTS = 100
+
 EventId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:~@+=-]{1,128}$")]
+# No id from outside may begin so: nobody else can make an operational event.
+OPERATIONAL_MARK = "!"
 # ClickFunnels names mix dots, dashes, underscores and slashes, and one has no dot at all.
 EVENT_TYPE = r"^[a-z0-9][a-z0-9_/-]*(\.[a-z0-9_-]+)*$"
 EventType = Annotated[str, StringConstraints(pattern=EVENT_TYPE, max_length=128)]
@@ -47,7 +56,7 @@ EXTENSIONS = {
 }
 IN_FLOW_FIELDS = ("session", "url_buffer", "is_action", "action_number", "action_data")
 
-# What says how an event is to be handled, and is no part of what happened.
+# Fields that say how an event is handled, and are no part of its payload.
 CONTROL_FIELDS = frozenset(
     {
         "event_id",
@@ -138,8 +147,8 @@ class TrackingEvent(TrackingContext, NewEvent):
     """A FunnelFlux trigger with the context in which it fired."""
 
     def payload(self) -> dict[str, Any]:
-        """What happened, without the objects and arrays that say nothing."""
-        return _told(super().payload())
+        """What happened, without empty objects and arrays."""
+        return _without_empty(super().payload())
 
 
 class ResourceEvent(NewEvent):
@@ -156,10 +165,10 @@ class ResourceEvent(NewEvent):
 class Event(Model):
     """An accepted event. `payload` is the JSON text of what happened; times are milliseconds.
 
-    `origin` names the record that brought it, if one did: a message, a line of an import.
-    `erased_at` is when its personal data, or the whole payload, was taken out of it; `expires_at`,
-    in seconds, when it is gone; None is as long as the stack keeps events. The sweep could not look
-    at it if it has a `wake_at`, and tries again from then on.
+    `origin` names the record that brought the event, if one did: a message, a line of an import.
+    `erased_at` is when its personal data or its whole payload was removed. `expires_at`, in
+    seconds, is when the event is gone; None means as late as the stack allows. An event has a
+    `wake_at` if the sweeper could not look at it: the sweeper tries again from then on.
     """
 
     workspace_id: str
@@ -178,12 +187,30 @@ class Event(Model):
     wake_at: int | None = None
 
 
-def _told(context: dict[str, Any]) -> dict[str, Any]:
-    """An empty object says that its context was not available, so it is left out.
+def is_operational(event_id: str) -> bool:
+    """Whether the event is one of the platform about itself (shared/events/operational.py)."""
+    return event_id.startswith(OPERATIONAL_MARK)
 
-    `action_data` alone is said to be empty when an action carried nothing.
+
+def config_of(operational: Event) -> str:
+    """The id of the config that an operational event is about."""
+    return str(json.loads(operational.payload)["data"]["config_id"])
+
+
+def payload_text(values: Any) -> str:
+    """JSON as an event holds it: without blanks, each character as it is."""
+    return json.dumps(values, separators=(",", ":"), ensure_ascii=False)
+
+
+def _without_empty(context: dict[str, Any]) -> dict[str, Any]:
+    """Without empty objects and arrays, which say that a context was not available.
+
+    An empty `action_data` stays: it says that the action carried nothing.
     """
-    inner = {key: _told(value) if type(value) is dict else value for key, value in context.items()}
+    inner = {
+        key: _without_empty(value) if type(value) is dict else value
+        for key, value in context.items()
+    }
     return {
         key: value
         for key, value in inner.items()

@@ -1,18 +1,24 @@
-"""What the platform tells of itself: events like any other, in the workspace that they are about.
+"""Events of the platform about itself, in the workspace that they are about.
 
-Their ids begin with a character that no id from outside may have, so nobody else can make one.
+They are events like any other, and are put onto an EventBridge bus too, for the operators' rules.
 """
 
 import json
+from collections.abc import Callable
+from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from shared.events import reading
-from shared.events.models import Event, ResourceEvent
+from shared.aws.dead_letters import DeadLetter
+from shared.clock import MS_PER_S, rfc3339
+from shared.events.accept import identify
+from shared.events.models import OPERATIONAL_MARK, Event, ResourceEvent
+
+if TYPE_CHECKING:
+    from mypy_boto3_events import EventBridgeClient
 
 # The source of these events on the EventBridge bus, whose intake rule leaves it out.
 SOURCE = "funnelhooks"
-_MARK = "!"
 
 
 class OperationalType(StrEnum):
@@ -25,6 +31,10 @@ class OperationalType(StrEnum):
 OPERATIONAL_TYPES = frozenset(OperationalType)
 
 
+class NotPutError(Exception):
+    """EventBridge did not take the event."""
+
+
 def event(
     kind: OperationalType,
     workspace_id: str,
@@ -33,9 +43,10 @@ def event(
     data: dict[str, Any],
     now: int,
 ) -> Event:
-    """`subject` is a type and an id, `occasion` which time this is: the same ones, the same id.
+    """The same type, subject and `occasion` make the same id.
 
-    `data` has the `config_id` that it is about.
+    `subject` is a type and an id; `occasion` counts, for example the times that a breaker opened.
+    `data` has the `config_id` of the config that the event is about.
     """
     subject_type, subject_id = subject
     new = ResourceEvent(
@@ -45,13 +56,46 @@ def event(
         data=data,
         source="system",
     )
-    return reading.accept(new, workspace_id, now, f"{_MARK}{kind}.{subject_id}.{occasion}")
+    return identify(new, workspace_id, now, f"{OPERATIONAL_MARK}{kind}.{subject_id}.{occasion}")
 
 
-def is_operational(event_id: str) -> bool:
-    return event_id.startswith(_MARK)
+class Bus:
+    """`client` makes a client of EventBridge. It is called with the first event, which is rare."""
+
+    def __init__(self, client: Callable[[], "EventBridgeClient"], name: str) -> None:
+        self._client = client
+        self._name = name
+
+    def put(self, event: Event) -> None:
+        """Raises NotPutError, and ClientError if the bus cannot be reached."""
+        entry = {
+            "EventBusName": self._name,
+            "Source": SOURCE,
+            "DetailType": event.event_type,
+            "Time": datetime.fromtimestamp(event.accepted_at // MS_PER_S, UTC),
+            "Detail": json.dumps(_detail(event)),
+        }
+        answer = self._client().put_events(Entries=[entry])  # type: ignore[list-item]
+        if answer["FailedEntryCount"]:
+            raise NotPutError(answer["Entries"][0].get("ErrorCode"))
 
 
-def config_of(event: Event) -> str:
-    """The config that an operational event is about."""
-    return str(json.loads(event.payload)["data"]["config_id"])
+def not_put(event: Event) -> DeadLetter:
+    """The dead letter of an event that is not on the bus. The workspace's log has the event."""
+    body = {"workspace_id": event.workspace_id, "event_id": event.event_id}
+    return DeadLetter(
+        body=json.dumps(body),
+        source_id=event.event_id,
+        error_code="not_put",
+        error_message="EventBridge did not take this operational event.",
+    )
+
+
+def _detail(event: Event) -> dict[str, Any]:
+    about = {
+        "workspace_id": event.workspace_id,
+        "event_id": event.event_id,
+        "event_type": event.event_type,
+        "accepted_at": rfc3339(event.accepted_at),
+    }
+    return about | dict(json.loads(event.payload))

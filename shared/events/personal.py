@@ -1,11 +1,9 @@
-"""What an event tells of a person: whose it is, and what may stay of it when that is erased."""
+"""What stays of an event when its visitor is erased: ids, moments and money."""
 
 from typing import Any
 
-from shared.events.currencies import CURRENCIES
+from shared.events.context import CURRENCIES
 
-# Where the contract tells the visitor's id, the surest place first.
-_WHOSE = ("visitor", "hit", "session")
 _CONTEXTS = frozenset(
     {"visitor", "funnel", "traffic_source", "hit", "session", "conversion", "custom_event"}
 )
@@ -26,13 +24,8 @@ _KEPT_ENDINGS = ("_id", "_timestamp")
 ERASED = "erased"
 
 
-def visitor_of(context: dict[str, Any]) -> str | None:
-    found = (context.get(name, {}).get("visitor_id") for name in _WHOSE)
-    return next((visitor_id for visitor_id in found if visitor_id), None)
-
-
 def remains(context: dict[str, Any]) -> dict[str, Any]:
-    """The ids, moments and money of an event: what reports are added up from."""
+    """The part of a payload that reports are made from and that names nobody."""
     kept: dict[str, Any] = {}
     for name, value in context.items():
         if name in _CONTEXTS:
@@ -52,12 +45,12 @@ def _is_kept(name: str, value: Any) -> bool:
 
 
 def _impersonal(value: Any) -> Any:
-    """Nobody stops a client from making an id or an order number of an e-mail address."""
+    """A client may use an e-mail address as an id or an order number."""
     return ERASED if isinstance(value, str) and "@" in value else value
 
 
 def _currency(values: dict[str, Any]) -> dict[str, Any]:
-    """Revenue means nothing without its currency, which stands among what the client passed on."""
+    """The currency of the revenue, which a client sends among its own parameters."""
     passed = values.get("passthrough_params")
     if not isinstance(passed, dict) or passed.get("currency") not in CURRENCIES:
         return {}

@@ -5,12 +5,18 @@ jsonschema-rs is imported when the first schema is compiled, and not by every co
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from itertools import islice
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from shared.clock import MS_PER_S, Clock
 from shared.errors import Field, InvalidError
+from shared.events import catalogue
+from shared.events.models import NewEvent, ResourceEvent
 from shared.events.schema_bounds import MAX_BYTES, MAX_WORK, Schema, count, measured, refused
+from shared.observability import logger
 
 if TYPE_CHECKING:
     from jsonschema_rs import Draft202012Validator, ValidationError
@@ -23,6 +29,15 @@ MAX_SEARCH = 100_000
 _MAX_PATTERN_BYTES = 64 * 1024
 _MASK = "the value"
 _DATA = ("data",)
+
+# So long a worker goes on with a schema that was replaced or deleted, and with there being none.
+REMEMBER_MS = 30 * MS_PER_S
+MAX_REMEMBERED = 1_000
+# Measured: compiled schemas of so much weight take about 50 MB.
+MAX_WEIGHT = 100_000
+
+# The schema of a workspace's own type; None if it has none, or there is no such type.
+FindSchema = Callable[[str, str], Schema | None]
 
 
 class DataSchema:
@@ -59,6 +74,57 @@ class DataSchema:
         else:
             for error in self._validator.iter_errors(data):
                 yield from _fields(error)
+
+
+@dataclass(frozen=True)
+class RememberedSchema:
+    until: int
+    schema: DataSchema | None
+
+    @property
+    def weight(self) -> int:
+        return 0 if self.schema is None else self.schema.weight
+
+
+class SchemaChecker:
+    def __init__(self, find: FindSchema, clock: Clock) -> None:
+        self._find = find
+        self._clock = clock
+        self._lock = Lock()
+        self._known: dict[tuple[str, str], RememberedSchema] = {}
+
+    def check(self, workspace_id: str, event: NewEvent) -> None:
+        """Raises InvalidError if the event breaks the schema of its type.
+
+        A built-in type has none, and costs no read; a type that is not registered is not checked.
+        """
+        if not isinstance(event, ResourceEvent) or catalogue.find(event.event_type):
+            return
+        schema = self._schema_of(workspace_id, event.event_type)
+        if schema is not None:
+            schema.check(event.data)
+
+    def _schema_of(self, workspace_id: str, event_type: str) -> DataSchema | None:
+        """The events of a batch come in several threads: one of them reads for all."""
+        key = workspace_id, event_type
+        with self._lock:
+            known = self._known.pop(key, None)
+            if known is None or self._clock() >= known.until:
+                known = self._read(workspace_id, event_type)
+            self._known[key] = known
+            self._make_room()
+            return known.schema
+
+    def _read(self, workspace_id: str, event_type: str) -> RememberedSchema:
+        found = self._find(workspace_id, event_type)
+        schema = None if found is None else _ready(found, workspace_id, event_type)
+        return RememberedSchema(self._clock() + REMEMBER_MS, schema)
+
+    def _make_room(self) -> None:
+        """The type that was used longest ago goes first, and the last one stays."""
+        weight = sum(known.weight for known in self._known.values())
+        while len(self._known) > 1 and (len(self._known) > MAX_REMEMBERED or weight > MAX_WEIGHT):
+            weight -= self._known.pop(next(iter(self._known))).weight
 
 
 def _check_bytes(schema: Schema) -> None:
@@ -110,3 +176,17 @@ def _field(path: tuple[str | int, ...], message: str) -> Field:
 
 def _short(text: str) -> str:
     return text if len(text) <= MAX_MESSAGE else text[: MAX_MESSAGE - 1] + "…"
+
+
+def _ready(schema: Schema, workspace_id: str, event_type: str) -> DataSchema | None:
+    """A schema that was saved and is no longer taken is a fault of ours, and loses no event."""
+    try:
+        return DataSchema(schema)
+    except InvalidError as error:
+        logger.error(
+            "event_type.schema_not_taken",
+            workspace_id=workspace_id,
+            event_type=event_type,
+            paths=[field.path for field in error.fields],
+        )
+        return None

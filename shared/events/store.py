@@ -15,8 +15,7 @@ from shared.aws.table import Table
 from shared.clock import MS_PER_DAY, MS_PER_MINUTE, MS_PER_S, Clock, now_ms
 from shared.errors import NotFoundError
 from shared.events import personal
-from shared.events.models import Event
-from shared.events.reading import compact
+from shared.events.models import Event, payload_text
 from shared.ids import event_key, visitor_key
 from shared.model import Model
 from shared.tables import event_table
@@ -132,7 +131,7 @@ class EventStore:
 
     def erase(self, event: Event, now: int) -> None:
         """Take the personal data out of the event, which stays in the index of its visitor."""
-        payload = compact(personal.remains(json.loads(event.payload)))
+        payload = payload_text(personal.remains(json.loads(event.payload)))
         self._change(event, _of_its_visitor(event, _holding(payload).set({"erased_at": now})))
 
     def untie(self, event: Event) -> None:

@@ -1,19 +1,20 @@
-"""One run of an import: lines become events until the object ends or the time does.
+"""One run of an import: the lines of an object become events until its end, or until time is up.
 
-A run that dies is made again from where it began. What it had accepted is known by its origin and
-counted as before, so the report comes out the same.
+A run that dies is repeated from where it began. The events that it had accepted are known by their
+origin and counted as new again, so the report comes out the same.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from shared.aws.dead_letters import sendable
+from shared.aws.dead_letters import DeadLetters, dead_letter, sendable
+from shared.aws.runtime import Record, message_id
 from shared.clock import Clock
-from shared.errors import FunnelhooksError, NotFoundError
+from shared.errors import FunnelhooksError, InvalidError, NotFoundError
 from shared.events.accept import Acceptor
-from shared.events.reading import MAX_EVENT_BYTES
+from shared.events.models import MAX_EVENT_BYTES
 from shared.imports.bucket import ImportBucket, ObjectGoneError
 from shared.imports.lines import Line, lines
 from shared.imports.models import (
@@ -25,8 +26,11 @@ from shared.imports.models import (
     RefusedLine,
     Tally,
 )
+from shared.imports.queue import ImportQueue, job_in
 from shared.imports.streams import UnreadableError
 from shared.input.json_body import parse_json
+from shared.metrics import ACCEPTED, DUPLICATES, REFUSED_LINES, Metric, measured
+from shared.observability import logger
 from shared.retention import Retention
 
 # Lines between two looks at the time.
@@ -34,12 +38,12 @@ BATCH = 100
 PARALLEL = 10
 MAX_MESSAGE = 500
 
-# Refused, or whether the event is new; None for a line without anything.
+# A refused line, or whether the event is new; None for an empty line.
 Outcome = RefusedLine | bool | None
 
 
 class Run(NamedTuple):
-    """How far a run came."""
+    """How far a run came, and the `reason` if it failed."""
 
     job: ImportJob
     state: ImportState
@@ -50,19 +54,43 @@ class Importer:
     def __init__(
         self,
         bucket: ImportBucket,
-        door: Acceptor,
+        queue: ImportQueue,
+        acceptor: Acceptor,
         retention_of: Callable[[str], Retention],
+        dead_letters: Callable[[], DeadLetters],
         clock: Clock,
         has_time: Callable[[], bool],
     ) -> None:
         self._bucket = bucket
-        self._door = door
+        self._queue = queue
+        self._acceptor = acceptor
         self._retention_of = retention_of
+        self._dead_letters = dead_letters
         self._clock = clock
         self._has_time = has_time
 
+    def receive(self, record: Record) -> None:
+        """Do a run. If the import is not at its end, another message continues it.
+
+        A message that is no job becomes a dead letter.
+        """
+        try:
+            job = job_in(record["body"], self._clock())
+            run = self.run(job)
+        except InvalidError as error:
+            self._dead_letters().put([dead_letter(record["body"], message_id(record), error)])
+            return
+        about: dict[str, Any] = job.source.model_dump()
+        if run is None:
+            logger.info("import.gone", **about)
+            return
+        about |= {"state": run.state, "lines": run.job.position.line}
+        logger.info("import.run", **about, **measured(_added(job.tally, run.job.tally)))
+        if run.state is ImportState.RUNNING:
+            self._queue.send(run.job)
+
     def run(self, job: ImportJob) -> Run | None:
-        """None if the object is there no more; what took its place is announced by itself."""
+        """None if the object is gone; an object that replaced it has a notice of its own."""
         report_key = job.source.report_key
         try:
             run = self._read(job)
@@ -86,14 +114,14 @@ class Importer:
         try:
             with ThreadPoolExecutor(PARALLEL) as pool:
                 for batch in _batches(unread):
-                    job = self._accept(job, batch, retention, pool)
+                    job = self._store(job, batch, retention, pool)
                     if len(batch) == BATCH and not self._has_time():
                         return Run(job, ImportState.RUNNING)
         except UnreadableError as error:
             return Run(job, ImportState.FAILED, str(error))
         return Run(job, ImportState.DONE)
 
-    def _accept(
+    def _store(
         self, job: ImportJob, batch: list[Line], retention: Retention, pool: Executor
     ) -> ImportJob:
         outcomes = pool.map(partial(self._outcome, job.source, retention), batch)
@@ -109,7 +137,7 @@ class Importer:
         try:
             values = parse_json(line.content, MAX_EVENT_BYTES)
             origin = source.line_id(line.number)
-            return self._door.accept(values, source.workspace_id, retention, origin).is_new
+            return self._acceptor.store(values, source.workspace_id, retention, origin).is_new
         except FunnelhooksError as error:
             message = sendable(error.message, MAX_MESSAGE)
             return RefusedLine(line=line.number, code=error.code, message=message)
@@ -124,6 +152,15 @@ def counted(tally: Tally, outcomes: Iterable[Outcome]) -> Tally:
         refused=tally.refused + len(refused),
         refused_lines=(*tally.refused_lines, *refused)[:MAX_REFUSED],
     )
+
+
+def _added(before: Tally, after: Tally) -> dict[Metric, int]:
+    """The metrics of a run, as `ingest` counts them: a line has no log line of its own."""
+    return {
+        ACCEPTED: after.accepted - before.accepted,
+        DUPLICATES: after.repeated - before.repeated,
+        REFUSED_LINES: after.refused - before.refused,
+    }
 
 
 def report(run: Run, now: int) -> FileReport:
@@ -147,7 +184,7 @@ def report(run: Run, now: int) -> FileReport:
 
 
 def _batches(unread: Iterator[Line]) -> Iterator[list[Line]]:
-    """Full ones, and what there is at the end or before the place that cannot be read."""
+    """Full batches, and a last one up to the end, or up to the part that cannot be read."""
     batch: list[Line] = []
     try:
         for line in unread:

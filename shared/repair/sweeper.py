@@ -12,7 +12,7 @@ from itertools import islice
 from typing import NamedTuple, TypeVar
 
 from shared.clock import MS_PER_S, Clock
-from shared.deliveries.fanout import Wanting, first_pointers
+from shared.deliveries.fanout import Wanting, first_messages
 from shared.deliveries.models import Delivery, DeliveryState
 from shared.deliveries.queue import AttemptMessage, Queue
 from shared.events.models import Event
@@ -203,7 +203,7 @@ class Sweeper:
 
     def _expected(self, events: Sequence[Event]) -> Iterator[Expected]:
         for event in events:
-            found = self._or_again([event], partial(first_pointers, event, self._ask))
+            found = self._or_again([event], partial(first_messages, event, self._ask))
             yield from ((event, message) for message in found or ())
 
     def _begin_lost(self, expected: Sequence[Expected]) -> int:

@@ -7,7 +7,7 @@ from shared.aws.table import Table, batch_get
 from shared.clock import Clock
 from shared.configs.models import WebhookConfig
 from shared.dialects import DIALECTS
-from shared.events import operational
+from shared.events.models import config_of, is_operational
 from shared.events.store import event_from
 from shared.model import Model
 from shared.replays.deliveries import Found
@@ -68,13 +68,9 @@ class Eligibility:
 
     def _about(self, config: WebhookConfig, entries: Sequence[ReplayEntry]) -> set[str]:
         """No config is told of itself."""
-        told = {entry.pk for entry in entries if operational.is_operational(entry.event_id)}
+        told = {entry.pk for entry in entries if is_operational(entry.event_id)}
         found = batch_get(self._dynamodb, {self._table: map(_key, told)})[self._table]
-        return {
-            values["pk"]
-            for values in found
-            if operational.config_of(event_from(values)) == config.id
-        }
+        return {values["pk"] for values in found if config_of(event_from(values)) == config.id}
 
 
 def _key(pk: str) -> dict[str, str]:

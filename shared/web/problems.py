@@ -10,10 +10,6 @@ FAULT = (
     "This is a fault of ours and was logged. The request may be repeated; what it makes may then "
     "be there twice, unless it has an id of its own."
 )
-EVENT_FAULT = (
-    "This is a fault of ours and was logged. Send this event again; it may then be there twice, "
-    "unless it is known by an id."
-)
 NO_ADDRESS = "There is no such address."
 
 STATUS: dict[type[errors.FunnelhooksError], HTTPStatus] = {
@@ -42,14 +38,8 @@ class Problems(Protocol):
     def fault(self) -> Model: ...
 
 
-class Problem(Model):
-    code: str
-    message: str
-    fields: tuple[errors.Field, ...] | None = None
-
-
 class ErrorBody(Model):
-    error: Problem
+    error: errors.Problem
 
 
 class Native:
@@ -61,15 +51,7 @@ class Native:
         return STATUS[type(error)]
 
     def body(self, error: errors.FunnelhooksError) -> Model:
-        return ErrorBody(error=problem(error))
+        return ErrorBody(error=errors.Problem.of(error))
 
     def fault(self) -> Model:
-        return ErrorBody(error=fault(FAULT))
-
-
-def fault(message: str) -> Problem:
-    return Problem(code="internal", message=message)
-
-
-def problem(error: errors.FunnelhooksError) -> Problem:
-    return Problem(code=error.code, message=error.message, fields=error.fields or None)
+        return ErrorBody(error=errors.Problem.fault(FAULT))

@@ -10,8 +10,8 @@ from typing import Any
 from unittest.mock import patch
 
 from shared import clock
-from shared.imports.messages import message_of
 from shared.imports.models import ImportJob, ImportSource
+from shared.imports.queue import message_of
 from tests.benchmarks import journey, log_bytes, samples, sink
 from tests.benchmarks.journey import Course
 from tests.benchmarks.tape import Tape

@@ -227,7 +227,7 @@ class TestWhatIsStillToBeSent:
         brief.clock.advance(DAY_S + 1)
 
         with monkeypatch.context() as breaking:
-            breaking.setattr("shared.repair.sweeper.first_pointers", refuse)
+            breaking.setattr("shared.repair.sweeper.first_messages", refuse)
             with pytest.raises(SweepError):
                 brief.sweep()
         for _ in range(3):

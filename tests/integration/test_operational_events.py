@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from shared.events.bus import Bus
-from shared.events.operational import OPERATIONAL_TYPES
+from shared.events.operational import OPERATIONAL_TYPES, Bus
 from tests import factories
 from tests.integration.world import World, refuse
 from tests.local.receiver import Receiver

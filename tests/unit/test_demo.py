@@ -16,9 +16,9 @@ from shared import ids
 from shared.apis.funnelytics import rules
 from shared.apis.funnelytics.events import Arrival, events
 from shared.aws.items import from_item
-from shared.deliveries.fanout import first_pointers
+from shared.deliveries.fanout import first_messages
 from shared.deliveries.queue import AttemptMessage
-from shared.events import reading
+from shared.events import accept
 from shared.events.store import event_from
 from tests.local import demo_check, demo_invoke
 from tests.local.demo_api import Delivery
@@ -183,7 +183,7 @@ def test_items_of_a_purchase_are_told_apart_by_their_facts() -> None:
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
 def test_every_payload_is_accepted_and_makes_what_is_expected(sample: Sample) -> None:
     if sample.action is None:
-        made = [reading.read(sample.json())]
+        made = [accept.read(sample.json())]
     else:
         arrival = Arrival(visitor_id="visitor", event_id="fny", at_ms=1)
         made = events(rules.read(sample.action, sample.json()), arrival)
@@ -204,11 +204,11 @@ def test_the_samples_of_the_functions_are_one_story() -> None:
     direct = sample("ingest_direct")
 
     named = event.model_copy(update={"config_ids": (demo_invoke.CONFIG_ID,)})
-    (pointer,) = first_pointers(named, lambda *_: [])
+    (pointer,) = first_messages(named, lambda *_: [])
 
     assert event.workspace_id == direct.pop("workspace_id") == demo_invoke.WORKSPACE_ID
     assert event.event_id == direct["event_id"] == demo_invoke.EVENT_ID
-    accepted = reading.accept(reading.read(direct), event.workspace_id, event.accepted_at)
+    accepted = accept.identify(accept.read(direct), event.workspace_id, event.accepted_at)
     kept = {"expires_at": event.expires_at}
     assert accepted.model_copy(update=kept) == event
     assert pointers("dispatch_sqs") == [pointer]

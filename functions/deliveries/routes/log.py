@@ -15,7 +15,6 @@ from shared.deliveries.models import DeliveryState
 from shared.deliveries.store import DeliveryStore
 from shared.errors import InvalidError
 from shared.events import log
-from shared.events import views as event_views
 from shared.events.log import LogReader
 from shared.events.store import EventStore
 from shared.input.paging import Window, foreign_cursor, read_cursor, write_cursor
@@ -56,11 +55,11 @@ api = Api(bearer=keyring)
 
 
 @api.get("/v1/events", Scope.EVENTS_READ)
-def list_events(caller: Caller, query: EventQuery) -> event_views.EventPage:
+def list_events(caller: Caller, query: EventQuery) -> log.EventPage:
     """Events of the workspace, newest first."""
     page = logs().page(log.events_of(caller.workspace_id, query.event_type), query)
-    data = tuple(event_views.summary(item) for item in page.items)
-    return event_views.EventPage(data=data, next_cursor=page.cursor)
+    data = tuple(log.summary(item) for item in page.items)
+    return log.EventPage(data=data, next_cursor=page.cursor)
 
 
 @api.get("/v1/events/<event_id>", Scope.EVENTS_READ, errors=(404,))

@@ -8,8 +8,8 @@ from shared import settings
 from shared.aws import clients
 from shared.clock import Timestamp, now_ms
 from shared.errors import NotFoundError
+from shared.events.log import EventPage, summary
 from shared.events.store import EventStore
-from shared.events.views import EventPage, summary
 from shared.input.paging import PageOf
 from shared.model import Model
 from shared.privacy.delivery_erasure import DeliveryErasure

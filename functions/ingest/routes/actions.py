@@ -74,7 +74,8 @@ def _follow(
     )
     event = on_action(action, caller, came, request)
     location = _location(caller, came)
-    event_id = wiring.accept(event, caller.workspace)
+    workspace = caller.workspace
+    event_id = wiring.acceptor().accept(event, workspace.workspace_id, wiring.retention(workspace))
     return Redirect(location=location) if location else EventAccepted(event_id=event_id)
 
 

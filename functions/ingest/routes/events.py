@@ -6,16 +6,25 @@ from pydantic import Field
 
 from functions.ingest import wiring
 from shared.errors import InvalidError, TooLargeError
-from shared.events import reading
-from shared.events.models import EventId, ResourceEvent, TrackingEvent
+from shared.events.accept import EventResult, checked_batch
+from shared.events.models import (
+    MAX_BATCH_BYTES,
+    MAX_BATCH_EVENTS,
+    MAX_EVENT_BYTES,
+    EventId,
+    ResourceEvent,
+    TrackingEvent,
+)
 from shared.input.json_body import parse_json
 from shared.model import Model
 from shared.web.operations import Api, RawBody, require_json
 from shared.workspaces.models import Caller, Scope
 
-MAX_BATCH_BYTES = 4 * 1024 * 1024
-
-api = Api(bearer=wiring.gate, funnelytics=wiring.funnelytics_gate, action=wiring.action_gate)
+api = Api(
+    bearer=wiring.authenticator,
+    funnelytics=wiring.funnelytics_authenticator,
+    action=wiring.action_authenticator,
+)
 
 
 class EventAccepted(Model):
@@ -25,11 +34,13 @@ class EventAccepted(Model):
 class EventResults(Model):
     """One for each event, in the order of the batch."""
 
-    results: list[wiring.EventResult]
+    results: list[EventResult]
 
 
 class EventBatch(Model):
-    events: Annotated[list[TrackingEvent | ResourceEvent], Field(min_length=1, max_length=100)]
+    events: Annotated[
+        list[TrackingEvent | ResourceEvent], Field(min_length=1, max_length=MAX_BATCH_EVENTS)
+    ]
 
 
 @api.post(
@@ -42,33 +53,34 @@ class EventBatch(Model):
     reads=("Idempotency-Key",),
 )
 def accept_events(caller: Caller, body: RawBody) -> EventAccepted | EventResults:
-    """Accept one event, or up to 100, each answered by itself.
+    """Accept one event, or a batch of up to 100 with a result for each.
 
-    One of a batch at which we failed has the code `internal`: send that one again.
+    If the result of an event has the code `internal`, we failed: send this event again.
 
-    The header Idempotency-Key is another way to give one event its event_id. Without either, a
-    conversion is known by its conversion_id, a custom event by its custom_event_id, and what
-    happens in the flow by its hit and node.
+    The header Idempotency-Key can give a single event its event_id. An event that has no id is
+    known by its conversion_id or its custom_event_id, or by its hit and node.
     """
     require_json(body.headers.get("content-type", "application/json"))
     idempotency_key = body.headers.get("idempotency-key")
     values = _parse(body.content)
+    retention = wiring.retention(caller.workspace)
     if isinstance(values, dict) and "events" in values:
         _refuse_others(values, idempotency_key)
-        events = wiring.checked_batch(values["events"])
-        wiring.rate().take(caller.workspace, len(events) - 1)  # the gate has taken the first
-        return EventResults(results=wiring.accept_batch(events, caller.workspace))
+        events = checked_batch(values["events"])
+        # The authenticator has counted the first event.
+        wiring.rate().take(caller.workspace, len(events) - 1)
+        results = wiring.acceptor().accept_batch(events, caller.workspace_id, retention)
+        return EventResults(results=results)
     identified = _identified(values, idempotency_key)
-    return EventAccepted(event_id=wiring.accept(identified, caller.workspace))
+    event_id = wiring.acceptor().accept(identified, caller.workspace_id, retention)
+    return EventAccepted(event_id=event_id)
 
 
 def _parse(body: bytes) -> Any:
     values = parse_json(body, MAX_BATCH_BYTES)
     is_batch = isinstance(values, dict) and "events" in values
-    if not is_batch and len(body) > reading.MAX_EVENT_BYTES:
-        raise TooLargeError(
-            f"The event has {len(body)} bytes, the limit is {reading.MAX_EVENT_BYTES}."
-        )
+    if not is_batch and len(body) > MAX_EVENT_BYTES:
+        raise TooLargeError(f"The event has {len(body)} bytes, the limit is {MAX_EVENT_BYTES}.")
     return values
 
 

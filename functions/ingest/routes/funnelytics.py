@@ -10,7 +10,7 @@ from shared.apis.funnelytics import rules
 from shared.apis.funnelytics.acceptance import Acceptance
 from shared.aws import clients
 from shared.clock import now_ms
-from shared.events import reading
+from shared.events.models import MAX_EVENT_BYTES
 from shared.input.json_body import parse_json
 from shared.model import Model
 from shared.visitors.store import VisitorStore
@@ -40,13 +40,13 @@ def accept_action(caller: Caller, action: str, body: RawBody) -> ActionAccepted:
     with the same body is refused for 24 hours; with another `dateTime` it is another one.
     """
     require_json(body.headers.get("content-type", ""))
-    values = parse_json(body.content, reading.MAX_EVENT_BYTES)
+    values = parse_json(body.content, MAX_EVENT_BYTES)
     read = rules.read(action, values)
-    # The gate has taken one.
+    # The authenticator has counted one.
     wiring.rate().take(caller.workspace, max(0, len(read.purchases) - 1))
     digest = rules.digest(caller.workspace_id, action, values)
-    kept = caller.workspace.retention(wiring.env().retention_days)
-    accepted = _acceptance().accept(caller.workspace_id, read, digest, kept)
+    retention = wiring.retention(caller.workspace)
+    accepted = _acceptance().accept(caller.workspace_id, read, digest, retention)
     for event in accepted:
         journal.accepted(caller.workspace_id, event.event_id, is_new=True)
     return ActionAccepted(accepted=True, events=len(accepted))

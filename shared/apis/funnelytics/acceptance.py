@@ -12,7 +12,7 @@ from shared.aws.items import Condition
 from shared.aws.table import Table
 from shared.clock import MS_PER_DAY, MS_PER_S, Clock
 from shared.errors import ConflictError, TooLargeError
-from shared.events import reading
+from shared.events import accept
 from shared.events.models import Event
 from shared.events.store import EventStore
 from shared.retention import Retention
@@ -104,7 +104,7 @@ def _made(
 ) -> list[Event]:
     """The moment tells an action from the same one that was accepted more than a day before."""
     arrival = Arrival(visitor_id=visitor_id, event_id=f"fny-{digest[:32]}-{now}", at_ms=now)
-    made = [reading.accept(one, workspace_id, now) for one in events(action, arrival)]
+    made = [accept.identify(one, workspace_id, now) for one in events(action, arrival)]
     size = sum(len(event.payload.encode()) for event in made)
     if size > MAX_TOGETHER_BYTES:
         raise TooLargeError(

@@ -13,8 +13,7 @@ from pydantic import Field as Described
 from shared import ids
 from shared.clock import Moment
 from shared.errors import Field, InvalidError
-from shared.events.context import Scalar
-from shared.events.currencies import CURRENCIES
+from shared.events.context import CURRENCIES, Scalar
 from shared.input.validation import invalid
 from shared.model import Model
 

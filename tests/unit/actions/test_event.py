@@ -7,7 +7,7 @@ import pytest
 from shared.actions.event import Submission, on_action
 from shared.actions.models import Action, Follower, Link
 from shared.errors import InvalidError
-from shared.events import reading
+from shared.events import accept
 from tests import factories
 
 ACTION = Action(funnel_id="funnel_1", node_id="node_form", action_number=2)
@@ -31,7 +31,7 @@ def event(
         Submission(query=query or {}, body=body or {}),
         factories.http_request(**headers or {}),
     )
-    assert reading.read(made)
+    assert accept.read(made)
     return made
 
 

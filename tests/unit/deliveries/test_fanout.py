@@ -6,7 +6,7 @@ import pytest
 from shared.configs.models import Interest, Trigger
 from shared.configs.store import ConfigStore
 from shared.deliveries import fanout
-from shared.deliveries.fanout import first_pointers, remembering, send_all
+from shared.deliveries.fanout import first_messages, remembering, send_all
 from shared.deliveries.queue import AttemptMessage, Queue
 from shared.events import operational
 from shared.events.operational import OperationalType
@@ -34,19 +34,19 @@ class FakeConfigs:
 def test_each_config_that_wants_an_event_gets_a_first_attempt() -> None:
     configs = FakeConfigs("crm", "mail")
 
-    pointers = first_pointers(factories.event(), configs.interests)
+    pointers = first_messages(factories.event(), configs.interests)
 
     assert pointers == [factories.pointer("crm"), factories.pointer("mail")]
 
 
 def test_an_event_that_nobody_wants_gets_none() -> None:
-    assert first_pointers(factories.event(), FakeConfigs().interests) == []
+    assert first_messages(factories.event(), FakeConfigs().interests) == []
 
 
 def test_an_event_that_names_its_configs_goes_to_them_and_asks_nobody() -> None:
     configs = FakeConfigs("crm")
 
-    pointers = first_pointers(factories.event(config_ids=("mail",)), configs.interests)
+    pointers = first_messages(factories.event(config_ids=("mail",)), configs.interests)
 
     assert pointers == [factories.pointer("mail")]
     assert configs.questions == []
@@ -55,8 +55,8 @@ def test_an_event_that_names_its_configs_goes_to_them_and_asks_nobody() -> None:
 def test_a_second_look_at_an_event_makes_the_same_pointers() -> None:
     configs = FakeConfigs("crm", "mail")
 
-    first = first_pointers(factories.event(), configs.interests)
-    second = first_pointers(factories.event(), configs.interests)
+    first = first_messages(factories.event(), configs.interests)
+    second = first_messages(factories.event(), configs.interests)
 
     assert first == second
 
@@ -85,7 +85,7 @@ def test_an_operational_event_goes_to_any_config_but_the_one_that_it_is_about() 
         NOW,
     )
 
-    pointers = first_pointers(told, FakeConfigs("crm", "mail").interests)
+    pointers = first_messages(told, FakeConfigs("crm", "mail").interests)
 
     assert [pointer.config_id for pointer in pointers] == ["mail"]
 

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from shared.dialects import DIALECTS
-from shared.events import reading
+from shared.events import accept
 from tests import factories
 from tests.factories import WORKSPACE
 from tests.fakes import NOW
@@ -59,7 +59,7 @@ def as_sent_in(published: dict[str, Any]) -> dict[str, Any]:
 
 
 def body(values: dict[str, Any], dialect: str = "clickfunnels") -> bytes:
-    event = reading.accept(reading.read(values), WORKSPACE, NOW)
+    event = accept.identify(accept.read(values), WORKSPACE, NOW)
     rendered = DIALECTS[dialect].render(event, factories.workspace(), REQUEST, NOW + 5)
     assert rendered.headers == {}
     return rendered.body

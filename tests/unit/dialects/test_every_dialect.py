@@ -9,7 +9,7 @@ import pytest
 from shared.attempts.request import SECRET_PREFIX
 from shared.dialects import DIALECTS
 from shared.dialects.dialect import Dialect
-from shared.events import reading
+from shared.events import accept
 from shared.events.models import Event, TriggerType
 from shared.version import USER_AGENTS
 from tests import factories
@@ -21,7 +21,7 @@ EACH = pytest.mark.parametrize("dialect", DIALECTS.values(), ids=list(DIALECTS))
 
 
 def event(event_type: str = "on_action") -> Event:
-    return reading.accept(reading.read(factories.event_json(event_type)), WORKSPACE, NOW, "event-1")
+    return accept.identify(accept.read(factories.event_json(event_type)), WORKSPACE, NOW, "event-1")
 
 
 def own_headers(dialect: Dialect) -> dict[str, str]:

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from shared.dialects import DIALECTS, Rendered
-from shared.events import reading
+from shared.events import accept
 from tests import factories
 from tests.factories import WORKSPACE
 from tests.fakes import NOW
@@ -25,7 +25,7 @@ LEAD = {
 
 
 def rendered(values: dict[str, Any], event_id: str = EVENT_UUID) -> Rendered:
-    event = reading.accept(reading.read(values), WORKSPACE, NOW, event_id)
+    event = accept.identify(accept.read(values), WORKSPACE, NOW, event_id)
     return FLOWESTATE.render(event, factories.workspace(), REQUEST, NOW + 5)
 
 

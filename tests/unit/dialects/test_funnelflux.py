@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from shared.dialects import DIALECTS
 from shared.dialects.dialect import CLICKFUNNELS_SCHEDULE
-from shared.events import reading
+from shared.events import accept
 from tests import factories
 from tests.factories import WORKSPACE
 from tests.fakes import NOW
@@ -18,7 +18,7 @@ REQUEST = UUID("afa7f540-76d9-4bfe-a18d-4bc4d690ea56")
 
 
 def body(values: dict[str, Any]) -> bytes:
-    event = reading.accept(reading.read(values), WORKSPACE, NOW)
+    event = accept.identify(accept.read(values), WORKSPACE, NOW)
     return FUNNELFLUX.render(event, factories.workspace(), REQUEST, NOW + 5).body
 
 

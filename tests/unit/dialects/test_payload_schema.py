@@ -17,7 +17,7 @@ from shared.dialects import DIALECTS
 from shared.dialects.funnelflux import PAYLOAD_SCHEMA, SCHEMA_VERSION
 from shared.dialects.payload import Head, OutboundPayload
 from shared.errors import InvalidError
-from shared.events import reading
+from shared.events import accept
 from shared.events.models import CONTROL_FIELDS, IN_FLOW_FIELDS, TrackingEvent, TriggerType
 from tests import factories
 from tests.factories import WORKSPACE
@@ -79,7 +79,7 @@ def definition(name: str) -> dict[str, Any]:
 
 
 def delivered(values: dict[str, Any]) -> Any:
-    event = reading.accept(reading.read(values), WORKSPACE, NOW)
+    event = accept.identify(accept.read(values), WORKSPACE, NOW)
     return json.loads(
         DIALECTS["funnelflux"].render(event, factories.workspace(), REQUEST, NOW).body
     )

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from shared.errors import InvalidError
-from shared.events import schema_check
-from shared.events.reading import read
-from shared.events.schema_check import MAX_REMEMBERED, SchemaChecker
+from shared.events import schemas
+from shared.events.accept import read
+from shared.events.schemas import MAX_REMEMBERED, SchemaChecker
 from tests import factories
 from tests.fakes import FakeClock
 
@@ -165,7 +165,7 @@ def test_the_type_that_was_used_longest_ago_is_forgotten_first(check: Check, typ
 def test_heavy_schemas_make_room_for_each_other(
     monkeypatch: pytest.MonkeyPatch, clock: FakeClock
 ) -> None:
-    monkeypatch.setattr(schema_check, "MAX_WEIGHT", 125)
+    monkeypatch.setattr(schemas, "MAX_WEIGHT", 125)
     heavy: dict[str, Any] = {"required": ["sku"], "propertyNames": {"pattern": "^[a-z]+$"}}
     types = Types(one=heavy, two=heavy, three=heavy)
     check = Check(SchemaChecker(types.find, clock))
@@ -179,7 +179,7 @@ def test_heavy_schemas_make_room_for_each_other(
 def test_a_schema_that_is_heavier_than_all_room_is_still_kept(
     monkeypatch: pytest.MonkeyPatch, clock: FakeClock
 ) -> None:
-    monkeypatch.setattr(schema_check, "MAX_WEIGHT", 1)
+    monkeypatch.setattr(schemas, "MAX_WEIGHT", 1)
     types = Types(parcel_sent=STRICT)
     check = Check(SchemaChecker(types.find, clock))
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.events import reading
-from shared.events.identity import natural_id
+from shared.events import accept
+from shared.events.accept import natural_id
 from tests import factories
 
 IN_FLOW = ["node_execution", "on_action"]
@@ -15,7 +15,7 @@ Parts = tuple[str, str, int | None]
 
 
 def identity(values: dict[str, Any]) -> str | None:
-    return natural_id(reading.read(values))
+    return natural_id(accept.read(values))
 
 
 def at_node(hit_id: str, node_id: str, number: int | None = None) -> str | None:
@@ -92,7 +92,7 @@ def test_an_id_that_is_made_shows_nothing_and_is_one_that_an_event_may_carry() -
 
     assert made is not None
     assert "alice" not in made
-    assert reading.read(factories.event_json(event_id=made)).event_id == made
+    assert accept.read(factories.event_json(event_id=made)).event_id == made
 
 
 @given(st.lists(st.tuples(st.text(min_size=1, max_size=3), st.text(min_size=1, max_size=3)),

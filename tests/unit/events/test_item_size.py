@@ -14,7 +14,6 @@ from shared import retention
 from shared.aws.table import Table
 from shared.errors import InvalidError, TooLargeError
 from shared.events.accept import Acceptor
-from shared.events.schema_check import SchemaChecker
 from shared.events.store import EventStore
 from tests import factories
 from tests.factories import WORKSPACE
@@ -37,12 +36,9 @@ class Kept:
 
 def stored(values: Any) -> dict[str, dict[str, Any]]:
     table = Kept()
-    door = Acceptor(
-        EventStore(Table(cast(Any, table), "t"), 30, 600),
-        SchemaChecker(lambda *_: None, lambda: NOW),
-        lambda: NOW,
-    )
-    door.accept(values, WORKSPACE, retention.of_days(30), "o" * 128)
+    store = EventStore(Table(cast(Any, table), "t"), 30, 600)
+    acceptor = Acceptor(store, lambda *_: None, lambda: NOW)
+    acceptor.store(values, WORKSPACE, retention.of_days(30), "o" * 128)
     return table.item
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import InvalidError
-from shared.events import legacy, reading
+from shared.events import accept, legacy
 from tests import factories
 
 TYPES = ["node_execution", "on_action", "conversion_triggered", "custom_event_triggered"]
@@ -16,16 +16,16 @@ RAW = sorted({raw for names in legacy.INSIDE.values() for raw in names} | {"ref_
 
 
 def payload(event_type: str = "node_execution", **changes: Any) -> dict[str, Any]:
-    return reading.read(factories.event_json(event_type, **changes)).payload()
+    return accept.read(factories.event_json(event_type, **changes)).payload()
 
 
 def bare(event_type: str, **values: Any) -> dict[str, Any]:
-    return reading.read({"event_type": event_type} | values).payload()
+    return accept.read({"event_type": event_type} | values).payload()
 
 
 def refused(values: dict[str, Any]) -> tuple[str, str]:
     with pytest.raises(InvalidError) as refusal:
-        reading.read(values)
+        accept.read(values)
     (field,) = refusal.value.fields
     return field.path, field.message
 
@@ -249,7 +249,7 @@ def test_no_legacy_name_goes_out_whatever_comes_in(
 ) -> None:
     values = factories.event_json(event_type, **({"Hit": raw} if inside else raw))
     try:
-        told = reading.read(values).payload()
+        told = accept.read(values).payload()
     except InvalidError:
         return
 
@@ -262,6 +262,6 @@ def test_what_came_in_is_left_as_it_was() -> None:
     values = factories.event_json(HitID="hit_123", hit={"tags": ["t"]}, ref_hit="r")
     before = factories.event_json(HitID="hit_123", hit={"tags": ["t"]}, ref_hit="r")
 
-    reading.read(values)
+    accept.read(values)
 
     assert values == before

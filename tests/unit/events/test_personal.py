@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.apis.clickfunnels import outgoing_events as clickfunnels
-from shared.events import personal, reading
+from shared.events import accept, personal
 from shared.events.models import TriggerType
 from tests import factories
 from tests.fakes import NOW
@@ -18,7 +18,7 @@ VALUES = st.dictionaries(st.sampled_from(["email", "ip", "visitor_id", "q"]), st
 
 
 def remains(event_type: str = "node_execution", **changes: Any) -> dict[str, Any]:
-    event = reading.read(factories.event_json(event_type, **changes))
+    event = accept.read(factories.event_json(event_type, **changes))
     return personal.remains(event.payload())
 
 
@@ -102,7 +102,7 @@ def test_an_address_is_no_id() -> None:
     ],
 )
 def test_what_is_left_can_still_be_shown(values: dict[str, Any]) -> None:
-    event = reading.accept(reading.read(values), factories.WORKSPACE, NOW)
+    event = accept.identify(accept.read(values), factories.WORKSPACE, NOW)
 
     left = personal.remains(json.loads(event.payload))
 
@@ -111,7 +111,7 @@ def test_what_is_left_can_still_be_shown(values: dict[str, Any]) -> None:
 
 
 def test_a_resource_keeps_its_name_and_nothing_of_its_data() -> None:
-    event = reading.read(factories.resource_json(data={"email": "alice@example.com"}))
+    event = accept.read(factories.resource_json(data={"email": "alice@example.com"}))
 
     left = personal.remains(event.payload())
 
@@ -131,11 +131,11 @@ def test_no_address_stays_wherever_it_stood(context: dict[str, Any]) -> None:
 
 class TestAnEvent:
     def test_is_of_the_visitor_whom_it_names(self) -> None:
-        assert personal.visitor_of({"visitor": {"visitor_id": "a"}}) == "a"
+        assert accept.visitor_of({"visitor": {"visitor_id": "a"}}) == "a"
 
     def test_may_name_the_visitor_in_its_hit_or_session(self) -> None:
-        assert personal.visitor_of({"visitor": {}, "hit": {"visitor_id": "b"}}) == "b"
-        assert personal.visitor_of({"session": {"visitor_id": "c"}}) == "c"
+        assert accept.visitor_of({"visitor": {}, "hit": {"visitor_id": "b"}}) == "b"
+        assert accept.visitor_of({"session": {"visitor_id": "c"}}) == "c"
 
     def test_may_be_nobodys(self) -> None:
-        assert personal.visitor_of({"visitor": {"visitor_id": ""}, "data": {}}) is None
+        assert accept.visitor_of({"visitor": {"visitor_id": ""}, "data": {}}) is None

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from shared import ids
 from shared.errors import InvalidError
-from shared.events import reading
+from shared.events import accept
 from shared.events.models import IN_FLOW_FIELDS, Event, TrackingEvent
 from tests import factories
 from tests.factories import WORKSPACE
@@ -28,13 +28,13 @@ IN_FLOW = [
 ]
 
 
-def accept(values: Any, event_id: str | None = None) -> Event:
-    return reading.accept(reading.read(values), WORKSPACE, NOW, event_id)
+def made(values: Any, event_id: str | None = None) -> Event:
+    return accept.identify(accept.read(values), WORKSPACE, NOW, event_id)
 
 
 def wrong(values: Any) -> dict[str, str]:
     with pytest.raises(InvalidError) as refusal:
-        reading.read(values)
+        accept.read(values)
     return {field.path: field.message for field in refusal.value.fields}
 
 
@@ -43,14 +43,14 @@ class TestAnEvent:
     def test_of_the_payload_contract_is_kept_as_it_came(self, event_type: str) -> None:
         values = factories.event_json(event_type)
 
-        event = accept(values)
+        event = made(values)
 
         about = {"event_type", "schema_version", "request_id", "timestamp"}
         assert json.loads(event.payload) == {k: v for k, v in values.items() if k not in about}
         assert event.event_type == event_type
 
     def test_of_any_other_type_is_about_a_subject(self) -> None:
-        event = accept(factories.resource_json("contact.created", funnel_id=7, source="api"))
+        event = made(factories.resource_json("contact.created", funnel_id=7, source="api"))
 
         assert json.loads(event.payload) == {
             "subject_type": "Contact",
@@ -61,7 +61,7 @@ class TestAnEvent:
         }
 
     def test_is_found_again_by_the_key_of_its_id(self) -> None:
-        event = accept(factories.event_json(event_id="order-1"))
+        event = made(factories.event_json(event_id="order-1"))
 
         assert event.event_id == "order-1"
         assert event.key == ids.event_key(WORKSPACE, "order-1")
@@ -69,26 +69,26 @@ class TestAnEvent:
     def test_without_an_id_gets_one(self) -> None:
         values = factories.resource_json()
 
-        assert accept(values).event_id != accept(values).event_id
+        assert made(values).event_id != made(values).event_id
 
     def test_without_an_id_takes_the_one_of_its_message(self) -> None:
-        assert accept(factories.resource_json(), "message-1").event_id == "message-1"
-        assert accept(factories.resource_json(event_id="own"), "message-1").event_id == "own"
+        assert made(factories.resource_json(), "message-1").event_id == "message-1"
+        assert made(factories.resource_json(event_id="own"), "message-1").event_id == "own"
 
     def test_that_is_known_by_nature_takes_no_other_id_than_its_own(self) -> None:
-        natural = accept(factories.event_json()).event_id
+        natural = made(factories.event_json()).event_id
 
-        assert accept(factories.event_json(), "message-1").event_id == natural
-        assert accept(factories.event_json(event_id="own"), "message-1").event_id == "own"
+        assert made(factories.event_json(), "message-1").event_id == natural
+        assert made(factories.event_json(event_id="own"), "message-1").event_id == "own"
 
     def test_happened_when_it_says_or_else_now(self) -> None:
-        assert accept(factories.event_json()).occurred_at == NOW
-        assert accept(factories.event_json(occurred_at=5)).occurred_at == 5
-        assert accept(factories.event_json(occurred_at=0)).occurred_at == 0
-        assert accept(factories.event_json(occurred_at="1970-01-01T00:00:01Z")).occurred_at == 1000
+        assert made(factories.event_json()).occurred_at == NOW
+        assert made(factories.event_json(occurred_at=5)).occurred_at == 5
+        assert made(factories.event_json(occurred_at=0)).occurred_at == 0
+        assert made(factories.event_json(occurred_at="1970-01-01T00:00:01Z")).occurred_at == 1000
 
     def test_may_name_the_configs_that_it_is_for(self) -> None:
-        event = accept(factories.event_json(webhook_config_ids=["crm", "mail", "crm"]))
+        event = made(factories.event_json(webhook_config_ids=["crm", "mail", "crm"]))
 
         assert event.config_ids == ("crm", "mail")
         assert "webhook_config_ids" not in json.loads(event.payload)
@@ -101,22 +101,22 @@ class TestANull:
         with_nulls = values | {"session": None, "visitor": {"visitor_id": "v1", "ip": None}}
         without = {name: value for name, value in values.items() if name != "session"}
 
-        assert accept(with_nulls).payload == accept(without).payload
-        assert "null" not in accept(with_nulls).payload
+        assert made(with_nulls).payload == made(without).payload
+        assert "null" not in made(with_nulls).payload
 
     @pytest.mark.parametrize("nothing", [{}, {"ip": None}])
     def test_or_an_object_that_says_nothing_is_not_kept(self, nothing: dict[str, Any]) -> None:
         hit = {"hit_id": "h", "tracking_fields": {}, "nodes_path": []}
         values = factories.event_json(visitor=nothing, hit=hit, visitor_tags=[], action_data={})
 
-        kept = json.loads(accept(values).payload)
+        kept = json.loads(made(values).payload)
 
         assert not {"visitor", "visitor_tags"} & kept.keys()
         assert kept["hit"] == {"hit_id": "h"}
         assert kept["action_data"] == {}
 
     def test_among_free_values_stays(self) -> None:
-        event = accept(factories.event_json("on_action", action_data={"email": None}))
+        event = made(factories.event_json("on_action", action_data={"email": None}))
 
         assert json.loads(event.payload)["action_data"] == {"email": None}
 
@@ -157,7 +157,7 @@ class TestAConversion:
     def test_has_its_revenue_in_decimal_text(self, revenue: str) -> None:
         conversion = {"conversion_id": "c", "revenue": revenue}
 
-        event = accept(factories.event_json("conversion_triggered", conversion=conversion))
+        event = made(factories.event_json("conversion_triggered", conversion=conversion))
 
         assert json.loads(event.payload)["conversion"]["revenue"] == revenue
 
@@ -180,7 +180,7 @@ class TestAConversion:
 
 @pytest.mark.parametrize(("name", "value"), IN_FLOW)
 def test_what_happens_in_the_flow_may_have_a_live_session(name: str, value: Any) -> None:
-    event = accept(factories.event_json("on_action", **{name: value}))
+    event = made(factories.event_json("on_action", **{name: value}))
 
     assert json.loads(event.payload)[name] == value
 
@@ -191,8 +191,8 @@ def test_an_action_has_its_number(number: str | None) -> None:
     values = {"event_type": "on_action", "is_action": True} | numbered
 
     assert wrong(values) == {"action_number": "is required when is_action is true"}
-    assert reading.read(values | {"is_action": False})
-    assert reading.read(values | {"action_number": 0})
+    assert accept.read(values | {"is_action": False})
+    assert accept.read(values | {"action_number": 0})
 
 
 def test_every_field_of_a_live_session_is_tried() -> None:
@@ -203,7 +203,7 @@ class TestAWrongField:
     @pytest.mark.parametrize("values", [None, [], "event", 5])
     def test_needs_an_object_around_it(self, values: Any) -> None:
         with pytest.raises(InvalidError, match="An event is a JSON object"):
-            reading.read(values)
+            accept.read(values)
 
     @pytest.mark.parametrize("event_type", [None, 5, ["on_action"], {}])
     def test_may_be_the_event_type(self, event_type: Any) -> None:
@@ -271,7 +271,7 @@ class TestAWrongField:
 
     def test_is_not_quoted(self) -> None:
         with pytest.raises(InvalidError) as refusal:
-            reading.read(factories.event_json(visitor={"ip": {"hunter2": "hunter2"}}))
+            accept.read(factories.event_json(visitor={"ip": {"hunter2": "hunter2"}}))
 
         assert "hunter2" not in refusal.value.message
 
@@ -281,15 +281,15 @@ class TestTheFingerprint:
     def test_is_the_same_in_any_order_of_keys(self, order: list[str]) -> None:
         values = factories.event_json()
 
-        reordered = accept({key: values[key] for key in order})
+        reordered = made({key: values[key] for key in order})
 
-        assert reordered.fingerprint == accept(values).fingerprint
+        assert reordered.fingerprint == made(values).fingerprint
 
     def test_is_the_same_in_any_order_of_keys_deep_inside(self) -> None:
         one = factories.resource_json(data={"a": {"b": 1, "c": [{"d": 1, "e": 2}]}})
         other = factories.resource_json(data={"a": {"c": [{"e": 2, "d": 1}], "b": 1}})
 
-        assert accept(one).fingerprint == accept(other).fingerprint
+        assert made(one).fingerprint == made(other).fingerprint
 
     def test_is_the_one_that_events_are_stored_with(self) -> None:
         numbers = [1.5, 1e22, -0.0, 12345678901234567890]
@@ -297,13 +297,13 @@ class TestTheFingerprint:
 
         stored = "942c594b95486d68afddfca50351d56c0bf8195579c23c06aef38437218cb456"
 
-        assert accept(factories.resource_json(data=data)).fingerprint == stored
+        assert made(factories.resource_json(data=data)).fingerprint == stored
 
     def test_heeds_no_id_and_nothing_that_is_made_anew(self) -> None:
         one = factories.event_json(event_id="a", request_id="x", timestamp=1)
         other = factories.event_json(event_id="b", request_id="y", timestamp=2)
 
-        assert accept(one).fingerprint == accept(other).fingerprint
+        assert made(one).fingerprint == made(other).fingerprint
 
     @pytest.mark.parametrize(
         "changes",
@@ -316,18 +316,21 @@ class TestTheFingerprint:
         ],
     )
     def test_differs_with_what_happened(self, changes: dict[str, Any]) -> None:
-        one = accept(factories.event_json(event_id="a"))
+        one = made(factories.event_json(event_id="a"))
 
-        assert accept(factories.event_json(event_id="a", **changes)).fingerprint != one.fingerprint
+        assert made(factories.event_json(event_id="a", **changes)).fingerprint != one.fingerprint
 
     def test_of_what_is_known_by_nature_does_not_heed_the_time(self) -> None:
-        one, other = accept(factories.event_json()), accept(factories.event_json(occurred_at=5))
+        one, other = (
+            made(factories.event_json()),
+            made(factories.event_json(occurred_at=5)),
+        )
 
         assert (one.event_id, one.fingerprint) == (other.event_id, other.fingerprint)
 
     def test_differs_with_the_order_of_a_list(self) -> None:
-        one = accept(factories.event_json(visitor_tags=["a", "b"]))
-        other = accept(factories.event_json(visitor_tags=["b", "a"]))
+        one = made(factories.event_json(visitor_tags=["a", "b"]))
+        other = made(factories.event_json(visitor_tags=["b", "a"]))
 
         assert one.fingerprint != other.fingerprint
 
@@ -337,7 +340,7 @@ def test_any_value_in_any_field_is_accepted_or_refused_and_nothing_else(
     name: str, value: Any
 ) -> None:
     try:
-        event = accept(factories.event_json() | {name: value})
+        event = made(factories.event_json() | {name: value})
     except InvalidError:
         return
 
@@ -350,7 +353,7 @@ def test_any_object_is_accepted_or_refused_and_nothing_else(
 ) -> None:
     for attempt in (values, factories.resource_json(data=data) | values):
         try:
-            event = accept(attempt)
+            event = made(attempt)
         except InvalidError:
             continue
         assert json.loads(event.payload)["data"] == attempt["data"]

@@ -7,8 +7,8 @@ from shared.errors import InvalidError
 from shared.events.models import EventId
 from shared.imports.importer import counted
 from shared.imports.lines import Position
-from shared.imports.messages import job_in, message_of
 from shared.imports.models import MAX_KEY_BYTES, ImportJob, ImportSource, RefusedLine, Tally
+from shared.imports.queue import job_in, message_of
 from tests.fakes import NOW
 
 SOURCE = ImportSource(bucket="b", key="w/orders.jsonl", etag="e")

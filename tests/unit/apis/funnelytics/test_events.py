@@ -2,7 +2,7 @@ from typing import Any
 
 from shared.apis.funnelytics import rules
 from shared.apis.funnelytics.events import Arrival, events
-from shared.events import reading
+from shared.events import accept
 from shared.events.models import NewEvent
 from tests import factories
 from tests.factories import WORKSPACE
@@ -55,7 +55,7 @@ class TestAnAction:
     def test_is_an_event_of_its_visitor(self) -> None:
         (event,) = made(factories.lead_json())
 
-        assert reading.accept(event, WORKSPACE, NOW).visitor_id == "visitor_1"
+        assert accept.identify(event, WORKSPACE, NOW).visitor_id == "visitor_1"
 
 
 class TestAPurchase:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from shared.apis.funnelytics.rules import InboundAction, digest, read
 from shared.errors import InvalidError
-from shared.events.currencies import CURRENCIES
+from shared.events.context import CURRENCIES
 from tests import factories
 from tests.factories import WORKSPACE
 

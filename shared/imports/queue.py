@@ -1,9 +1,11 @@
-"""The messages of the import queue: notices of S3 through EventBridge, and jobs that go on.
+"""The import queue: notices of S3 through EventBridge, and jobs that are to be continued.
 
 Source: Amazon S3 User Guide, "Event message structure" (EventBridge).
 """
 
 import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -11,11 +13,14 @@ from shared.imports.models import ImportJob, ImportSource
 from shared.input.json_body import parse_json
 from shared.input.validation import invalid
 
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
 MAX_BYTES = 256 * 1024
 
 
 class _Named(BaseModel):
-    """A part of a notice; what is not read of it may be anything."""
+    """A part of a notice; its other fields may hold anything."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
@@ -38,12 +43,23 @@ class _Notice(_Named):
     detail: _Detail
 
 
+class ImportQueue:
+    """`sqs` makes the client. It is called with the first message, which few runs send."""
+
+    def __init__(self, sqs: Callable[[], "SQSClient"], url: str) -> None:
+        self._sqs = sqs
+        self._url = url
+
+    def send(self, job: ImportJob) -> None:
+        self._sqs().send_message(QueueUrl=self._url, MessageBody=message_of(job))
+
+
 def job_in(message: str, now: int) -> ImportJob:
-    """Raises InvalidError for what is neither."""
+    """The job that a notice begins or that a run continues. Raises InvalidError."""
     values = parse_json(message.encode(), MAX_BYTES)
     try:
         if isinstance(values, dict) and "detail-type" in values:
-            return _begun(_Notice.model_validate(values).detail, now)
+            return _new_job(_Notice.model_validate(values).detail, now)
         return ImportJob.model_validate(values)
     except ValidationError as error:
         raise invalid(error) from None
@@ -54,7 +70,7 @@ def message_of(job: ImportJob) -> str:
     return json.dumps(job.model_dump(mode="json"))
 
 
-def _begun(detail: _Detail, now: int) -> ImportJob:
+def _new_job(detail: _Detail, now: int) -> ImportJob:
     source = ImportSource(
         bucket=detail.bucket.name, key=detail.created.key, etag=detail.created.etag
     )
