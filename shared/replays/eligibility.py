@@ -1,9 +1,8 @@
-"""Which of the events that a replay comes upon go to its config, as events do that come in."""
+"""Which of the events that a replay finds go to its config."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from shared.aws.table import Table, batch_get
+from shared.aws.table import Table
 from shared.clock import Clock
 from shared.configs.models import WebhookConfig
 from shared.dialects import DIALECTS
@@ -15,11 +14,10 @@ from shared.replays.source import ReplayEntry
 from shared.tables import event_table
 from shared.workspaces.store import WorkspaceStore
 
-if TYPE_CHECKING:
-    pass
-
 
 class _Facts(Model):
+    """The attributes of an event that decide."""
+
     pk: str
     accepted_at: int
     erased_at: int | None = None
@@ -27,21 +25,16 @@ class _Facts(Model):
 
 class Eligibility:
     def __init__(
-        self,
-        table: Table,
-        workspaces: WorkspaceStore,
-        stack_days: int,
-        clock: Clock,
+        self, table: Table, workspaces: WorkspaceStore, stack_days: int, clock: Clock
     ) -> None:
-        self._dynamodb = table.client
-        self._table = table.name
+        self._table = table
         self._workspaces = workspaces
         self._stack_days = stack_days
         self._clock = clock
 
     def of(self, entries: Sequence[ReplayEntry], config: WebhookConfig) -> list[Found]:
-        """Not those that are gone or erased or show no content any more, that its dialect has no
-        words for, or about itself."""
+        """The events that exist, have their contents, can be expressed in the dialect of the config
+        and do not tell of the config itself."""
         can_express = DIALECTS[config.dialect].can_express
         wanted = [entry for entry in entries if can_express(entry.event_type)]
         facts = self._facts(wanted, self._shows_content_since(config.workspace_id))
@@ -58,19 +51,21 @@ class Eligibility:
 
     def _facts(self, entries: Sequence[ReplayEntry], since: int) -> dict[str, _Facts]:
         wanted = [_key(pk) for pk in dict.fromkeys(entry.pk for entry in entries)]
-        found = batch_get(self._dynamodb, {self._table: wanted}, tuple(_Facts.model_fields))
-        known = map(_Facts.model_validate, found[self._table])
+        found = self._table.get_many(wanted, tuple(_Facts.model_fields))
         return {
             facts.pk: facts
-            for facts in known
+            for facts in map(_Facts.model_validate, found)
             if facts.erased_at is None and facts.accepted_at >= since
         }
 
     def _about(self, config: WebhookConfig, entries: Sequence[ReplayEntry]) -> set[str]:
-        """No config is told of itself."""
-        told = {entry.pk for entry in entries if is_operational(entry.event_id)}
-        found = batch_get(self._dynamodb, {self._table: map(_key, told)})[self._table]
-        return {values["pk"] for values in found if config_of(event_from(values)) == config.id}
+        """The partition keys of operational events about the config."""
+        pks = {entry.pk for entry in entries if is_operational(entry.event_id)}
+        return {
+            values["pk"]
+            for values in self._table.get_many(map(_key, pks))
+            if config_of(event_from(values)) == config.id
+        }
 
 
 def _key(pk: str) -> dict[str, str]:
@@ -79,7 +74,7 @@ def _key(pk: str) -> dict[str, str]:
 
 def _found(entry: ReplayEntry, facts: _Facts) -> Found:
     return Found(
-        spot=entry.spot,
+        position=entry.position,
         key=event_table.event_key_of(entry.pk),
         event_id=entry.event_id,
         event_type=entry.event_type,

@@ -26,9 +26,9 @@ class ReplayPart(NamedTuple):
 
 
 class ReplayEntry(Model):
-    """`spot` identifies the entry within its source; `pk` is the partition key of its event."""
+    """`position` identifies the entry within its source; `pk` is the partition key of its event."""
 
-    spot: str
+    position: str
     pk: str
     event_id: str
     event_type: str
@@ -113,4 +113,4 @@ def _following(
 
 
 def _entry(part: int, values: Mapping[str, Any]) -> ReplayEntry:
-    return ReplayEntry.from_item({**values, "spot": f"{part}#{values['log_sk']}"})
+    return ReplayEntry.from_item({**values, "position": f"{part}#{values['log_sk']}"})

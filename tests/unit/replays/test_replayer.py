@@ -40,7 +40,9 @@ class FakePlatform:
 
     def __init__(self, log: Sequence[str], crashes: dict[int, bool]) -> None:
         self.entries = [
-            ReplayEntry(spot=f"0#{number}", pk=f"W#w#E#{key}", event_id=key, event_type="on_action")
+            ReplayEntry(
+                position=f"0#{number}", pk=f"W#w#E#{key}", event_id=key, event_type="on_action"
+            )
             for number, key in enumerate(log)
         ]
         self.crashes = crashes
@@ -117,8 +119,8 @@ class FakePlatform:
     def make(self, replay: Replay, found: Found, at: int, now: int) -> Delivery | None:
         def make() -> Delivery | None:
             new = planned(replay, found, at)
-            spot, delivery = self.made.setdefault(found.key, (found.spot, new))
-            return delivery if spot == found.spot else None
+            position, delivery = self.made.setdefault(found.key, (found.position, new))
+            return delivery if position == found.position else None
 
         return cast("Delivery | None", self._do(make))
 
@@ -157,7 +159,7 @@ def _added(replay: Replay, queued: int, skipped: int) -> dict[str, Any]:
 
 def _found(entry: ReplayEntry) -> Found:
     return Found(
-        spot=entry.spot,
+        position=entry.position,
         key=entry.event_id,
         event_id=entry.event_id,
         event_type=entry.event_type,
