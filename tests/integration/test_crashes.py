@@ -77,7 +77,7 @@ def test_an_attempt_that_dies_while_it_succeeds_is_made_good(
     settle(world, event_id)
 
     # The one honest window: what was sent and not recorded is sent again.
-    sent_unrecorded = (step, after) in {("post", True), ("delivered", False)}
+    sent_unrecorded = (step, after) in {("post", True), ("settle", False)}
     assert_delivered(world, receiver, event_id)
     assert len(receiver.requests()) == 1 + sent_unrecorded
 
@@ -177,7 +177,7 @@ def test_a_worker_that_dies_before_the_event_is_stored_has_promised_nothing(
     world: World, receiver: Receiver, target: type, after: bool
 ) -> None:
     world.make_config(receiver.url("/in"))
-    step = "note" if target is ActivityMarkers else "add"
+    step = "mark" if target is ActivityMarkers else "add"
 
     with world.failing(target, step, after), pytest.raises(CrashError):
         world.send(event_id="order-1")
