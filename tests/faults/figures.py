@@ -34,7 +34,7 @@ class Run(NamedTuple):
 
 
 def write(document: Path, text: str) -> None:
-    """Between the marks; what stands around them is written by hand."""
+    """Write the text between the marks; the text around them is written by hand."""
     before, _, rest = document.read_text(encoding="utf-8").partition(BEGIN)
     _, _, after = rest.partition(END)
     document.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", encoding="utf-8")
@@ -69,18 +69,18 @@ def _totals(run: Run) -> str:
         ("over all storms", ""),
         [
             ("events accepted (answered 2xx)", _sum(report.accepted for report in reports)),
-            ("of them sent again by their client", _sum(report.insisted for report in reports)),
-            ("deliveries wanted", _sum(report.deliveries for report in reports)),
-            ("requests that receivers saw", _sum(report.requests for report in reports)),
+            ("events that their client sent again", _sum(report.insisted for report in reports)),
+            ("deliveries to be made", _sum(report.deliveries for report in reports)),
+            ("requests that receivers got", _sum(report.requests for report in reports)),
             ("faults", f"{sum(result.faults.total() for result in run.results):,}"),
             ("virtual time", f"{days:.1f} days"),
             ("**lost**", f"**{sum(len(report.lost) for report in reports)}**"),
             (
-                "**sent twice without an explanation**",
+                "**sent twice without a reason**",
                 f"**{sum(len(report.unexplained) for report in reports)}**",
             ),
             (
-                "sent twice through the honest window",
+                "sent twice in the honest window",
                 _sum(report.duplicates.total() for report in reports),
             ),
             ("attempts before their time", _sum(len(report.early) for report in reports)),
@@ -113,7 +113,7 @@ def _storms(run: Run) -> str:
         "schedule spent",
         "lost",
         "sent twice",
-        "unexplained",
+        "without a reason",
         "dead letters",
     )
     return _table(heads, rows)
@@ -128,7 +128,7 @@ def _duplicates(run: Run) -> str:
     counted: Counter[str] = sum((result.report.duplicates for result in run.results), Counter())
     rows = [(name, f"{n:,}") for name, n in counted.most_common()]
     return _table(
-        ("why an attempt was sent again: between its request and its record the worker …", "times"),
+        ("why an attempt was sent again (event between its request and its record)", "times"),
         rows,
     )
 
@@ -140,10 +140,11 @@ def _times(run: Run) -> str:
     marks += [(f"p{part * 100:g}", _share(late_ms, part)) for part in (0.5, 0.9, 0.99, 0.999)]
     marks.append(("latest", late_ms[-1]))
     heading = (
-        f"{_sum(world.schedules for world in worlds)} random schedules and answers in "
+        f"{_sum(world.schedules for world in worlds)} random schedules and responses in "
         f"{sum(world.virtual_days for world in worlds):.1f} days of virtual time: "
-        f"{len(late_ms):,} attempts after a first one, {_sum(world.parked for world in worlds)} of "
-        "them after a wait beyond the delay queue's reach. Milliseconds after the promised time:"
+        f"{len(late_ms):,} attempts after the first, {_sum(world.parked for world in worlds)} of "
+        "them after a wait longer than the delay queue's maximum. Start in milliseconds after the "
+        "promised time:"
     )
     table = _table([name for name, _ in marks], [[f"{ms:,}" for _, ms in marks]])
     return f"{heading}\n\n{table}"
@@ -169,9 +170,9 @@ def _isolation(run: Run) -> str:
         "load",
         "workers busy",
         "p99 in ms, all alive",
-        "one is dead from the start",
-        "one dies after 30 s",
-        "requests to it",
+        "one endpoint dead from the start",
+        "one endpoint dies after 30 s",
+        "requests to the dead endpoint",
     )
     return _table(heads, rows)
 

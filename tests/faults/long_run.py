@@ -1,7 +1,7 @@
 """The long run, `make faults`: 100,000 events through all storms, 10,000 schedules, isolation.
 
 It prints its figures and writes them into docs/reliability.md. `--events`, `--schedules` and
-`--seed` make it shorter, or another one; `--workers` is the number of processes.
+`--seed` make a shorter or a different run; `--workers` is the number of processes.
 """
 
 import argparse
@@ -22,10 +22,10 @@ from tests.faults.storms import STORMS, Result
 T = TypeVar("T")
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "reliability.md"
-# The events or schedules of one world, which are held in memory.
+# The most events or schedules of one world, which is held in memory.
 PORTION = 200
 LOADS = (Load(100, 60, 20), Load(200, 60, 20), Load(300, 60, 20))
-# All alive, one dead from the start, one that dies on the way.
+# All endpoints alive; one dead from the start; one that dies during the run.
 HANGS_FROM_S = (None, 0, 30)
 
 
@@ -58,7 +58,7 @@ def main(given: Sequence[str]) -> int:
 
 
 def _told(results: Iterable[T], began: float, name: Callable[[T], str]) -> Iterator[T]:
-    """They take long, so each is told of when it is there."""
+    """Yield each result, and print its number to stderr, because a run takes long."""
     for number, result in enumerate(results, 1):
         minutes = (time.monotonic() - began) / 60
         print(f"  {number}: {name(result)}, after {minutes:.1f} min", file=sys.stderr)
@@ -66,7 +66,7 @@ def _told(results: Iterable[T], began: float, name: Callable[[T], str]) -> Itera
 
 
 def portions(events: int, seed: int) -> list[tuple[int, int, int]]:
-    """The number of a storm, how many events, and a seed: so many that all storms have as many."""
+    """Storm, number of events and seed of each world; all storms get equally many events."""
     each = -(-events // len(STORMS))
     found = []
     for number in range(len(STORMS)):
@@ -75,7 +75,7 @@ def portions(events: int, seed: int) -> list[tuple[int, int, int]]:
 
 
 def shares(whole: int, seed: int) -> list[tuple[int, int]]:
-    """How much of the whole each world has, and its seed."""
+    """The share of the whole that each world gets, and its seed."""
     sizes = [min(PORTION, whole - start) for start in range(0, whole, PORTION)]
     return [(size, seed + part) for part, size in enumerate(sizes)]
 
