@@ -115,7 +115,7 @@ def replay(workspace_id: str, config_id: str, replay_id: str, now: int, wait_ms:
     return _new(job_id, workspace_id, config_id, now, wait_ms)
 
 
-def emptying(workspace_id: str, now: int) -> Job:
+def content_expiry(workspace_id: str, now: int) -> Job:
     """The job that deletes contents which a workspace keeps for a shorter time than its records."""
     return _new(f"{JobKind.CONTENT_EXPIRY}#{workspace_id}", workspace_id, "", now)
 

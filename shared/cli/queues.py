@@ -27,7 +27,7 @@ _NO_MOVE_TASKS = {"InvalidAction", "AWS.SimpleQueueService.UnsupportedOperation"
 def redrive(target: StackTarget, queue: str, yes: bool) -> None:
     """Send the dead letters of a queue back to it, after a look at the first of them.
 
-    Those of fanout are not for sending: the sweep makes their deliveries.
+    Those of fanout are not for sending: repair makes their deliveries.
     """
     sqs, found = target.client("sqs"), target.resources("queues")
     letters, back_to = found[f"{QUEUES[queue]}DeadLetters"], found[f"{QUEUES[queue]}Queue"]

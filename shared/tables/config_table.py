@@ -15,7 +15,7 @@ W#<workspace>#REPLAYS       <replay id>      a replay, and how far it is
                             #ACTIVE          how many of them have not ended
 KEY#<sha256 of the secret>  KEY              an API key
 RATE#<key id>               <minute>         how many management calls the key has made in it
-SWEEP                       <shard>          how far the sweep has read the events of a shard
+SWEEP                       <shard>          the cursor of the event scan in a shard
 JOBS                        <job id>         a job that is not done, and how far it is
 """
 

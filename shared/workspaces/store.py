@@ -141,7 +141,7 @@ class WorkspaceStore:
     def _content_expiry(self, workspace: Workspace) -> Iterator[dict[str, Any]]:
         """The job that expires contents, if the workspace keeps them shorter than records."""
         if workspace.content_days is not None:
-            job = jobs.emptying(workspace.workspace_id, self._clock())
+            job = jobs.content_expiry(workspace.workspace_id, self._clock())
             yield jobs.going_on(self._table.name, job)
 
     def _link_secret(self, workspace_id: str, update: Update) -> str:
