@@ -76,6 +76,10 @@ class RateLimitedError(FunnelhooksError):
         self.retry_after_s = retry_after_s
 
 
+class ContentionError(Exception):
+    """A fault of ours: at each try others changed the same item. A repetition may succeed."""
+
+
 class Problem(Model):
     # Without a docstring, which would be a text of the API document.
 

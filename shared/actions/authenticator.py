@@ -1,4 +1,4 @@
-"""Lets in who may follow an action: with a key of the workspace, or with a link that it signed."""
+"""Authenticates requests to actions, by an API key or by a link that the workspace signed."""
 
 from collections.abc import Callable
 from urllib.parse import unquote
@@ -13,13 +13,13 @@ from shared.web.authentication import Authenticated, Request
 from shared.web.rate_limits import Authenticate, EventRateLimiter
 from shared.workspaces.models import Scope, Workspace
 
-# As long as a key is remembered: a revoked link stops within 60 s.
+# The same time as for an API key: a revoked link stops working within 60 s.
 REMEMBER_MS = 30 * MS_PER_S
 MAX_REMEMBERED = 1_000
 
-_OF_EVERY_ANSWER = {"Cache-Control": "no-store"}
-# No cookie and no key is involved, so a page may read the answer wherever it comes from.
-_OF_LINKS = {"Access-Control-Allow-Origin": "*"}
+_HEADERS = {"Cache-Control": "no-store"}
+# A link needs no cookie and no key, so pages of any origin may read the response.
+_LINK_HEADERS = {"Access-Control-Allow-Origin": "*"}
 
 
 class ActionAuthenticator:
@@ -35,17 +35,17 @@ class ActionAuthenticator:
         self._rate = rate
         self._clock = clock
         self._known: dict[str, tuple[int, Workspace]] = {}
-        # So that an unknown workspace takes as long as a wrong signature.
-        self._nobodys_secret = new_link_secret()
+        # An unknown workspace takes as long as a wrong signature.
+        self._placeholder_secret = new_link_secret()
 
     def admit(self, request: Request, scope: Scope) -> Authenticated[Follower]:
         loops.refuse(request.headers)
         link = links.find(request.query)
         if link is not None:
             follower = self._linked(links.SignedLink(link), unquote(request.path))
-            return self._admission(follower, _OF_EVERY_ANSWER | _OF_LINKS)
+            return self._admission(follower, _HEADERS | _LINK_HEADERS)
         caller = self._authenticate(request.headers, scope)
-        return self._admission(Follower(workspace=caller.workspace), _OF_EVERY_ANSWER)
+        return self._admission(Follower(workspace=caller.workspace), _HEADERS)
 
     def _admission(self, follower: Follower, headers: dict[str, str]) -> Authenticated[Follower]:
         return Authenticated(caller=follower, headers=headers | self._rate.take(follower.workspace))
@@ -56,12 +56,12 @@ class ActionAuthenticator:
             try:
                 return self._open(signed, path, remembered)
             except ForbiddenError:
-                pass  # perhaps by a secret that is newer than what is remembered
+                pass  # the secret may be newer than the remembered workspace
         return self._open(signed, path, self._read(signed.workspace_id))
 
     def _open(self, signed: links.SignedLink, path: str, workspace: Workspace | None) -> Follower:
         secret = workspace.link_secret if workspace else None
-        link = signed.open(path, secret or self._nobodys_secret, self._clock())
+        link = signed.open(path, secret or self._placeholder_secret, self._clock())
         if workspace is None:
             raise links.refused()
         return Follower(workspace=workspace, link=link)

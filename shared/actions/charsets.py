@@ -1,7 +1,7 @@
 """Bytes to text, by the charset that a request names.
 
-Labels and what they stand for: WHATWG Encoding Standard, "Names and labels", as browsers have it.
-UTF-16 is not among them: no browser sends a form in it.
+Source of the labels: WHATWG Encoding Standard, "Names and labels". UTF-16 is left out: no browser
+sends a form in it.
 """
 
 import codecs
@@ -32,12 +32,12 @@ for _part in (2, 3, 4, 5, 6, 7, 8, 10, 13, 14, 15, 16):
     _LABELS[f"iso8859-{_part}"] = f"iso-8859-{_part}"
 for _page in (1250, 1251, 1253, 1255, 1256, 1257, 1258):
     _LABELS[f"cp{_page}"] = f"windows-{_page} cp{_page}"
-# A table of ours, because Python's has entries that are no charsets, such as zlib and punycode.
+# Python's own table has entries that are no charsets, such as zlib and punycode.
 _CODECS = {label: codec for codec, labels in _LABELS.items() for label in labels.split()}
 
 
 def codec_of(label: str) -> str:
-    """The codec of a charset; that of UTF-8 for one that is left out."""
+    """The codec of a charset; without a label, the codec of UTF-8. Raises InvalidError."""
     codec = _CODECS.get(label.strip().lower() or UTF_8)
     if codec is None:
         shown = label.strip()[:_MAX_LABEL]
@@ -46,9 +46,9 @@ def codec_of(label: str) -> str:
 
 
 def decode(content: bytes, codec: str, place: str) -> str:
-    """The text; a byte order mark says that it is UTF-8, and goes.
+    """The text. A byte order mark is removed and means UTF-8, whatever the codec.
 
-    Raises InvalidError that names `place` for bytes that are none of the charset's.
+    Raises InvalidError that names `place` if the bytes are not valid in the charset.
     """
     if content.startswith(codecs.BOM_UTF8):
         content, codec = content.removeprefix(codecs.BOM_UTF8), UTF_8

@@ -1,4 +1,4 @@
-"""The `on_action` event that a link or a form becomes."""
+"""The `on_action` event that is made from a link or a form."""
 
 import re
 from typing import Any
@@ -11,7 +11,7 @@ from shared.model import Model
 from shared.web.authentication import Request
 
 MAX_HEADER = 2048
-# They stand beside action_data in the payload, and never in it.
+# Fields of the payload itself, which are not allowed in action_data.
 _TOP_LEVEL = ("is_action", "action_number")
 _LANGUAGE = re.compile(r"[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*")
 
@@ -20,15 +20,15 @@ Objects = dict[str, dict[str, Any]]
 
 
 class Submission(Model):
-    """What came with a request; where names meet, the body goes before the query."""
+    """The fields of a request. If both have a name, the body wins."""
 
     query: Scalars
     body: Scalars
 
 
-def on_action(action: Action, follower: Follower, came: Submission, request: Request) -> Json:
-    """The event as `POST /v1/events` takes it. What a link fixes goes before all that comes."""
-    query, body = spelled(came.query), spelled(came.body)
+def on_action(action: Action, follower: Follower, submission: Submission, request: Request) -> Json:
+    """The event as `POST /v1/events` takes it. Fields of a signed link win over all others."""
+    query, body = spelled(submission.query), spelled(submission.body)
     fixed: Scalars = {}
     browser: Objects = {}
     if follower.link is not None:
@@ -53,7 +53,7 @@ def _place(action: Action, fields: Scalars) -> Objects:
 
 
 def _objects(*parts: Objects) -> Objects:
-    """Together, later parts before earlier ones. A hit without its id is none."""
+    """The parts merged; later parts win. A hit without an id is left out."""
     names = [name for part in parts for name in part]
     together = {
         name: {key: value for part in parts for key, value in part.get(name, {}).items()}
@@ -65,7 +65,7 @@ def _objects(*parts: Objects) -> Objects:
 
 
 def _browser(request: Request) -> Objects:
-    """Who follows a signed link sends the request itself: what it says is the visitor's."""
+    """With a signed link the visitor's browser sends the request, so its headers describe it."""
     language = _LANGUAGE.match(request.headers.get("accept-language", "").strip())
     visitor = {
         "ip": request.source_ip,
@@ -82,4 +82,4 @@ def _given(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _shown(text: str) -> str:
-    return "".join(letter for letter in text[:MAX_HEADER] if letter.isprintable())
+    return "".join(character for character in text[:MAX_HEADER] if character.isprintable())

@@ -1,4 +1,4 @@
-"""The fields of a form or a link, by name: joined where a name comes again, and bounded."""
+"""The fields of a form or a link by name, within bounds. Values of a repeated name are joined."""
 
 import re
 from collections.abc import Iterable
@@ -10,14 +10,14 @@ MAX_FIELDS = 200
 MAX_NAME = 128
 MAX_VALUE = 10_000
 
-# What steers an action, and is no data of it.
+# Fields that control an action and are not part of its data.
 SYSTEM_PREFIX = "flux_"
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def collect(pairs: Iterable[tuple[str, Scalar]]) -> Scalars:
-    """The values by name. Raises InvalidError for what is out of bounds."""
+    """The values by name. Raises InvalidError if a bound is exceeded."""
     fields: Scalars = {}
     for number, (name, value) in enumerate(pairs, start=1):
         if number > MAX_FIELDS:
@@ -29,7 +29,7 @@ def collect(pairs: Iterable[tuple[str, Scalar]]) -> Scalars:
 
 
 def data(fields: Scalars) -> Scalars:
-    """Those that are data of the action."""
+    """The fields that are data of the action."""
     return {name: value for name, value in fields.items() if not name.startswith(SYSTEM_PREFIX)}
 
 
@@ -38,7 +38,7 @@ def too_many() -> InvalidError:
 
 
 def _joined(name: str, first: Scalar, second: Scalar) -> str:
-    """Checkboxes with one name: a value of the contract is one value, and none may be lost."""
+    """Checkboxes may share a name, and the contract has one value for it: none may be lost."""
     if name.startswith(SYSTEM_PREFIX):
         raise InvalidError.at(name, "comes more than once")
     return f"{first}, {second}"

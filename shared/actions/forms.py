@@ -1,4 +1,4 @@
-"""What a link or a form submits, as fields: the query, and a body of any kind that forms know."""
+"""The fields that a link or a form submits: in the query, and in a body of each form encoding."""
 
 import codecs
 import re
@@ -22,7 +22,7 @@ TEXT = "text/plain"
 JSON = "application/json"
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
-# The first `=`, or the first `:` that a blank or the end of the line follows.
+# Split at the first `=`, or at the first `:` before a blank or the end of the line.
 _LINE = re.compile(r"(?P<name>.*?)(?:=|:(?=\s|$))(?P<value>.*)")
 
 Pairs = Iterator[tuple[str, Scalar]]
@@ -33,7 +33,7 @@ def query(raw: str) -> Scalars:
 
 
 def body(content: bytes, content_type: str, is_text: bool = False) -> Scalars:
-    """The fields of a body; `is_text` if it was decoded on its way and is UTF-8 now.
+    """The fields of a body. `is_text` means that API Gateway decoded it; it is UTF-8 now.
 
     Raises TooLargeError, UnsupportedMediaTypeError, or InvalidError that names the place.
     """
@@ -63,7 +63,7 @@ def _pairs(content: bytes, media_type: str, options: dict[str, str], codec: str)
 
 
 def _media_type(content_type: str) -> tuple[str, dict[str, str]]:
-    """`text/plain` and its parameters; what is no Latin-1, as headers must be, is no type."""
+    """The media type and its parameters. A header must be Latin-1, else the type is `unknown`."""
     try:
         media_type, options = parse_options_header(content_type)
     except UnicodeEncodeError:
@@ -73,19 +73,19 @@ def _media_type(content_type: str) -> tuple[str, dict[str, str]]:
 
 
 def _guess(content: bytes) -> str:
-    """What a body without a Content-Type is: JSON if it looks so, else what most forms send."""
+    """The type of a body without Content-Type: JSON if it looks like it, else URL-encoded."""
     looks_like_json = content.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"{")
     return JSON if looks_like_json else URLENCODED
 
 
 def _check_survived(content: bytes, codec: str) -> None:
-    """API Gateway decodes text as UTF-8; of another charset it leaves replacement characters."""
+    """API Gateway decodes text as UTF-8, which turns other charsets to replacement characters."""
     if codec != UTF_8 and "\ufffd".encode() in content:
         raise InvalidError.at("Content-Type", "text and JSON can be sent in UTF-8 only")
 
 
 def _urlencoded(content: bytes, codec: str) -> Pairs:
-    """Read as Latin-1, in which a character is a byte, so that each value is decoded by itself."""
+    """Split as Latin-1, in which a character is a byte; then each value is decoded alone."""
     try:
         found = parse_qsl(
             content.decode("latin-1"),
@@ -108,7 +108,7 @@ def _multipart(content: bytes, boundary: str, codec: str) -> Pairs:
 
 
 def _text(text: str) -> Pairs:
-    """A line for each field; or JSON, which pages may send to other hosts as text alone."""
+    """One field a line, or JSON, which a page may send to another origin only as text."""
     if text.lstrip().startswith("{"):
         yield from _object(text)
         return

@@ -1,9 +1,9 @@
-"""Signed links: an action that anybody may follow, until the link expires or is revoked.
+"""Signed links: anybody may follow the action until the link expires or is revoked.
 
-    /v1/actions/{funnel}/{node}/{number}?flux_link={workspace}.{what it fixes}.{signature}
+    /v1/actions/{funnel}/{node}/{number}?flux_link={workspace}.{fixed fields}.{signature}
 
-The signature is HMAC-SHA256, with the workspace's link secret, over the path and what stands before
-it in `flux_link` (docs/decisions/0012-action-links.md).
+The signature is HMAC-SHA256, with the workspace's link secret, over the path and the parts
+before it in `flux_link` (docs/decisions/0012-action-links.md).
 """
 
 import base64
@@ -16,7 +16,7 @@ from shared.actions.models import Action, Link
 from shared.errors import ForbiddenError, InvalidError
 
 LINK_KEY = "flux_link"
-# Browsers, mail programs and API Gateway (10 KiB for a request's head) all take so much.
+# Browsers, mail programs and API Gateway (10 KiB for all headers) accept this length.
 MAX_URL = 4096
 
 _LINK = re.compile(
@@ -26,10 +26,10 @@ _LINK = re.compile(
 
 
 class SignedLink:
-    """The value of `flux_link` in its parts, none of which can be trusted until `open`."""
+    """The parts of `flux_link`. None of them can be trusted until `open` has checked them."""
 
     def __init__(self, text: str) -> None:
-        """Raises ForbiddenError if it cannot be one."""
+        """Raises ForbiddenError if the text has another form."""
         parts = _LINK.fullmatch(text)
         if parts is None:
             raise refused()
@@ -39,7 +39,7 @@ class SignedLink:
         self._signature = parts["signature"]
 
     def open(self, path: str, secret: str, now: int) -> Link:
-        """Raises ForbiddenError if it was changed, made for another path, or has expired."""
+        """The link. Raises ForbiddenError if it was changed, has expired or is for another path."""
         expected = _signature(secret, path, self._claims)
         if not hmac.compare_digest(self._signature, expected):
             raise refused()
@@ -50,7 +50,7 @@ class SignedLink:
 
 
 def find(query: str) -> str | None:
-    """The link in a query as it was sent. Raises ForbiddenError if there are several."""
+    """The `flux_link` of a raw query; None without it. Raises ForbiddenError if repeated."""
     found = [value for name, value in parse_qsl(query, True) if name == LINK_KEY]
     if len(found) > 1:
         raise refused()
@@ -70,7 +70,7 @@ def url(base: str, action: Action, link: Link, workspace_id: str, secret: str) -
 
 
 def refused() -> ForbiddenError:
-    """One answer for all, so that nobody learns why."""
+    """The same error for every reason, so that it reveals none."""
     return ForbiddenError("This link is not valid: it has expired, was changed, or was revoked.")
 
 

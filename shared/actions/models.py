@@ -8,13 +8,13 @@ from shared.events.context import Scalars
 from shared.model import Model
 from shared.workspaces.models import Workspace
 
-# Characters that stand for themselves in a path, so that an action has one address.
+# Characters that need no escape in a path, so that an action has one address.
 AssetId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._~-]{0,63}$")]
 ActionNumber = Annotated[int, Field(ge=0, le=10**9)]
 
 
 class Action(Model):
-    """The node is the one that the link or form stands on."""
+    """`node_id` is the node that shows the link or the form."""
 
     funnel_id: AssetId
     node_id: AssetId
@@ -26,7 +26,7 @@ class Action(Model):
 
 
 class Link(Model):
-    """What a signed link fixes: `fields` go before whatever comes with a request."""
+    """The content of a signed link: `fields` win over the fields of a request."""
 
     expires_at: int | None = None
     redirect: str | None = None
@@ -34,7 +34,7 @@ class Link(Model):
 
 
 class Follower(Model):
-    """Who follows an action: the workspace itself, by its key, or anybody, by a link of it."""
+    """The caller of an action: the workspace itself with its key, or anybody with its link."""
 
     workspace: Workspace
     link: Link | None = None

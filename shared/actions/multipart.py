@@ -1,4 +1,4 @@
-"""`multipart/form-data`, RFC 7578: the fields, and of files their names alone."""
+"""`multipart/form-data` (RFC 7578): the fields. The value of a file is its name."""
 
 import logging
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from shared.actions.charsets import codec_of, decode
 from shared.actions.fields import MAX_FIELDS, too_many
 from shared.errors import InvalidError
 
-# It would log what clients get wrong, which is told to them.
+# The parser would log the errors of clients, who get them in the response.
 logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
 
 _PLAIN = (b"7bit", b"8bit", b"binary")
@@ -26,7 +26,7 @@ class FormPart:
 
 
 class MultipartReader:
-    """What the parser calls while it goes through a body."""
+    """The callbacks of the parser, which collect the parts of a body."""
 
     def __init__(self) -> None:
         self.parts: list[FormPart] = []
@@ -66,7 +66,7 @@ class MultipartReader:
 
 
 def fields(content: bytes, boundary: bytes, codec: str) -> Iterator[tuple[str, str]]:
-    """Names and values, decoded by `codec` where a part names no charset of its own."""
+    """Names and values, decoded by `codec` unless a part names its own charset."""
     for number, part in enumerate(_parts(content, boundary), start=1):
         yield _field(part, codec, f"part {number}")
 

@@ -1,4 +1,4 @@
-"""Where an action may send a browser: https, to a host that the workspace allows."""
+"""Allowed redirects of an action: https, to a host that the workspace allows."""
 
 import re
 
@@ -6,13 +6,13 @@ from shared.errors import InvalidError
 
 MAX_URL = 2048
 
-# All that is allowed, and not what is forbidden: browsers read odd URLs in ways of their own. No
-# user, no port, no backslash, no blank, no control character; beyond ASCII only as %XX.
+# A list of allowed characters, because browsers disagree about unusual URLs. No user, no port, no
+# backslash, no blank, no control character; characters outside ASCII only as %XX.
 _URL = re.compile(r"https://(?P<host>[A-Za-z0-9.-]+)(?:[/?#][!-\[\]-~]*)?")
 
 
 def check(url: str, allowed_hosts: tuple[str, ...], field: str) -> None:
-    """Raises InvalidError that names `field`, and not the hosts that are allowed."""
+    """Raises InvalidError that names `field`, but not the allowed hosts."""
     found = _URL.fullmatch(url)
     if found is None or len(url) > MAX_URL:
         message = f"must be an https URL without user and port, of up to {MAX_URL} characters"

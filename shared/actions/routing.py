@@ -1,4 +1,4 @@
-"""The system keys of an action, `flux_*`, and the context that they become."""
+"""The system keys of an action, `flux_*`, and the fields of the event that they set."""
 
 from typing import Any
 
@@ -9,10 +9,10 @@ MAX_TEXT = 256
 
 EVENT_ID = "flux_event_id"
 REDIRECT = "flux_redirect"
-# What only the workspace itself may say: of an id there is one event, whoever takes it first.
+# Only the workspace itself may send these: the first event with an id takes it.
 RESERVED = frozenset({EVENT_ID, REDIRECT})
 
-# Where the value of each key goes; the other spelling of a key means the same.
+# The fields that each key sets.
 _PLACES: dict[str, tuple[str, ...]] = {
     "flux_visitor_id": ("visitor.visitor_id", "hit.visitor_id", "session.visitor_id"),
     "flux_hit_id": ("hit.hit_id", "session.hit_id"),
@@ -39,7 +39,7 @@ _SHORT = {
 
 
 def spelled(fields: Scalars) -> Scalars:
-    """With one spelling for each system key."""
+    """The fields with the long spelling of each system key."""
     return {_SHORT.get(name, name): value for name, value in fields.items()}
 
 
@@ -49,7 +49,7 @@ def check_not_reserved(fields: Scalars) -> None:
 
 
 def context(fields: Scalars) -> dict[str, dict[str, Any]]:
-    """The objects of the payload that the system keys say something of; no others."""
+    """The objects of the payload that the system keys set."""
     found: dict[str, dict[str, Any]] = {}
     for name, places in _PLACES.items():
         if text := text_of(fields, name):
@@ -60,7 +60,7 @@ def context(fields: Scalars) -> dict[str, dict[str, Any]]:
 
 
 def text_of(fields: Scalars, name: str, limit: int = MAX_TEXT) -> str:
-    """Empty for what is left out, as by a placeholder that nothing was put in for."""
+    """Empty if the field is missing or empty, such as an unfilled placeholder."""
     value: Scalar = fields.get(name)
     if value is None:
         return ""

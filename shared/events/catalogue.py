@@ -1,6 +1,6 @@
-"""The event types that are built in, by the system that knows them and in its order.
+"""The built-in event types of each system, in the order of its documentation.
 
-A system with types of its own is one more member of System and one more entry of _TYPES.
+A new system with types of its own is a member of System and an entry of _TYPES.
 
 Sources: FunnelFlux Pro, "Webhook Payloads"; FlowEstate, "Webhook subscriptions"; ClickFunnels,
 "Webhook Event Types" with the spellings of its older list, and "How to Work with Webhooks".
@@ -163,5 +163,5 @@ def find(name: str) -> CatalogueEntry | None:
 
 
 def groups(system: System) -> dict[str, tuple[str, ...]]:
-    """The names of a system's types by group, both in its order."""
+    """The names of a system's types by group, in the order of the system."""
     return {group: tuple(types) for group, types in _TYPES[system].items()}

@@ -22,7 +22,7 @@ from shared.model import Model
 
 
 def one_of(kinds: str) -> WrapValidator:
-    """One sentence for what fits no member of a union, in place of one for each of them."""
+    """One message for a value that fits no member of a union, not one for each member."""
 
     def validate(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
         try:
@@ -34,7 +34,7 @@ def one_of(kinds: str) -> WrapValidator:
 
 
 Text = Annotated[str, Strict()]
-# Stored beside the payload as well, and asked for in an address: escaped, it is to fit one.
+# Also an attribute of the item and a part of URLs: escaped, it has to fit into one.
 VisitorId = Annotated[Text, StringConstraints(max_length=512)]
 Identifier = Annotated[Text, StringConstraints(min_length=1)]
 Integer = Annotated[int, Strict()]
@@ -81,7 +81,7 @@ CURRENCIES = frozenset(f"{_CURRENT_CURRENCIES} {_WITHDRAWN_CURRENCIES}".split())
 
 
 class Context(Model):
-    """A key that is null counts as left out."""
+    """A key whose value is null is the same as a key that is left out."""
 
     @model_validator(mode="before")
     @classmethod
@@ -166,7 +166,7 @@ class Session(Context):
 
 
 class _Sale(Context):
-    """What a conversion and a custom event share."""
+    """The fields that a conversion and a custom event have in common."""
 
     hit_id: Text | None = None
     revenue: Money | None = None

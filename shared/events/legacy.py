@@ -1,6 +1,6 @@
-"""Other names and places in which facts come in, and the one in which each is kept and sent.
+"""Older names and places of fields, mapped to the names of the payload contract.
 
-FunnelFlux's earlier payloads carried its raw models: `HitID` for `hit_id`, `ref_hit` for `hit`.
+Earlier payloads of FunnelFlux held its raw models: `HitID` for `hit_id`, `ref_hit` for `hit`.
 Source: FunnelFlux Pro, "Webhook Payloads", Removed Legacy/Internal Fields.
 """
 
@@ -33,7 +33,7 @@ OBJECTS: Mapping[str, type[Context]] = {
     "conversion": Conversion,
     "custom_event": CustomEvent,
 }
-# A raw key beside the objects belongs to the first of these that has it.
+# A raw key at the top level belongs to the first of these objects that has such a field.
 OWNERS = {
     kind: ("visitor", "funnel", "traffic_source", "hit", own)
     for kind, own in {
@@ -43,14 +43,14 @@ OWNERS = {
         TriggerType.CUSTOM_EVENT_TRIGGERED: "custom_event",
     }.items()
 }
-# Beside the objects these could mean anything.
+# At the top level these keys could mean anything.
 VAGUE = {"Name", "Timestamp"}
 CAPITALS = {"id": "ID", "ip": "IP", "os": "OS", "pii": "PII", "url": "URL"}
 ACTION_FIELDS = ("is_action", "action_number")
 
 
 def _raw(names: Iterable[str]) -> dict[str, str]:
-    """`hit_id` by its raw keys, `HitID` and `HitId`."""
+    """The names by their raw spellings: `HitID` and `HitId` lead to `hit_id`."""
     return {raw: name for name in names for raw in _spellings(name.split("_"))}
 
 
@@ -76,9 +76,9 @@ BESIDE: Mapping[str, Mapping[str, Place]] = {kind: _beside(kind) for kind in Tri
 
 
 def normalized(values: Mapping[str, Any]) -> dict[str, Any]:
-    """A trigger as it came in, with every fact under its name in the contract.
+    """The incoming trigger with the names of the contract.
 
-    Raises InvalidError where two names of one fact say different things.
+    Raises InvalidError if two names of one field have different values.
     """
     event = {name: _renamed(name, value, name) for name, value in values.items()}
     for name in ("ref_hit", "RefHit"):
@@ -92,7 +92,7 @@ def normalized(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _renamed(name: str, value: Any, given: str) -> Any:
-    """The object `name` with the names of the contract; `given` is what its sender calls it."""
+    """The object `name` with the names of the contract; `given` is the sender's name for it."""
     names = INSIDE.get(name, {})
     if not isinstance(value, dict) or names.keys().isdisjoint(value):
         return value
@@ -103,7 +103,7 @@ def _renamed(name: str, value: Any, given: str) -> Any:
 
 
 def _place_of_ref_hit(event: Mapping[str, Any], value: Any) -> Place:
-    """The hit itself, or the id of one: in the flow, that of the session's reference hit."""
+    """An object is the hit. An id is that of the hit, or in the flow of the reference hit."""
     if isinstance(value, dict):
         return ("hit",)
     in_flow = event["event_type"] in IN_FLOW_TYPES
@@ -122,17 +122,17 @@ def _move(event: dict[str, Any], given: str, place: Place) -> None:
 
 
 def _put_into(event: dict[str, Any], owner: str, fields: Mapping[str, Any], given: Names) -> None:
-    told = {name: value for name, value in fields.items() if value is not None}
+    given_fields = {name: value for name, value in fields.items() if value is not None}
     known = event.get(owner)
-    if not told or not isinstance(known, dict | None):
+    if not given_fields or not isinstance(known, dict | None):
         return
     event[owner] = dict(known or {})
-    for name, value in told.items():
+    for name, value in given_fields.items():
         _put(event[owner], name, value, given[name], f"{owner}.{name}")
 
 
 def _put(target: dict[str, Any], name: str, value: Any, given: str, kept: str) -> None:
-    """`given` and `kept` are the names by which a refusal tells the two apart."""
+    """Set a field. `given` and `kept` are the two names of the field in an error message."""
     if value is None:
         return
     if target.get(name) is None:
@@ -151,7 +151,7 @@ def _fall_back_to_the_tags_of_the_hit(event: dict[str, Any]) -> None:
 
 
 def _lift_action_fields(event: dict[str, Any]) -> None:
-    """They stand at the top and are not repeated among what the action carried."""
+    """Move these fields from `action_data` to the top level."""
     data = event.get("action_data")
     if not isinstance(data, dict) or data.keys().isdisjoint(ACTION_FIELDS):
         return
@@ -161,7 +161,7 @@ def _lift_action_fields(event: dict[str, Any]) -> None:
 
 
 def _read(value: Any) -> Any:
-    """A form has text only."""
+    """A value of a form, in which everything is text."""
     if value in ("true", "false"):
         return value == "true"
     is_number = isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,9}", value)

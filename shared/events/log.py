@@ -17,7 +17,7 @@ MAX_ROUNDS = 10
 
 
 class Log(Model):
-    """One partition of an index. `equal` are attributes that an item must have to be shown."""
+    """A partition of an index. Only items with the attributes in `equal` are shown."""
 
     workspace_id: str
     index: str

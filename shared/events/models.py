@@ -24,16 +24,16 @@ from shared.events.context import (
 )
 from shared.model import Model
 
-# An event as JSON, and the payload that is stored of it: they fit one message of SQS.
+# For an event as JSON, and for its payload. SQS takes messages of this size.
 MAX_EVENT_BYTES = 256 * 1024
-# Of one request, over HTTPS.
+# For a batch in one HTTPS request.
 MAX_BATCH_BYTES = 4 * 1024 * 1024
 MAX_BATCH_EVENTS = 100
 
 EventId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:~@+=-]{1,128}$")]
-# No id from outside may begin so: nobody else can make an operational event.
+# No id from outside may begin with it, so clients cannot make operational events.
 OPERATIONAL_MARK = "!"
-# ClickFunnels names mix dots, dashes, underscores and slashes, and one has no dot at all.
+# Names of ClickFunnels have dots, dashes, underscores and slashes; one has no dot.
 EVENT_TYPE = r"^[a-z0-9][a-z0-9_/-]*(\.[a-z0-9_-]+)*$"
 EventType = Annotated[str, StringConstraints(pattern=EVENT_TYPE, max_length=128)]
 ConfigId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
@@ -73,8 +73,8 @@ CONTROL_FIELDS = frozenset(
 class NewEvent(Context):
     """What every incoming event may carry.
 
-    `schema_version`, `request_id` and `timestamp` are those of an outbound payload that is sent
-    back in; they are accepted and made anew.
+    `schema_version`, `request_id` and `timestamp` come from an outbound payload that is sent to us
+    again. They are accepted and ignored.
     """
 
     event_type: EventType
@@ -86,12 +86,12 @@ class NewEvent(Context):
     timestamp: Integer | None = None
 
     def payload(self) -> dict[str, Any]:
-        """What happened, exactly as it came in."""
+        """The fields that say what happened, exactly as they came in."""
         return self.model_dump(exclude=set(CONTROL_FIELDS), exclude_unset=True)
 
 
 class TrackingContext(Context):
-    """What the payload contract tells of a trigger, as it comes in and as it goes out."""
+    """The fields of a trigger in the payload contract, incoming and outgoing."""
 
     event_type: TriggerType
     visitor: Visitor | None = None
@@ -99,23 +99,24 @@ class TrackingContext(Context):
     traffic_source: TrafficSource | None = None
     hit: Hit | None = None
     tracking_fields: Annotated[
-        Scalars | None, Field(description="What the URL of the entrance said, by tracking field.")
+        Scalars | None, Field(description="The tracking fields in the URL of the entrance.")
     ] = None
     visitor_tags: Annotated[
-        list[Text] | None, Field(description="Ids of the visitor's tags when it happened.")
+        list[Text] | None, Field(description="Ids of the visitor's tags at this moment.")
     ] = None
     session: Session | None = None
     url_buffer: Annotated[
-        Scalars | None, Field(description="The URL parameters that tokens can be replaced by.")
+        Scalars | None, Field(description="The URL parameters that replace tokens.")
     ] = None
     is_action: Annotated[
-        Flag | None, Field(description="Whether an action link or form brought it about.")
+        Flag | None, Field(description="Whether an action link or form caused the event.")
     ] = None
     action_number: Annotated[
-        Integer | None, Field(validate_default=True, description="Which action of the node.")
+        Integer | None,
+        Field(validate_default=True, description="The number of the action of the node."),
     ] = None
     action_data: Annotated[
-        Scalars | None, Field(description="What the action carried, and where it came from.")
+        Scalars | None, Field(description="The data of the action, and where it came from.")
     ] = None
     conversion: Annotated[Conversion | None, Field(validate_default=True)] = None
     custom_event: Annotated[CustomEvent | None, Field(validate_default=True)] = None
@@ -147,7 +148,7 @@ class TrackingEvent(TrackingContext, NewEvent):
     """A FunnelFlux trigger with the context in which it fired."""
 
     def payload(self) -> dict[str, Any]:
-        """What happened, without empty objects and arrays."""
+        """The fields that say what happened, without empty objects and arrays."""
         return _without_empty(super().payload())
 
 

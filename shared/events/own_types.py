@@ -1,4 +1,4 @@
-"""A workspace's own event types in ConfigTable, each one item."""
+"""The event types that a workspace defines, one item of ConfigTable each."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -65,9 +65,10 @@ class EventTypeStore:
         self._table = table
 
     def save(self, own: OwnType, limit: int) -> tuple[OwnType, bool]:
-        """The type as it is now, and whether it is new.
+        """Add or replace a type. Returns it as it is now, and whether it is new.
 
-        Raises ForbiddenError if it would be more than `limit`.
+        Raises ForbiddenError if the workspace has `limit` types, and ConflictError if the type is
+        deleted at the same moment.
         """
         new = self._table.putting(_item(own), IS_NEW)
         refused = self._table.transact([new, self._counting(own.workspace_id, 1, limit)])

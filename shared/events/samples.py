@@ -1,4 +1,4 @@
-"""What an event of a type may look like, for trying out an endpoint. Everybody in it is made up."""
+"""Sample payloads for test events, by event type. All people and values are invented."""
 
 import re
 from typing import Any
@@ -18,8 +18,8 @@ _PERSON = {
 }
 _MONEY = {"currency": "USD", "total_amount": "19.99"}
 
-# What a name says of its subject: the first that is found. A name that says nothing here has the
-# subject that it begins with, and little data.
+# The subject and the data of a type: the first pattern that its name matches decides. A type that
+# matches none has the subject that its name begins with, and little data.
 _SUBJECTS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     (r"invoice", "Orders::Invoice", {"number": "1001", "status": "paid", **_MONEY}),
     (r"^lead\.", "Lead", {**_PERSON, "stage": "New", "source": "Website"}),
@@ -93,11 +93,11 @@ def _in_flow(now: int) -> dict[str, Any]:
 def _resource(event_type: str, now: int) -> dict[str, Any]:
     for pattern, subject, data in _SUBJECTS:
         if re.search(pattern, event_type):
-            return _told(subject, data, now)
-    return _told(_subject_named_by(event_type), {"name": "Sample"}, now)
+            return _with_subject(subject, data, now)
+    return _with_subject(_subject_named_by(event_type), {"name": "Sample"}, now)
 
 
-def _told(subject: str, data: dict[str, Any], now: int) -> dict[str, Any]:
+def _with_subject(subject: str, data: dict[str, Any], now: int) -> dict[str, Any]:
     moment = rfc3339(now)
     return {
         "subject_type": subject,
@@ -107,7 +107,7 @@ def _told(subject: str, data: dict[str, Any], now: int) -> dict[str, Any]:
 
 
 def _subject_named_by(event_type: str) -> str:
-    """`courses/lesson.created` is of a `Courses::Lesson`."""
+    """`courses/lesson.created` names a `Courses::Lesson`."""
     named = event_type.rpartition(".")[0] or event_type
     words = [re.split(r"[._-]", part) for part in named.split("/")]
     return "::".join("".join(word.capitalize() for word in part) for part in words)

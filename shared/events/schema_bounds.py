@@ -1,8 +1,8 @@
-"""How large a workspace's JSON Schema is, so that the cost of checking an event by it is bounded.
+"""Bounds for a workspace's JSON Schema, so that checking an event against it has a bounded cost.
 
-A schema comes from one tenant and runs in the workers of all. Every `$ref` is written out for the
-measure, so neither a circle nor a tower of references hides what a schema costs. What an evaluator
-would need more than one pass for, or would look up elsewhere, is refused.
+A schema comes from one tenant and runs in the workers of all. It is measured with every `$ref`
+replaced by its target, so neither circular nor nested references hide its cost. Keywords for which
+an evaluator needs several passes, or other documents, are refused.
 """
 
 import json
@@ -16,19 +16,19 @@ from shared.model import Model
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 MAX_BYTES = 16 * 1024
-# With references written out.
+# Counted with each reference replaced by its target.
 MAX_DEPTH = 64
 MAX_VALUES = 4_000
 MAX_SEARCHES = 100
-# A second of one processor, of which the worst comparison takes 60 ns.
+# One second of one processor: the slowest comparison takes 60 ns.
 MAX_WORK = 16_000_000
-# Measured, each in comparisons. A number is compared digit by digit, as exactly as it was written.
+# Measured, in comparisons. Numbers are compared digit by digit, exactly as written.
 _OF_A_NUMBER = 8
 _OF_A_SEARCHED_CHARACTER = 42
 _BITS_A_VALUE = 16
-# A string is a value more for so many characters.
+# A string counts as one value more for each of so many characters.
 _CHARACTERS_A_VALUE = 64
-# Measured, in memory: a search takes as much as so many values.
+# Measured: a search takes as much memory as so many values.
 _WEIGHT_OF_A_SEARCH = 50
 
 _REFERENCE = re.compile(r"#/\$defs/([A-Za-z0-9_.-]+)")
@@ -48,7 +48,7 @@ Schema = dict[str, Any]
 
 
 class Role(Enum):
-    """What a value within a schema is: a schema, schemas by name, or data that is compared to."""
+    """The role of a value in a schema: a schema, schemas by name, or data to compare with."""
 
     SCHEMA = auto()
     NAMES = auto()
@@ -69,10 +69,10 @@ _ROLES = dict.fromkeys(_NAMES, Role.NAMES) | dict.fromkeys(
 
 
 class Size(Model):
-    """What a schema costs, with references written out.
+    """The cost of a schema, with each reference replaced by its target.
 
-    `values` are its JSON values. Each value of an event may be compared to so many `comparisons`.
-    `searches` go through every character: patterns, and multipleOf, which divides exactly.
+    `values` are its JSON values. Each value of an event needs up to `comparisons` comparisons.
+    `searches` read every character: patterns, and multipleOf, which divides exactly.
     """
 
     values: int
@@ -81,17 +81,17 @@ class Size(Model):
 
     @property
     def weight(self) -> int:
-        """What it takes of memory."""
+        """The memory that the compiled schema needs, in values."""
         return self.values + _WEIGHT_OF_A_SEARCH * self.searches
 
     def work(self, data: Any) -> int:
-        """What it takes to check `data`, in comparisons."""
+        """The time that a check of `data` needs, in comparisons."""
         searched = len(json.dumps(data)) * _OF_A_SEARCHED_CHARACTER
         return count(data) * self.comparisons + searched * self.searches
 
 
 def count(data: Any) -> int:
-    """The values of an event's data; a long integer counts for several."""
+    """The number of values in an event's data; a long integer counts as several."""
     match data:
         case dict():
             return 1 + sum(map(count, data.values()))
@@ -104,7 +104,7 @@ def count(data: Any) -> int:
 
 
 def measured(schema: Schema) -> Size:
-    """Raises InvalidError, with a path within the schema, for what is out of bounds."""
+    """The cost of a schema. Raises InvalidError, with a path in the schema, if it is too high."""
     return _Measure(schema).size()
 
 
@@ -170,7 +170,7 @@ def refused(path: tuple[str | int, ...], message: str) -> InvalidError:
 
 
 def _role(value: Any, role: Role, name: str) -> Role:
-    """What stands under `name`, or at a place of a list, in a value that plays `role`."""
+    """The role of the value under `name`, or in a list, inside a value with `role`."""
     if role is Role.DATA:
         return Role.DATA
     if role is Role.NAMES or isinstance(value, list):

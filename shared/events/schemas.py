@@ -1,7 +1,8 @@
-"""The JSON Schema that a workspace gives to a type of its own, and what an event breaks of it.
+"""The JSON Schema of a workspace's own event type, and the check of events against it.
 
-Both come from tenants, so every cost is bounded (docs/decisions/0011-schemas-of-event-types.md).
-jsonschema-rs is imported when the first schema is compiled, and not by every cold start.
+Schema and event come from tenants, so every cost is bounded
+(docs/decisions/0011-schemas-of-event-types.md). jsonschema-rs is imported when the first schema is
+compiled, not at every cold start.
 """
 
 import json
@@ -23,17 +24,17 @@ if TYPE_CHECKING:
 
 MAX_FIELDS = 20
 MAX_MESSAGE = 256
-# Values of an event, times those of its schema: so many mistakes may be found at once.
+# The values of an event times the values of its schema bound the number of errors found at once.
 MAX_SEARCH = 100_000
-# Compiled; a search takes time in proportion to it and to the text, whatever the two are.
+# Compiled. The time of a search is proportional to this size and to the length of the text.
 _MAX_PATTERN_BYTES = 64 * 1024
 _MASK = "the value"
 _DATA = ("data",)
 
-# So long a worker goes on with a schema that was replaced or deleted, and with there being none.
+# For so long a worker uses a schema that was replaced or deleted, or knows that there is none.
 REMEMBER_MS = 30 * MS_PER_S
 MAX_REMEMBERED = 1_000
-# Measured: compiled schemas of so much weight take about 50 MB.
+# Measured: compiled schemas of this weight take about 50 MB.
 MAX_WEIGHT = 100_000
 
 # The schema of a workspace's own type; None if it has none, or there is no such type.
@@ -44,7 +45,7 @@ class DataSchema:
     """A schema, ready to check the data of events."""
 
     def __init__(self, schema: Schema) -> None:
-        """Raises InvalidError, with a path within the schema, for what is none or out of bounds."""
+        """Raises InvalidError, with a path in the schema, if it is not valid or exceeds a bound."""
         _check_bytes(schema)
         self._size = measured(schema)
         self._validator = _compiled(schema)
@@ -54,10 +55,10 @@ class DataSchema:
         return self._size.weight
 
     def check(self, data: dict[str, Any]) -> None:
-        """Raises InvalidError with up to MAX_FIELDS places where `data` breaks the schema."""
+        """Raises InvalidError with up to MAX_FIELDS places in `data` that break the schema."""
         try:
             mistakes = tuple(islice(self._mistakes(data), MAX_FIELDS))
-        except ValueError:  # half of a surrogate pair, or more levels than any road but one lets in
+        except ValueError:  # half of a surrogate pair, or too many levels
             mistakes = (_field(_DATA, "is not JSON as JSON Schema knows it"),)
         if mistakes:
             text = "; ".join(f"{field.path}: {field.message}" for field in mistakes)
@@ -68,7 +69,7 @@ class DataSchema:
             yield _field(_DATA, "is too large for the schema of its type")
         elif self._validator.is_valid(data):
             return
-        # They are found all at once, each with what was expected in its place.
+        # iter_errors finds all errors before it gives the first.
         elif count(data) * self._size.values > MAX_SEARCH:
             yield _field(_DATA, "breaks the schema of its type, and is too large to say where")
         else:
@@ -105,7 +106,7 @@ class SchemaChecker:
             schema.check(event.data)
 
     def _schema_of(self, workspace_id: str, event_type: str) -> DataSchema | None:
-        """The events of a batch come in several threads: one of them reads for all."""
+        """Events of a batch are checked in several threads: one reads the schema for all."""
         key = workspace_id, event_type
         with self._lock:
             known = self._known.pop(key, None)
@@ -121,7 +122,7 @@ class SchemaChecker:
         return RememberedSchema(self._clock() + REMEMBER_MS, schema)
 
     def _make_room(self) -> None:
-        """The type that was used longest ago goes first, and the last one stays."""
+        """Forget the types that were used longest ago, but never the last one."""
         weight = sum(known.weight for known in self._known.values())
         while len(self._known) > 1 and (len(self._known) > MAX_REMEMBERED or weight > MAX_WEIGHT):
             weight -= self._known.pop(next(iter(self._known))).weight
@@ -179,7 +180,7 @@ def _short(text: str) -> str:
 
 
 def _ready(schema: Schema, workspace_id: str, event_type: str) -> DataSchema | None:
-    """A schema that was saved and is no longer taken is a fault of ours, and loses no event."""
+    """If a stored schema is refused now, this is a fault of ours, and the event is not checked."""
     try:
         return DataSchema(schema)
     except InvalidError as error:

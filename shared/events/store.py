@@ -105,7 +105,7 @@ class EventStore:
         return [self._table.putting(self._item(event), IS_NEW) for event in events]
 
     def putting(self, event: Event) -> dict[str, Any]:
-        """An operation of the transaction that makes true what an operational event reports."""
+        """An operation of the transaction that makes the change that the event reports."""
         self._mark(event)
         return self._table.putting(self._item(event))
 

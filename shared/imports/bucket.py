@@ -1,4 +1,4 @@
-"""The bucket of imports: objects are read as they were when they were announced, or not at all."""
+"""The bucket of imports: an object is read in the version that was announced, or not at all."""
 
 from functools import partial
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ from shared.imports.streams import Stream
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-# HeadObject has no body to say it in words.
+# HeadObject has no body, so its errors have status codes only.
 _GONE = {"NoSuchKey", "PreconditionFailed", "404", "412"}
 _PAST_THE_END = {"InvalidRange", "416"}
 
@@ -26,7 +26,7 @@ class ImportBucket:
         self._s3 = s3
 
     def open(self, source: ImportSource, offset: int) -> Stream:
-        """The object's lines from `offset` (unpacked) bytes on; reading may raise GoneError."""
+        """The content from `offset` (unpacked) bytes on. Reading may raise ObjectGoneError."""
         fetch = partial(self._fetch, source)
         return (streams.unpacked if source.is_packed else streams.plain)(fetch, offset)
 

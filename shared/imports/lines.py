@@ -1,4 +1,4 @@
-"""Lines of a stream, one at a time, and the place after each, from which another run can go on."""
+"""The lines of a stream, each with the position after it, from which another run can continue."""
 
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -12,7 +12,7 @@ Read = Callable[[int], bytes]
 
 
 class Position(Model):
-    """So many bytes and lines have been read; `inside` a line, its end is still to come."""
+    """The bytes and lines that have been read; `inside` means that the last line has no end yet."""
 
     offset: int = 0
     line: int = 0
@@ -20,7 +20,7 @@ class Position(Model):
 
 
 class Line(NamedTuple):
-    """`content` comes without its end, and as None if it is too long; the rest of it is empty."""
+    """`content` is without the line end; None if the line is too long, then empty for its rest."""
 
     number: int
     content: bytes | None
@@ -28,7 +28,7 @@ class Line(NamedTuple):
 
 
 def lines(read: Read, start: Position, limit: int) -> Iterator[Line]:
-    """Holds `limit` bytes and a block at most, and yields at least once in so many bytes."""
+    """Holds at most `limit` bytes and a block in memory, and yields at least as often."""
     held, at = b"", start
     while block := read(BLOCK):
         *ended, held = (held + block).split(b"\n")

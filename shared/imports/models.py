@@ -12,14 +12,14 @@ from shared.imports.lines import Position
 from shared.model import Model
 
 REPORT_SUFFIX = ".report.json"
-# S3 takes no longer keys.
+# The limit of S3.
 MAX_KEY_BYTES = 1024
-# A report and a message hold so many; the others are counted.
+# A report and a message list so many; all are counted.
 MAX_REFUSED = 100
 
 
 class ImportSource(Model):
-    """One version of an object: what is uploaded under the same key later has another etag."""
+    """One version of an object: a later upload with the same key has another etag."""
 
     bucket: str
     key: str
@@ -27,7 +27,7 @@ class ImportSource(Model):
 
     @property
     def workspace_id(self) -> str:
-        """The first segment of the key; empty if it has but one."""
+        """The first segment of the key; empty if the key has only one."""
         return self.key.rpartition("/")[0].partition("/")[0]
 
     @property
@@ -42,13 +42,13 @@ class ImportSource(Model):
         return key
 
     def line_id(self, number: int) -> str:
-        """The same for the same line of the same object, however often it is read."""
+        """Always the same for a line of an object."""
         digest = ids.sha256_hex(f"{self.bucket}\0{self.key}\0{self.etag}")[:32]
         return f"s3-{digest}-{number}"
 
 
 class RefusedLine(Model):
-    """A line that is no event, and why; values of the line are no part of it."""
+    """A line that is no event, and the reason, which never quotes the line."""
 
     line: int
     code: str
@@ -56,7 +56,7 @@ class RefusedLine(Model):
 
 
 class Tally(Model):
-    """What became of the lines that were read."""
+    """The results of the lines that were read."""
 
     accepted: int = 0
     repeated: int = 0
@@ -65,7 +65,7 @@ class Tally(Model):
 
 
 class ImportJob(Model):
-    """All that another run must know to go on."""
+    """Everything that another run needs to continue."""
 
     source: ImportSource
     started_at: int
@@ -80,7 +80,7 @@ class ImportState(StrEnum):
 
 
 class FileReport(Model):
-    """`refused_lines` are the first ones; `reason` says why an import failed where it did."""
+    """`refused_lines` are the first refused lines; `reason` says why a failed import stopped."""
 
     state: ImportState
     reason: str | None = None

@@ -1,4 +1,4 @@
-"""Bytes of an object from a place on, whether it is packed or not, a bounded part at a time."""
+"""The bytes of an object from an offset on, packed or not, one bounded block at a time."""
 
 import gzip
 import io
@@ -6,17 +6,17 @@ import zlib
 from collections.abc import Callable
 from typing import Protocol
 
-# What a request to S3 brings.
+# The size of one request to S3.
 BLOCK = 4 * 1024 * 1024
-# A packed object is read from its beginning by every run, so its size must have an end.
+# Every run reads a packed object from its beginning, so its size has a limit.
 MAX_UNPACKED = 1024**3
 
-# So many bytes from an offset on; fewer only at the end.
+# (offset, size) to bytes; fewer than `size` only at the end of the object.
 Fetch = Callable[[int, int], bytes]
 
 
 class UnreadableError(Exception):
-    """An object is not what its name says; the message is for who uploaded it."""
+    """The object does not have the format of its name. The message is for its owner."""
 
 
 class Stream(Protocol):
@@ -24,7 +24,7 @@ class Stream(Protocol):
 
 
 class Fetched(io.RawIOBase):
-    """What `fetch` brings, as a raw stream; `io.BufferedReader` asks for a block at a time."""
+    """The bytes of `fetch` as a raw stream; `io.BufferedReader` reads it by blocks."""
 
     def __init__(self, fetch: Fetch, offset: int) -> None:
         super().__init__()
@@ -44,7 +44,7 @@ class Fetched(io.RawIOBase):
 
 
 class Unpacked:
-    """A gzip stream from `offset` unpacked bytes on. Raises UnreadableError where it is damaged."""
+    """A gzip stream from `offset` unpacked bytes on. Raises UnreadableError if it is damaged."""
 
     def __init__(self, packed: io.BufferedReader, offset: int, limit: int) -> None:
         self._stream = gzip.GzipFile(fileobj=packed)

@@ -1,6 +1,6 @@
-"""What deliveries hold of a person: kept bodies, excerpts of answers, and what is still to be sent.
+"""Removes personal data from deliveries: stored bodies and excerpts of responses.
 
-Counts, states and attempts stay.
+Deliveries that are still to be sent are cancelled. Counts, states and attempts stay.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from shared.tables import event_table
 
 
 class Erased(Model):
-    """`is_complete` is false while one of the deliveries is just being sent."""
+    """`is_complete` is false while one of the deliveries is being sent."""
 
     deliveries: int = 0
     cancelled: int = 0
@@ -29,7 +29,7 @@ class DeliveryErasure:
         self._deliveries = DeliveryStore(table)
 
     def erase(self, event: Event, now: int) -> Erased:
-        """To be repeated until it is complete; each time it counts what is erased by then."""
+        """Repeat this until it is complete. It counts all deliveries that are erased by then."""
         found = self._deliveries.of_event(event)
         done = [delivery for delivery in found if self._erase(delivery, now)]
         return Erased(
@@ -39,10 +39,10 @@ class DeliveryErasure:
         )
 
     def empty(self, event: Event, has_time: Callable[[], bool]) -> bool:
-        """Take out the excerpts alone: a kept body has an end of its own.
+        """Remove the excerpts only: a stored body expires by itself.
 
-        False while one of the deliveries may still be sent, or if the time was not enough. What is
-        taken out by then is not looked for again.
+        False while one of the deliveries may still be sent, or if there was not enough time. The
+        next call skips the deliveries that are done.
         """
         is_empty = True
         for delivery in self._deliveries.fresh_of_event(event):
@@ -59,7 +59,7 @@ class DeliveryErasure:
         )
 
     def _erase(self, delivery: Delivery, now: int) -> bool:
-        """An attempt that is under way may finish, and keep its body: that is erased later."""
+        """False while an attempt is in progress, which may still store a body."""
         if delivery.state is DeliveryState.SENDING and (delivery.lease_until or 0) > now:
             return False
         self._delete_body(delivery)

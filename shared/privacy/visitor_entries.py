@@ -1,7 +1,7 @@
-"""The entries of a visitor who is erased.
+"""The entries of a visitor during an erasure.
 
-Begun, they lead nowhere any more, and hold the ids whose events are still to be erased; ended, they
-hold nothing but that they were erased.
+From the begin of the erasure they lead nowhere, and hold the ids whose events are still to be
+erased. From its end they hold only the time of the erasure.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,14 +17,14 @@ class VisitorEntries:
         self._visitors = visitors
 
     def begin(self, entry: VisitorEntry, visitor: VisitorRecord, now: int) -> bool:
-        """False if somebody else has changed the visitor meanwhile."""
+        """False if another request has changed the visitor in the meantime."""
         key = visitor_key(visitor.workspace_id, visitor.visitor_id)
         values = {"erased_at": now, "erasing": visitor.ids | entry.erasing}
         erased = self._visitors.put(key, entry.version, values, now)
         return self._try([erased, *self._without_emails(visitor, now)])
 
     def end(self, workspace_id: str, visitor_ids: Iterable[str], now: int) -> None:
-        """An id that has come to somebody new since then stays."""
+        """An id that belongs to a new visitor by now stays."""
         sessions = [Identity(kind=IdentityKind.SESSION, value=one) for one in visitor_ids]
         for trace in self._visitors.trace(workspace_id, sessions, now):
             if trace.visitor is None:
@@ -52,5 +52,5 @@ class VisitorEntries:
 
 
 def _is_own(entry: VisitorEntry, visitor: VisitorRecord) -> bool:
-    """An address that was not seen for so long that it expired may be another visitor's by now."""
+    """An address whose entry had expired may belong to another visitor by now."""
     return entry.version > 0 and (entry.leads_to is None or entry.leads_to in visitor.ids)

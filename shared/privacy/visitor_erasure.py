@@ -1,8 +1,8 @@
-"""Erasing a visitor: first nobody finds the visitor any more, then event after event.
+"""Erases a visitor: first the entries that lead to the visitor, then one event after the other.
 
-Each event passes twice: its payload is erased at once, and a moment later what its deliveries hold,
-for a worker may have read the event just before. Only then does it leave the index, so a repetition
-finds whatever a crash, or the end of the time, has left.
+Each event is visited twice. The first round erases its payload, the second its deliveries: a worker
+may have read the event just before the first. Only then does the event leave the index, so another
+call finds everything that a crash, or the end of the time, has left.
 """
 
 import time
@@ -12,7 +12,7 @@ from itertools import count
 from typing import NamedTuple
 
 from shared.clock import MS_PER_S, Clock
-from shared.errors import NotFoundError
+from shared.errors import ContentionError, NotFoundError
 from shared.events.store import EventStore
 from shared.model import Model
 from shared.privacy.delivery_erasure import DeliveryErasure
@@ -20,16 +20,16 @@ from shared.privacy.visitor_entries import VisitorEntries
 from shared.visitors.history import History
 from shared.visitors.store import VisitorStore
 
-# Well within what an HTTP API waits for its function.
+# An HTTP API waits much longer for its function.
 BUDGET_MS = 8 * MS_PER_S
-# Within it a worker that has read an event claims its delivery, and an index follows its table.
+# Enough for a worker that has read an event to claim its delivery, and for the index to follow.
 PAUSE_S = 1.0
 PARALLEL = 10
 ROUNDS = 10
 
 
 class ErasureReport(Model):
-    """What one call has erased. Unless it is `complete`, call again."""
+    """The work of one call. Call again unless it is `complete`."""
 
     visitor_id: str
     identities: int
@@ -40,8 +40,8 @@ class ErasureReport(Model):
 
 
 class ErasureBegun(NamedTuple):
-    """How many `identities` a visitor had who was known until now; None for another one, who
-    `was_erased` before or is known by events alone."""
+    """`identities` is their number if the visitor was known until now; None for a visitor who
+    `was_erased` before or is known only by events."""
 
     ids: frozenset[str]
     identities: int | None
@@ -53,7 +53,7 @@ class ErasureBegun(NamedTuple):
 
 
 class ErasureProgress(NamedTuple):
-    """`left` are events that another look must be taken at, `moved` those that came a step on."""
+    """`left` are the events that need another round, `moved` the events that made progress."""
 
     events: int = 0
     deliveries: int = 0
@@ -62,15 +62,11 @@ class ErasureProgress(NamedTuple):
     moved: int = 0
 
 
-class RacesLostError(Exception):
-    """Others have changed the visitor time after time; the request may be repeated."""
-
-
 class VisitorErasure:
     def __init__(
         self,
         visitors: VisitorStore,
-        forgetting: VisitorEntries,
+        entries: VisitorEntries,
         history: History,
         events: EventStore,
         deliveries: DeliveryErasure,
@@ -78,7 +74,7 @@ class VisitorErasure:
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._visitors = visitors
-        self._forgetting = forgetting
+        self._entries = entries
         self._history = history
         self._events = events
         self._deliveries = deliveries
@@ -86,15 +82,15 @@ class VisitorErasure:
         self._pause = pause
 
     def run(self, workspace_id: str, visitor_id: str) -> ErasureReport:
-        """Raises NotFoundError for an id of which nothing was ever known here."""
+        """Raises NotFoundError for an unknown id, and ContentionError."""
         until = self._clock() + BUDGET_MS
         begun = self._begin(workspace_id, visitor_id)
-        done, is_complete = self._passes(workspace_id, begun, until)
+        done, is_complete = self._rounds(workspace_id, begun, until)
         is_known = begun.is_fresh or begun.was_erased
         if not is_known and done == ErasureProgress():
             raise NotFoundError(f"No visitor {visitor_id} is known here.")
         if is_complete:
-            self._forgetting.end(workspace_id, begun.ids, self._clock())
+            self._entries.end(workspace_id, begun.ids, self._clock())
         return ErasureReport(
             visitor_id=visitor_id,
             identities=begun.identities or 0,
@@ -111,16 +107,16 @@ class VisitorErasure:
             ids = entry.erasing | {visitor_id}
             if entry.visitor is None:
                 return ErasureBegun(ids, None, entry.is_erased)
-            if self._forgetting.begin(entry, entry.visitor, now):
+            if self._entries.begin(entry, entry.visitor, now):
                 return ErasureBegun(ids | entry.visitor.ids, len(entry.visitor.identities))
-        raise RacesLostError
+        raise ContentionError
 
-    def _passes(
+    def _rounds(
         self, workspace_id: str, begun: ErasureBegun, until: int
     ) -> tuple[ErasureProgress, bool]:
         total = ErasureProgress()
         for number in count():
-            seen = self._pass(workspace_id, begun.ids, until)
+            seen = self._round(workspace_id, begun.ids, until)
             total = _sum([total, seen])
             if seen.left == 0 and (number > 0 or not begun.is_fresh):
                 return total, True
@@ -129,7 +125,7 @@ class VisitorErasure:
             self._pause(PAUSE_S)
         raise AssertionError
 
-    def _pass(self, workspace_id: str, ids: Iterable[str], until: int) -> ErasureProgress:
+    def _round(self, workspace_id: str, ids: Iterable[str], until: int) -> ErasureProgress:
         found = ErasureProgress()
         with ThreadPoolExecutor(PARALLEL) as pool:
             for page in self._history.partitions(workspace_id, sorted(ids)):
@@ -140,7 +136,7 @@ class VisitorErasure:
 
     def _event(self, pk: str) -> ErasureProgress:
         event = self._events.at(pk)
-        if event is None or event.visitor_id is None:  # the index is behind
+        if event is None or event.visitor_id is None:  # the index is older than the table
             return ErasureProgress()
         if event.erased_at is None:
             self._events.erase(event, self._clock())

@@ -1,4 +1,4 @@
-"""The events of a visitor, under whichever of the visitor's ids they came in."""
+"""The events of a visitor, under all ids of the visitor."""
 
 import heapq
 import re
@@ -14,7 +14,7 @@ from shared.input.paging import Page, foreign_cursor, read_cursor, write_cursor
 from shared.tables import event_table
 
 PAGE = 50
-# Comes after the sort key of every event.
+# Sorts after the key of every event.
 _NEWEST = "~"
 _POSITION = re.compile(r"[0-9]{15}#[0-9a-f]+")
 
@@ -27,7 +27,7 @@ class History:
     def page(
         self, workspace_id: str, visitor_ids: Iterable[str], limit: int, cursor: str | None = None
     ) -> Page:
-        """Newest first, without what has expired; one Query for each id."""
+        """Newest first, without expired events. One Query for each id. Raises InvalidError."""
         before = _NEWEST if cursor is None else _position(workspace_id, cursor)
         logs = [self._newest(workspace_id, one, before, limit + 1) for one in visitor_ids]
         merged = heapq.merge(*logs, key=lambda item: item["log_sk"], reverse=True)
@@ -61,7 +61,7 @@ def _before(workspace_id: str, visitor_id: str, before: str) -> Query:
 
 
 def _cursor(workspace_id: str, position: str) -> str:
-    """Of all visitors of the workspace: one may get another's ids from page to page."""
+    """A cursor is valid for each visitor of the workspace: a merge may add ids between pages."""
     return write_cursor(f"visitors {workspace_id}", position)
 
 

@@ -1,9 +1,17 @@
-"""A visitor, and what a visitor is known by. Times are milliseconds UTC."""
+"""A visitor and the visitor's identities. Times are milliseconds UTC."""
 
 from enum import StrEnum
+from typing import Annotated
+
+from pydantic import StringConstraints
 
 from shared import ids
 from shared.model import Model
+
+# Only blanks around it are removed: the address stays as it was sent, to write to.
+EmailAddress = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=320)
+]
 
 
 class IdentityKind(StrEnum):
@@ -12,26 +20,26 @@ class IdentityKind(StrEnum):
 
 
 class Identity(Model):
-    """An e-mail address, or an id that a tracker gave: its session."""
+    """An e-mail address, or a session: an id that a tracker gave."""
 
     kind: IdentityKind
     value: str
 
     def key(self, workspace_id: str) -> str:
-        """What stands for it in the table. Addresses that differ in case alone are one."""
+        """A hash, its key in the table. Addresses that differ only in case are the same."""
         if self.kind is IdentityKind.EMAIL:
             return ids.email_key(workspace_id, self.value.strip().casefold())
         return ids.visitor_key(workspace_id, self.value)
 
 
 class Known(Identity):
-    """`value` is as it was last sent; `seen_at` is refreshed once a day."""
+    """`value` is as it was last sent; `seen_at` is updated once a day."""
 
     seen_at: int
 
 
 class VisitorRecord(Model):
-    """`merged` are the ids of visitors who turned out to be this one."""
+    """`merged` are the ids of visitors that were merged into this one."""
 
     workspace_id: str
     visitor_id: str
@@ -51,10 +59,10 @@ class VisitorRecord(Model):
 
 
 class VisitorEntry(Model):
-    """What stands in a partition: a visitor, or the id of the one to whom it leads.
+    """The content of a partition: a visitor, or the id of the visitor to whom it leads.
 
-    Neither if nothing is known, or it has expired or was erased; `version` is 0 if there is no item
-    at all. `erasing` are ids of an erased visitor, of whose events some may still be there.
+    It has neither if the item does not exist, has expired or was erased; without an item, `version`
+    is 0. `erasing` are the ids of an erased visitor, some of whose events may still be there.
     """
 
     pk: str
@@ -66,7 +74,7 @@ class VisitorEntry(Model):
 
 
 class Trace(Model):
-    """Where an identity leads: `entry` stands under its key, `visitor` at the end of the way."""
+    """Where an identity leads: `entry` is under its key, `visitor` at the end of the chain."""
 
     identity: Identity
     entry: VisitorEntry

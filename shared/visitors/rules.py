@@ -1,4 +1,4 @@
-"""Who it is: the visitor to whom an e-mail address and a session lead (docs/decisions/0013)."""
+"""The visitor to whom an e-mail address and a session lead (docs/decisions/0013)."""
 
 from collections.abc import Sequence
 
@@ -6,17 +6,17 @@ from shared.clock import MS_PER_DAY
 from shared.model import Model
 from shared.visitors.models import Identity, IdentityKind, Known, Trace, VisitorRecord
 
-# More than one person has; it bounds what a merge and an erasure write at once.
+# More than a person has. The limit bounds the writes of a merge and of an erasure.
 MAX_IDENTITIES = 50
-# An identity that was seen within this time is not written again.
+# An identity that was seen less than this time ago is not written again.
 FRESH_MS = MS_PER_DAY
 
 
 class Resolution(Model):
-    """The visitor, and what is to be written about them.
+    """The visitor, and the changes to store.
 
-    `tied` are identities that are new to the visitor or were not seen for long; `absorbed` is a
-    younger visitor who turned out to be the same.
+    `tied` are identities that are new to the visitor or were not seen lately; `absorbed` is a
+    younger visitor, to be merged into this one.
     """
 
     visitor: VisitorRecord
@@ -26,10 +26,10 @@ class Resolution(Model):
 
 
 def resolve(workspace_id: str, traces: Sequence[Trace], now: int, new_id: str) -> Resolution:
-    """E-mail addresses come before sessions in `traces`, and count for more."""
+    """`traces` begin with the e-mail addresses, which win over sessions."""
     found = {trace.visitor.visitor_id: trace.visitor for trace in traces if trace.visitor}
     if not found:
-        return _newcomer(workspace_id, traces, now, new_id)
+        return _new_visitor(workspace_id, traces, now, new_id)
     older, *others = sorted(found.values(), key=lambda one: (one.first_seen_at, one.visitor_id))
     if not others:
         return Resolution(visitor=older, tied=_to_tie(older, traces, now))
@@ -43,8 +43,8 @@ def known(trace: Trace, now: int) -> Known:
     return Known(kind=trace.identity.kind, value=trace.identity.value, seen_at=now)
 
 
-def _newcomer(workspace_id: str, traces: Sequence[Trace], now: int, new_id: str) -> Resolution:
-    """A session is the id that a tracker gave the visitor, so a visitor made from one keeps it."""
+def _new_visitor(workspace_id: str, traces: Sequence[Trace], now: int, new_id: str) -> Resolution:
+    """A new visitor with a session has the session as id: a tracker gave it to the visitor."""
     sessions = [t.identity.value for t in traces if t.identity.kind is IdentityKind.SESSION]
     visitor = VisitorRecord(
         workspace_id=workspace_id,
@@ -66,5 +66,5 @@ def _to_tie(visitor: VisitorRecord, traces: Sequence[Trace], now: int) -> tuple[
 def _seen_at(visitor: VisitorRecord, identity: Identity) -> int:
     if identity.kind is IdentityKind.SESSION and identity.value == visitor.visitor_id:
         return visitor.last_seen_at
-    one = visitor.identities.get(identity.key(visitor.workspace_id))
-    return 0 if one is None else one.seen_at
+    known_identity = visitor.identities.get(identity.key(visitor.workspace_id))
+    return 0 if known_identity is None else known_identity.seen_at

@@ -1,7 +1,7 @@
 """Visitors in EventTable.
 
-An entry for each visitor's id, which is the visitor or leads to another one, and an entry for each
-e-mail address, which leads to its visitor. An entry is replaced only by who knows its version.
+Each id of a visitor has an entry, which is the visitor or leads to another id. Each e-mail address
+has an entry, which leads to its visitor. An entry is replaced only if its version is the same.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from shared.tables import event_table
 from shared.visitors.models import Identity, IdentityKind, Known, Trace, VisitorEntry, VisitorRecord
 from shared.visitors.rules import FRESH_MS, MAX_IDENTITIES, Resolution, known
 
-# A merge may lengthen a way by a step, and a visitor has but so many identities.
+# Each merge may make a chain longer by one step, and the number of identities is limited.
 MAX_STEPS = MAX_IDENTITIES + 1
 
 Key = Mapping[str, str]
@@ -25,7 +25,7 @@ Change = dict[str, Any]
 class VisitorStore:
     def __init__(self, table: Table, retention_days: int) -> None:
         self._table = table
-        # What is seen puts its expiry off, and that is noted no more often than FRESH_MS.
+        # A visitor who is seen again expires later; this is stored at most once in FRESH_MS.
         self._retention_ms = retention_days * MS_PER_DAY + FRESH_MS
 
     def trace(self, workspace_id: str, identities: Sequence[Identity], now: int) -> list[Trace]:
@@ -39,24 +39,24 @@ class VisitorStore:
         ]
 
     def find(self, workspace_id: str, visitor_id: str, now: int) -> VisitorEntry:
-        """What stands at the end of the way from an id."""
+        """The entry at the end of the chain that begins at an id."""
         start = VisitorEntry(pk="", leads_to=visitor_id)
         return self._ends(workspace_id, [start], now)[0]
 
     def entries(self, wanted: Sequence[Key], now: int) -> dict[str, VisitorEntry]:
-        """By partition; for what is not there, an empty one."""
+        """The entries by partition; an empty entry for a partition without an item."""
         found = self._table.get_many(wanted)
         entries = {key["pk"]: VisitorEntry(pk=key["pk"]) for key in wanted}
         return entries | {item["pk"]: _entry_from(item, now) for item in found}
 
     def changes(self, found: Resolution, now: int) -> list[Change]:
-        """What a transaction has to write, so that all of this is known from then on."""
+        """The operations of a transaction that stores what was resolved."""
         if not found.is_new and not found.tied and found.absorbed is None:
             return []
         versions = _versions(found)
         own = visitor_key(found.visitor.workspace_id, found.visitor.visitor_id)
         own_version = versions.pop(own["pk"], (own, 0))[1]
-        change = self._birth(found, own_version, now) if found.is_new else self._update(found, now)
+        change = self._new(found, own_version, now) if found.is_new else self._update(found, now)
         leads_to = {"leads_to": found.visitor.visitor_id}
         return [change, *(self.put(key, v, leads_to, now) for key, v in versions.values())]
 
@@ -65,14 +65,14 @@ class VisitorStore:
         item = {**key, **values, "version": version + 1, "expires_at": self._expires_at(now)}
         return self._table.putting(item, is_version(version))
 
-    def _birth(self, found: Resolution, version: int, now: int) -> Change:
+    def _new(self, found: Resolution, version: int, now: int) -> Change:
         visitor = found.visitor
         values = visitor.model_dump(mode="json", exclude={"merged", "version"})
         own = visitor_key(visitor.workspace_id, visitor.visitor_id)
         return self.put(own, version, values | {"merged": _merged(found) or None}, now)
 
     def _update(self, found: Resolution, now: int) -> Change:
-        """Several can be applied at the same time: each adds what it knows."""
+        """Concurrent updates are safe: each adds only its own identities."""
         visitor = found.visitor
         identities = {
             key: one.model_dump(mode="json") for key, one in _identities(found, now).items()
@@ -119,7 +119,7 @@ def is_version(version: int) -> Condition:
 
 
 def _versions(found: Resolution) -> dict[str, tuple[Key, int]]:
-    """The entries that are to lead to the visitor, as they were read."""
+    """The entries that shall lead to the visitor, with the versions that were read."""
     workspace_id = found.visitor.workspace_id
     tied = [(key_of(workspace_id, t.identity), t.entry.version) for t in found.tied]
     if (absorbed := found.absorbed) is not None:
@@ -134,7 +134,7 @@ def _identities(found: Resolution, now: int) -> dict[str, Known]:
 
 
 def _merged(found: Resolution) -> frozenset[str]:
-    """An erasure that was broken off leaves ids behind, for the next one to reach their events."""
+    """Includes ids of an erasure that did not end: the next erasure finds their events."""
     absorbed = found.absorbed
     merged = frozenset() if absorbed is None else absorbed.merged | {absorbed.visitor_id}
     return merged.union(*(trace.entry.erasing for trace in found.tied)) - {found.visitor.visitor_id}
@@ -147,7 +147,7 @@ def _entry_from(item: Mapping[str, Any], now: int) -> VisitorEntry:
         is_erased="erased_at" in item,
         erasing=item.get("erasing", frozenset()),
     )
-    # DynamoDB deletes what has expired within days, not at once.
+    # DynamoDB deletes expired items within days, not at once.
     if item["expires_at"] * MS_PER_S <= now:
         return entry
     if "leads_to" in item:

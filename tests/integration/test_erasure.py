@@ -367,7 +367,7 @@ class TestOnTheWay:
     ) -> None:
         world.make_config(receiver.url("/in"))
         event_id = world.send(visitor=VISITOR)
-        after_the_first_pass(monkeypatch, lambda: fail(world, claim(world, event_id)))
+        after_the_first_round(monkeypatch, lambda: fail(world, claim(world, event_id)))
 
         report = erase(world)
 
@@ -378,7 +378,7 @@ class TestOnTheWay:
         self, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         world.send(visitor=VISITOR)
-        after_the_first_pass(monkeypatch, lambda: world.send(visitor=VISITOR))
+        after_the_first_round(monkeypatch, lambda: world.send(visitor=VISITOR))
 
         assert erase(world)["events"] == 2
         assert traces(world, IP) == []
@@ -389,7 +389,7 @@ class TestOnTheWay:
         post(world, {"session": SESSION})
         (seen,) = world.get("/v1/events").body["data"]
         world.forget(seen["event_id"])
-        after_the_first_pass(monkeypatch, lambda: world.send(visitor=VISITOR))
+        after_the_first_round(monkeypatch, lambda: world.send(visitor=VISITOR))
 
         assert erase(world)["events"] == 1
 
@@ -420,10 +420,10 @@ class TestOnTheWay:
         post(world, {"session": SESSION})
         real, waiting = VisitorEntries.begin, [{"session": SESSION, "email": EMAIL}]
 
-        def begin(forgetting: VisitorEntries, *arguments: Any) -> bool:
+        def begin(entries: VisitorEntries, *arguments: Any) -> bool:
             if waiting:
                 post(world, waiting.pop())
-            return real(forgetting, *arguments)
+            return real(entries, *arguments)
 
         monkeypatch.setattr(VisitorEntries, "begin", begin)
 
@@ -463,8 +463,8 @@ def ledger() -> Ledger:
     return Ledger(Table(clients.dynamodb(), "EventTable"), retention_days=30, repair_after_s=600)
 
 
-def after_the_first_pass(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
-    real, waiting = VisitorErasure._pass, [act]
+def after_the_first_round(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
+    real, waiting = VisitorErasure._round, [act]
 
     def look(erasure: VisitorErasure, *arguments: Any) -> Any:
         seen = real(erasure, *arguments)
@@ -472,7 +472,7 @@ def after_the_first_pass(monkeypatch: pytest.MonkeyPatch, act: Callable[[], obje
             waiting.pop()()
         return seen
 
-    monkeypatch.setattr(VisitorErasure, "_pass", look)
+    monkeypatch.setattr(VisitorErasure, "_round", look)
 
 
 def _conversion(world: World) -> Json:

@@ -97,7 +97,7 @@ def _erasure() -> VisitorErasure:
     env = settings.load()
     return VisitorErasure(
         visitors=_visitors(),
-        forgetting=VisitorEntries(clients.event_table(), _visitors()),
+        entries=VisitorEntries(clients.event_table(), _visitors()),
         history=_history(),
         events=EventStore(clients.event_table(), env.retention_days, env.repair_after_s),
         deliveries=DeliveryErasure(clients.event_table()),

@@ -1,4 +1,4 @@
-"""Action links and forms: whoever follows one makes an `on_action` event."""
+"""Action links and forms: following a link or sending a form makes an `on_action` event."""
 
 from pydantic import ValidationError
 
@@ -27,9 +27,9 @@ def follow_action_link(
     node_id: str,
     action_number: str,
 ) -> EventAccepted | Redirect:
-    """Follow an action link: the event has the query as its data. It counts whenever it is fetched.
+    """Follow an action link: the query is the data of the event. Every request counts.
 
-    Keys that begin with `flux_` say whose action it is. A signed link needs no key.
+    Keys that begin with `flux_` describe the action. A signed link needs no API key.
     """
     return _follow(caller, request, body, _action(funnel_id, node_id, action_number))
 
@@ -51,10 +51,10 @@ def submit_action_form(
     node_id: str,
     action_number: str,
 ) -> EventAccepted | Redirect:
-    """Submit an action form: the event has query and body as its data.
+    """Submit an action form: query and body are the data of the event.
 
     The body may also be `text/plain` with a `key=value` or `key: value` on each line. Keys that
-    begin with `flux_` say whose action it is. A signed link needs no key.
+    begin with `flux_` describe the action. A signed link needs no API key.
     """
     return _follow(caller, request, body, _action(funnel_id, node_id, action_number))
 
@@ -68,20 +68,20 @@ def move_to_action_links() -> Redirect:
 def _follow(
     caller: Follower, request: Request, body: RawBody, action: Action
 ) -> EventAccepted | Redirect:
-    came = Submission(
+    submission = Submission(
         query=forms.query(request.query),
         body=forms.body(body.content, body.headers.get("content-type", ""), body.is_text),
     )
-    event = on_action(action, caller, came, request)
-    location = _location(caller, came)
+    event = on_action(action, caller, submission, request)
+    location = _location(caller, submission)
     workspace = caller.workspace
     event_id = wiring.acceptor().accept(event, workspace.workspace_id, wiring.retention(workspace))
     return Redirect(location=location) if location else EventAccepted(event_id=event_id)
 
 
-def _location(caller: Follower, came: Submission) -> str:
-    """Empty for none. Raises InvalidError for a place that the workspace does not allow (now)."""
-    given = came.query | came.body
+def _location(caller: Follower, submission: Submission) -> str:
+    """The redirect; empty if none. Raises InvalidError if the workspace does not allow it now."""
+    given = submission.query | submission.body
     wanted = caller.link.redirect if caller.link else text_of(given, REDIRECT, redirects.MAX_URL)
     if wanted:
         redirects.check(wanted, caller.workspace.redirect_hosts, REDIRECT)

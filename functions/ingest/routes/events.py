@@ -32,7 +32,7 @@ class EventAccepted(Model):
 
 
 class EventResults(Model):
-    """One for each event, in the order of the batch."""
+    """A result for each event, in the order of the batch."""
 
     results: list[EventResult]
 

@@ -1,4 +1,4 @@
-"""Funnelytics' address: actions and purchases, as its clients send them."""
+"""The inbound webhook of Funnelytics: actions and purchases."""
 
 from functools import cache
 from typing import Any
@@ -36,8 +36,8 @@ class ActionAccepted(Model):
 def accept_action(caller: Caller, action: str, body: RawBody) -> ActionAccepted:
     """Funnelytics' inbound webhook: a flat action, or purchases for `__commerce_action__`.
 
-    `session` and `email` tie it to a visitor; without either it makes a new one. The same action
-    with the same body is refused for 24 hours; with another `dateTime` it is another one.
+    `session` and `email` identify the visitor; without either the action makes a new visitor. The
+    same action with the same body is refused for 24 hours, unless its `dateTime` is another.
     """
     require_json(body.headers.get("content-type", ""))
     values = parse_json(body.content, MAX_EVENT_BYTES)

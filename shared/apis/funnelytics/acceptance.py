@@ -1,4 +1,4 @@
-"""An action is accepted once within a day, in one transaction with what it tells of its visitor."""
+"""Accepts an action once a day, in one transaction with the changes of its visitor."""
 
 import random
 import time
@@ -11,7 +11,7 @@ from shared.apis.funnelytics.events import Arrival, events
 from shared.aws.items import Condition
 from shared.aws.table import Table
 from shared.clock import MS_PER_DAY, MS_PER_S, Clock
-from shared.errors import ConflictError, TooLargeError
+from shared.errors import ConflictError, ContentionError, TooLargeError
 from shared.events import accept
 from shared.events.models import Event
 from shared.events.store import EventStore
@@ -21,18 +21,14 @@ from shared.visitors.models import Identity, IdentityKind
 from shared.visitors.rules import resolve
 from shared.visitors.store import VisitorStore
 
-# A transaction takes 4 MB; the rest is for the keys and times of its items.
+# A transaction takes 4 MB; the rest is room for the keys and times of its items.
 MAX_TOGETHER_BYTES = 3_900_000
 DUPLICATE_MS = MS_PER_DAY
-# Whoever loses a race for a visitor reads again what the winner has written.
+# If another request changes the visitor first, the visitor is read again.
 ROUNDS = 20
 PAUSE_S = 0.05
 
 Sleep = Callable[[float], None]
-
-
-class RacesLostError(Exception):
-    """Others have changed the visitor time after time; the request may be repeated."""
 
 
 class Acceptance:
@@ -53,13 +49,17 @@ class Acceptance:
     def accept(
         self, workspace_id: str, action: rules.InboundAction, digest: str, retention: Retention
     ) -> list[Event]:
-        """Raises ConflictError for an action that came within the last 24 hours."""
+        """The stored events.
+
+        Raises ConflictError if the action was accepted in the last 24 hours, TooLargeError, and
+        ContentionError.
+        """
         for _ in range(ROUNDS):
             accepted = self._try(workspace_id, action, digest, retention, self._clock())
             if accepted is not None:
                 return accepted
             self._sleep(PAUSE_S * random.random())  # noqa: S311 -- spreads, hides nothing
-        raise RacesLostError
+        raise ContentionError
 
     def _try(
         self,
@@ -71,9 +71,9 @@ class Acceptance:
     ) -> list[Event] | None:
         traces = self._visitors.trace(workspace_id, identities(action), now)
         found = resolve(workspace_id, traces, now, ids.new_visitor_id())
-        made = _made(workspace_id, action, digest, found.visitor.visitor_id, now)
+        new = _identified(workspace_id, action, digest, found.visitor.visitor_id, now)
         expiry = {"expires_at": retention.record_until_s(now)}
-        accepted = [event.model_copy(update=expiry) for event in made]
+        accepted = [event.model_copy(update=expiry) for event in new]
         marker = self._marker(workspace_id, digest, now)
         changes = self._visitors.changes(found, now)
         refused = self._table.transact([marker, *self._events.putting_new(accepted), *changes])
@@ -82,7 +82,7 @@ class Acceptance:
         return None if refused else accepted
 
     def _marker(self, workspace_id: str, digest: str, now: int) -> dict[str, Any]:
-        """DynamoDB deletes what has expired within days, not at once."""
+        """Its condition compares times: DynamoDB deletes expired items within days, not at once."""
         expires_at = (now + DUPLICATE_MS) // MS_PER_S
         item = event_table.action(workspace_id, digest) | {"expires_at": expires_at}
         is_gone = "attribute_not_exists(pk) OR expires_at <= :when_now"
@@ -99,10 +99,10 @@ def identities(action: rules.InboundAction) -> list[Identity]:
     return email + session
 
 
-def _made(
+def _identified(
     workspace_id: str, action: rules.InboundAction, digest: str, visitor_id: str, now: int
 ) -> list[Event]:
-    """The moment tells an action from the same one that was accepted more than a day before."""
+    """The time is part of the ids: the same action may come again after a day."""
     arrival = Arrival(visitor_id=visitor_id, event_id=f"fny-{digest[:32]}-{now}", at_ms=now)
     made = [accept.identify(one, workspace_id, now) for one in events(action, arrival)]
     size = sum(len(event.payload.encode()) for event in made)

@@ -1,4 +1,4 @@
-"""What an action becomes: a custom event, or a conversion for each of its purchases."""
+"""The events of an action: a custom event, or a conversion for each purchase."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from shared.model import Model
 
 
 class Arrival(Model):
-    """Whose action it is, the id that it is given, and when it came in."""
+    """The visitor, the id and the time of an incoming action."""
 
     visitor_id: str
     event_id: str
@@ -31,7 +31,7 @@ def _numbered(arrival: Arrival, number: int) -> Arrival:
 
 
 def _identified(purchases: tuple[Purchase, ...]) -> Iterator[tuple[Purchase, str]]:
-    """A conversion is an SKU of an order; what stands there more than once is numbered."""
+    """A conversion is an SKU of an order; a repeated SKU gets a number."""
     seen = Counter[str]()
     for purchase in purchases:
         name = f"{purchase.order}:{purchase.sku}"

@@ -1,4 +1,4 @@
-"""What may be sent to Funnelytics' inbound webhook: a flat action, or purchases.
+"""The input of Funnelytics' inbound webhook: a flat action, or purchases.
 
 Source: Funnelytics, "Send webhook events to Funnelytics".
 """
@@ -16,10 +16,11 @@ from shared.errors import Field, InvalidError
 from shared.events.context import CURRENCIES, Scalar
 from shared.input.validation import invalid
 from shared.model import Model
+from shared.visitors.models import EmailAddress
 
 COMMERCE_ACTION = "__commerce_action__"
 MAX_ACTION = 128
-# All of them are accepted by one transaction of up to 100 items, a few of which are the visitor's.
+# One transaction of up to 100 items stores all of them and the visitor.
 MAX_PURCHASES = 90
 _KNOWN = ("session", "email", "dateTime", "purchase_data")
 
@@ -32,7 +33,7 @@ def _cents(value: object) -> int:
     text = _digits(value)
     digits = text.removeprefix("-") if isinstance(text, str) else ""
     if not (digits.isascii() and digits.isdigit() and len(digits) <= 15):
-        raise ValueError("must be cents: an integer, or a string of one, of up to 15 digits")
+        raise ValueError("must be cents: an integer of up to 15 digits, or the same as a string")
     return int(str(text))
 
 
@@ -54,7 +55,6 @@ Session = Annotated[
     StringConstraints(strip_whitespace=True, min_length=1, max_length=256),
     BeforeValidator(_digits),
 ]
-Email = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=320)]
 
 
 class Purchase(Model):
@@ -76,7 +76,7 @@ class InboundAction(Model):
 
     name: str
     session: Session | None
-    email: Email | None
+    email: EmailAddress | None
     date_time: Annotated[Moment | None, BeforeValidator(_text), Described(alias="dateTime")]
     attributes: dict[str, Scalar]
     purchases: Annotated[tuple[Purchase, ...], Described(alias="purchase_data")]
@@ -137,7 +137,7 @@ def _check_purchases(name: str, values: dict[str, Any]) -> None:
 
 
 def _check_keys(values: dict[str, Any]) -> None:
-    """Nothing nested and nothing reserved, but for what Funnelytics itself has put there."""
+    """No value is nested and no name is reserved, except those that Funnelytics defines."""
     wrong = list(_wrong_keys(values, "", allowed="purchase_data"))
     for number, item in enumerate(values.get("purchase_data", ())):
         wrong += _wrong_keys(item, f"purchase_data.{number}.", known=_PURCHASE_KEYS)
