@@ -10,7 +10,7 @@ from enum import StrEnum
 from heapq import nsmallest
 from typing import Any, NamedTuple, Protocol
 
-from shared.aws.items import Condition, Update, to_item
+from shared.aws.items import Condition, Update
 from shared.aws.table import BusyError, Query, Table
 from shared.clock import MS_PER_MINUTE, MS_PER_S, Clock
 from shared.model import Model
@@ -131,22 +131,18 @@ def _new(job_id: str, workspace_id: str, config_id: str, now: int, wait_ms: int 
     )
 
 
-def starting(table: str, job: Job) -> dict[str, Any]:
+def starting(table: Table, job: Job) -> dict[str, Any]:
     """An operation of a transaction; it replaces a job with the same id."""
-    return _updating(table, job, Update().set(job.model_dump(exclude={"id"})))
+    return table.updating(_key(job.id), Update().set(job.model_dump(exclude={"id"})))
 
 
-def going_on(table: str, job: Job) -> dict[str, Any]:
+def going_on(table: Table, job: Job) -> dict[str, Any]:
     """As `starting`, but a job with the same id goes on from its cursor, at once.
 
     The job counts as started anew, so a worker that read it before this cannot end it.
     """
     update = Update().set(job.model_dump(exclude={"id", "cursor", "turn"}))
-    return _updating(table, job, update.once({"turn": job.turn}))
-
-
-def _updating(table: str, job: Job, update: Update) -> dict[str, Any]:
-    return {"Update": {"TableName": table, "Key": to_item(_key(job.id)), **update.request()}}
+    return table.updating(_key(job.id), update.once({"turn": job.turn}))
 
 
 class JobStore:

@@ -1,10 +1,12 @@
 """One DynamoDB table: plain Python values in, plain Python values out.
 
-A write whose condition does not hold is no error: it answers with `Refused`, which holds the item
-as it stands. Every other error of DynamoDB is raised as botocore raises it.
+A write whose condition does not hold raises no error. It returns `Refused`, which holds the stored
+item. Every other error of DynamoDB is raised as botocore raises it.
 """
 
+import random
 import time
+import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -12,7 +14,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from botocore.exceptions import ClientError
 
 from shared.aws.items import Condition, Update, from_item, to_item
-from shared.aws.transaction import TransactionRefusedError, transact
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -20,9 +21,13 @@ if TYPE_CHECKING:
 Key = Mapping[str, str]
 Item = dict[str, Any]
 
-# DynamoDB takes 100 keys a call; it may leave some of them to be asked for again.
+# DynamoDB takes 100 keys a call, and may leave some of them unread.
 MAX_BATCH_KEYS = 100
 _READ_ROUNDS = 5
+TRANSACTION_ROUNDS = 8
+FIRST_PAUSE_S = 0.02
+# As DynamoDB says why a transaction was cancelled.
+CONDITION_FAILED = "ConditionalCheckFailed"
 
 
 def is_condition(error: ClientError) -> bool:
@@ -31,7 +36,7 @@ def is_condition(error: ClientError) -> bool:
 
 
 class NotReadError(Exception):
-    """DynamoDB left keys of a batch unread, time after time."""
+    """DynamoDB left keys of a batch unread in every round."""
 
 
 class BusyError(Exception):
@@ -39,7 +44,7 @@ class BusyError(Exception):
 
 
 class StartKeyError(Exception):
-    """A page cannot begin after this key: it is no key of the items that are asked for."""
+    """A query cannot start after this key: it is not a key of the table or index."""
 
 
 class Refused(NamedTuple):
@@ -49,7 +54,7 @@ class Refused(NamedTuple):
 
 
 class Page(NamedTuple):
-    """`last` is the key after which the next page begins; None at the end."""
+    """`last` is the key after which the next page starts; None on the last page."""
 
     items: list[Item]
     last: Item | None
@@ -57,10 +62,11 @@ class Page(NamedTuple):
 
 @dataclass(frozen=True)
 class Query:
-    """`condition` and `filter` name attributes as they are (`#name` for those in `names`), and
-    `values` as `:name`. Without `columns` whole items are read.
+    """A query of the table or of one of its indexes.
 
-    DynamoDB looks at `limit` items a page; those that `filter` leaves out are paid for as well.
+    `condition` and `filter` write the values as `:name`, and the attributes in `names` as `#name`.
+    Without `columns` whole items are read. DynamoDB reads `limit` items a page, and charges for the
+    items that `filter` leaves out as well.
     """
 
     condition: str
@@ -112,7 +118,7 @@ class Table:
     def get_many(
         self, keys: Iterable[Key], columns: Sequence[str] = (), consistent: bool = True
     ) -> list[Item]:
-        """The items that exist, in no order. Raises NotReadError."""
+        """The items that exist, in any order. Raises NotReadError."""
         return batch_get(self.client, {self.name: keys}, columns, consistent)[self.name]
 
     def query(self, query: Query) -> Page:
@@ -134,7 +140,7 @@ class Table:
             raise StartKeyError from None
 
     def pages(self, query: Query) -> Iterator[list[Item]]:
-        """Page after page, each read when it is asked for."""
+        """The items page by page; each page is read when it is needed."""
         while True:
             page = self.query(query)
             yield page.items
@@ -143,27 +149,27 @@ class Table:
             query = replace(query, after=page.last)
 
     def items(self, query: Query) -> Iterator[Item]:
-        """Item after item; a page is read when its first item is asked for."""
+        """The items one by one; each page is read when its first item is needed."""
         return (item for page in self.pages(query) for item in page)
 
     def put(self, item: Mapping[str, Any], when: Condition | None = None) -> Refused | None:
-        """None if it is written."""
+        """Write a whole item. Returns None if it is written."""
         request = self._conditional({"Item": to_item(item)}, when)
         return self._write(self.client.put_item, request)
 
     def update(self, key: Key, update: Update) -> Item | Refused:
-        """The item as it is after the update, which makes it if there is none."""
+        """Update the item, or make it. Returns the item after the update. Raises BusyError."""
         request = {"Key": to_item(key), "ReturnValues": "ALL_NEW", **update.request()}
         answer: dict[str, Any] = {}
         refused = self._write(self.client.update_item, request, answer)
         return from_item(answer["Attributes"]) if refused is None else refused
 
     def apply(self, key: Key, update: Update) -> Refused | None:
-        """As `update`, where nobody needs the new item. None if it is written."""
+        """As `update`, without the new item. Returns None if it is written."""
         return self._write(self.client.update_item, {"Key": to_item(key), **update.request()})
 
     def delete(self, key: Key, when: Condition | None = None) -> Refused | None:
-        """None if no such item is there any more."""
+        """Returns None if the item is deleted or did not exist."""
         request = self._conditional({"Key": to_item(key)}, when)
         return self._write(self.client.delete_item, request)
 
@@ -180,14 +186,29 @@ class Table:
         return {"Delete": self._named(self._conditional({"Key": to_item(key)}, when))}
 
     def transact(self, operations: Sequence[Mapping[str, Any]]) -> frozenset[int]:
-        """Write all of the operations, up to 100, of this table and others, or none of them.
+        """Write all of up to 100 operations, of this table and others, or none of them.
 
-        Returns the positions of those whose condition did not hold; empty if all is written.
+        A transaction that meets another one is tried again. Returns the positions of the operations
+        whose condition did not hold; empty if all are written.
         """
-        try:
-            transact(self.client, operations)
-        except TransactionRefusedError as error:
-            return error.failed
+        for number in range(TRANSACTION_ROUNDS):
+            try:
+                # By its token DynamoDB knows a request that botocore repeats because the answer was
+                # lost: without one, the conditions of the repetition would meet its own writes.
+                self.client.transact_write_items(
+                    TransactItems=list(operations),  # type: ignore[arg-type]
+                    ClientRequestToken=str(uuid.uuid4()),
+                )
+            except ClientError as error:
+                reasons = _reasons(error)
+                if CONDITION_FAILED in reasons:
+                    failed = (code == CONDITION_FAILED for code in reasons)
+                    return frozenset(position for position, is_so in enumerate(failed) if is_so)
+                if "TransactionConflict" not in reasons or number == TRANSACTION_ROUNDS - 1:
+                    raise
+                time.sleep(FIRST_PAUSE_S * 2**number * random.random())  # noqa: S311 -- spreads, hides nothing
+            else:
+                break
         return frozenset()
 
     def _conditional(self, request: dict[str, Any], when: Condition | None) -> dict[str, Any]:
@@ -263,3 +284,11 @@ def _only(columns: Sequence[str]) -> dict[str, Any]:
     if not names:
         return {}
     return {"ProjectionExpression": ", ".join(names), "ExpressionAttributeNames": names}
+
+
+def _reasons(error: ClientError) -> list[str]:
+    """Why a transaction was cancelled, by position; empty for another error."""
+    if error.response["Error"]["Code"] != "TransactionCanceledException":
+        return []
+    reasons: list[dict[str, str]] = error.response.get("CancellationReasons", [])  # type: ignore[assignment]
+    return [reason.get("Code", "None") for reason in reasons]

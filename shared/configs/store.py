@@ -148,14 +148,14 @@ class ConfigStore:
     def _fresh_start(self, config: WebhookConfig) -> Iterator[dict[str, Any]]:
         yield self._table.deleting(health_key(config.workspace_id, config.id))
         job = jobs.release(config.workspace_id, config.id, config.updated_at)
-        yield jobs.starting(self._table.name, job)
+        yield jobs.starting(self._table, job)
 
     def _release_all(self, workspace_id: str, ids: Sequence[str], now: int) -> None:
         """Start the release jobs of the configs that are not active."""
         dormant = [c for c in self.find_many(workspace_id, ids) if c.status is not Status.ACTIVE]
         started = [jobs.release(workspace_id, config.id, now) for config in dormant]
         if started:
-            self._table.transact([jobs.starting(self._table.name, job) for job in started])
+            self._table.transact([jobs.starting(self._table, job) for job in started])
 
     def _listing_triggers(
         self, new: WebhookConfig, old: WebhookConfig | None

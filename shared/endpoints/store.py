@@ -100,7 +100,7 @@ class HealthStore:
         release = jobs.release(config.workspace_id, config.id, now)
         operations = [
             self._table.updating(_key(config), update),
-            jobs.starting(self._table.name, release),
+            jobs.starting(self._table, release),
         ]
         return self._transact(operations, notice)
 

@@ -61,7 +61,7 @@ class ReplayStore:
         update = Update().set(stored(replay)).when(IS_NEW.text, IS_NEW.values)
         count = Update().add("active", 1)
         count.when("attribute_not_exists(active) OR active < :when_limit", {"limit": MAX_ACTIVE})
-        job = jobs.starting(self._table.name, _job(replay, replay.created_at))
+        job = jobs.starting(self._table, _job(replay, replay.created_at))
         operations = [self._changing(replay, update), self._counting_active(replay, count), job]
         if self._table.transact(operations):
             raise ForbiddenError(
@@ -73,7 +73,7 @@ class ReplayStore:
         self._move(replay, (ReplayState.RUNNING,), ReplayState.PAUSED)
 
     def resume(self, replay: Replay, now: int) -> None:
-        job = jobs.starting(self._table.name, _job(replay, now))
+        job = jobs.starting(self._table, _job(replay, now))
         self._move(replay, (ReplayState.PAUSED,), ReplayState.RUNNING, job)
 
     def cancel(self, replay: Replay, now: int) -> None:

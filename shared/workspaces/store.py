@@ -142,7 +142,7 @@ class WorkspaceStore:
         """The job that expires contents, if the workspace keeps them shorter than records."""
         if workspace.content_days is not None:
             job = jobs.content_expiry(workspace.workspace_id, self._clock())
-            yield jobs.going_on(self._table.name, job)
+            yield jobs.going_on(self._table, job)
 
     def _link_secret(self, workspace_id: str, update: Update) -> str:
         update.when(EXISTS.text, EXISTS.values)

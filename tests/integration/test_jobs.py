@@ -9,7 +9,6 @@ import pytest
 from shared import jobs
 from shared.aws import clients
 from shared.aws.table import Table
-from shared.aws.transaction import transact
 from shared.deliveries.queue import Queue
 from shared.jobs import OVERDUE_MS, Cursor, JobStore, Page
 from shared.repair import sweeper
@@ -27,10 +26,10 @@ YOUNGEST_FIRST = ("a", "b", "c")
 
 def overdue(world: World, *configs: str) -> None:
     """A job for each config; the last one has waited longest."""
-    now = world.clock()
+    now, table = world.clock(), Table(clients.dynamodb(), "ConfigTable")
     for age, config_id in enumerate(configs):
         job = jobs.release(world.workspace_id, config_id, now - age)
-        transact(clients.dynamodb(), [jobs.starting("ConfigTable", job)])
+        table.transact([jobs.starting(table, job)])
     world.calls.clear()
 
 

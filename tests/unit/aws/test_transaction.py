@@ -1,15 +1,12 @@
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import pytest
 from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.aws.transaction import FIRST_PAUSE_S, ROUNDS, TransactionRefusedError, transact
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+from shared.aws.table import FIRST_PAUSE_S, TRANSACTION_ROUNDS, Table
 
 ITEMS = [{"Put": {"TableName": "T"}}, {"Delete": {"TableName": "T"}}]
 CONFLICT, FAILED, FINE = "TransactionConflict", "ConditionalCheckFailed", "None"
@@ -29,8 +26,8 @@ class FakeDynamoDb:
         for error in self._errors:
             raise error
 
-    def run(self) -> None:
-        transact(cast("DynamoDBClient", self), ITEMS)
+    def run(self) -> frozenset[int]:
+        return Table(cast(Any, self), "T").transact(ITEMS)
 
 
 def cancelled(*reasons: str) -> ClientError:
@@ -49,8 +46,8 @@ def refused(code: str) -> ClientError:
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """How long it would have slept, at the longest."""
     paused: list[float] = []
-    monkeypatch.setattr("shared.aws.transaction.time", SimpleNamespace(sleep=paused.append))
-    monkeypatch.setattr("shared.aws.transaction.random", SimpleNamespace(random=lambda: 1.0))
+    monkeypatch.setattr("shared.aws.table.time", SimpleNamespace(sleep=paused.append))
+    monkeypatch.setattr("shared.aws.table.random", SimpleNamespace(random=lambda: 1.0))
     return paused
 
 
@@ -58,8 +55,9 @@ class TestATransaction:
     def test_is_sent_once_if_nothing_is_in_its_way(self, pauses: list[float]) -> None:
         dynamodb = FakeDynamoDb()
 
-        dynamodb.run()
+        refused = dynamodb.run()
 
+        assert not refused
         assert dynamodb.asked == [ITEMS]
         assert pauses == []
 
@@ -79,13 +77,13 @@ class TestATransaction:
         assert len(set(dynamodb.tokens)) == 3
 
     def test_gives_up_in_the_end(self, pauses: list[float]) -> None:
-        dynamodb = FakeDynamoDb(*[cancelled(CONFLICT)] * (ROUNDS + 1))
+        dynamodb = FakeDynamoDb(*[cancelled(CONFLICT)] * (TRANSACTION_ROUNDS + 1))
 
         with pytest.raises(ClientError, match="TransactionCanceled"):
             dynamodb.run()
 
-        assert len(dynamodb.asked) == ROUNDS
-        assert len(pauses) == ROUNDS - 1
+        assert len(dynamodb.asked) == TRANSACTION_ROUNDS
+        assert len(pauses) == TRANSACTION_ROUNDS - 1
         assert sum(pauses) < 3  # well within the time of an HTTPS call
 
     @given(st.lists(st.sampled_from([CONFLICT, FAILED, FINE]), min_size=1, max_size=100))
@@ -95,10 +93,9 @@ class TestATransaction:
         reasons.append(FAILED)
         dynamodb = FakeDynamoDb(cancelled(*reasons))
 
-        with pytest.raises(TransactionRefusedError) as error:
-            dynamodb.run()
+        refused = dynamodb.run()
 
-        assert error.value.failed == {i for i, code in enumerate(reasons) if code == FAILED}
+        assert refused == {i for i, code in enumerate(reasons) if code == FAILED}
         assert len(dynamodb.asked) == 1
 
     @pytest.mark.parametrize(
