@@ -21,7 +21,7 @@ class ConfigChecks:
         categories: CategoryStore,
         own_types: Callable[[str], Iterable[OwnType]],
     ) -> None:
-        self._policy = policy
+        self.policy = policy
         self._categories = categories
         self._own_types = own_types
 
@@ -29,7 +29,7 @@ class ConfigChecks:
         """Raises InvalidError at `path` for a URL to which no webhook may go."""
         try:
             placeholders.check(url)
-            check_url(placeholders.without(url), self._policy)
+            check_url(placeholders.without(url), self.policy)
         except ValueError as error:
             raise InvalidError.at(path, str(error)) from None
 

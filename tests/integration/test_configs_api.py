@@ -114,7 +114,7 @@ class TestOnAws:
     def test_a_private_or_plain_url_is_refused_with_the_reason(
         self, world: World, monkeypatch: pytest.MonkeyPatch, url: str, hint: str
     ) -> None:
-        monkeypatch.setattr(wiring, "policy", Policy)
+        monkeypatch.setattr(wiring.checks(), "policy", Policy())
         reply = save(world, url=url)
 
         assert reply.status == 400

@@ -697,7 +697,7 @@ def wanted(world: World) -> list[str]:
 def test_a_url_on_aws_is_checked_without_its_placeholders(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wiring, "policy", Policy)
+    monkeypatch.setattr(wiring.checks(), "policy", Policy())
     url = "https://example.com/in?email={data-email}&hit={hit}"
 
     world.make_config(url)
