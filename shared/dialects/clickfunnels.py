@@ -1,8 +1,8 @@
-"""ClickFunnels: the event around its subject's data, signed together with a time.
+"""ClickFunnels: an envelope around the data; the signature covers a timestamp and the body.
 
-Sources: ClickFunnels, "How to Work with Webhooks" and "Signature verification". The shape of V1,
-which is deprecated, is not published; ours follows the JSON:API serializers of Bullet Train, on
-which ClickFunnels is built.
+Sources: ClickFunnels, "How to Work with Webhooks" and "Signature verification". Version 1 is
+deprecated and its payload is not published; this one follows the JSON:API serializers of Bullet
+Train, on which ClickFunnels is built.
 """
 
 import hashlib
@@ -31,7 +31,7 @@ _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
 class ClickFunnels:
-    """Version 2 of its payloads."""
+    """Payloads of version 2."""
 
     name = "clickfunnels"
     api_version = 2
@@ -77,7 +77,7 @@ class ClickFunnels:
 
 
 class ClickFunnelsV1(ClickFunnels):
-    """The data as a resource of JSON:API, in an envelope of three keys."""
+    """Payloads of version 1: the data as a JSON:API resource, in an envelope of three keys."""
 
     name = "clickfunnels_v1"
     api_version = 1

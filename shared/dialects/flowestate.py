@@ -1,7 +1,7 @@
-"""FlowEstate: an envelope around the data, signed as a whole.
+"""FlowEstate: an envelope around the data; the signature covers the whole body.
 
-Source: FlowEstate developer documentation, "Webhooks". Its table of retries is published up to the
-fourth attempt; the waits after that are ours.
+Source: FlowEstate developer documentation, "Webhooks". The documentation lists retries up to the
+fourth attempt; the waits after it are our choice.
 """
 
 import hashlib

@@ -27,7 +27,7 @@ class FunnelFlux:
     def render(
         self, event: Event, workspace: Workspace, request_id: UUID, built_at_ms: int
     ) -> Rendered:
-        """The stored payload is one of the contract: it is neither read nor written again."""
+        """The stored payload follows the contract already, so it is inserted without parsing."""
         head = compact(
             {
                 "schema_version": SCHEMA_VERSION,
@@ -46,7 +46,7 @@ class FunnelFlux:
         return Rendered(body, headers)
 
     def signature(self, secret: str, body: bytes, now_s: int) -> dict[str, str]:
-        """FunnelFlux has none of its own."""
+        """Empty: FunnelFlux has no signature of its own."""
         return {}
 
     def is_success(self, status_code: int) -> bool:

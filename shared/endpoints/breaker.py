@@ -128,12 +128,14 @@ def outcome_of(succeeded: bool, status_code: int | None, cause: Cause | None) ->
 
 
 def state(health: EndpointHealth, now: int) -> BreakerState:
+    """`PROBE` says that the window is over; the lease decides which worker sends the probe."""
     if not health.opened:
         return BreakerState.CLOSED
     return BreakerState.OPEN if now < _next_probe_at(health) else BreakerState.PROBE
 
 
 def is_paused(health: EndpointHealth, now: int) -> bool:
+    """Whether so many requests are slow that the next ones must pause."""
     return health.hanging >= PAUSE_AFTER and now < health.hanging_until
 
 
@@ -143,7 +145,7 @@ def paused_until(now: int, random: Random) -> int:
 
 
 def count(result: Result, now: int) -> Count | None:
-    """None if the result counts as no failure, or ends the config at once."""
+    """None after a success, and after GONE, which disables the config at once."""
     outcome, counted = result.outcome, Count({}, {"failing_since": now}, {})
     if outcome in (Outcome.SUCCEEDED, Outcome.GONE):
         return None
@@ -195,6 +197,7 @@ def opened(health: EndpointHealth, now: int) -> EndpointHealth:
 
 
 def probing(health: EndpointHealth, lease: str, now: int) -> EndpointHealth:
+    """A worker has the lease of the probe."""
     return health.model_copy(update={"probe": lease, "probe_until": now + PROBE_MS})
 
 
