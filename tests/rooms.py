@@ -70,8 +70,6 @@ GROUND = (
     "tables",
     "input",
     "aws",
-    "journal",
-    "metrics",
     "observability",
     "errors",
     "ids",

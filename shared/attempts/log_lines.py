@@ -5,20 +5,32 @@ They hold ids and outcomes, and nothing of requests and responses.
 
 from typing import Any
 
-from shared import metrics
 from shared.configs.models import WebhookConfig
 from shared.deliveries.models import Attempt, AttemptOrigin, Delivery, DeliveryState
 from shared.deliveries.queue import AttemptMessage
 from shared.endpoints.admission import Deferred, Rejected
-from shared.metrics import Metric, measured
-from shared.observability import fault, logger
+from shared.observability import (
+    CANCELLED,
+    DEFERRED,
+    DELIVERED,
+    EXHAUSTED,
+    EXPIRED,
+    FAILED,
+    HELD,
+    LATENESS,
+    TIME_TO_FIRST_ATTEMPT,
+    Metric,
+    fault,
+    logger,
+    measured,
+)
 
 # A resend or a replay was promised for no moment.
 _PROMISED = frozenset({AttemptOrigin.SCHEDULE, AttemptOrigin.PROBE})
 _REJECTED = {
-    DeliveryState.HELD: metrics.HELD,
-    DeliveryState.CANCELLED: metrics.CANCELLED,
-    DeliveryState.FAILED: metrics.EXPIRED,
+    DeliveryState.HELD: HELD,
+    DeliveryState.CANCELLED: CANCELLED,
+    DeliveryState.FAILED: EXPIRED,
 }
 
 
@@ -47,7 +59,7 @@ def settled(delivery: Delivery, config: WebhookConfig, attempt: Attempt, is_ours
 
 
 def deferred(message: AttemptMessage, verdict: Deferred) -> None:
-    values = measured({metrics.DEFERRED: 1})
+    values = measured({DEFERRED: 1})
     logger.info("attempt.put_off", **_ids(message), **verdict.model_dump(), **values)
 
 
@@ -67,16 +79,16 @@ def slow_not_recorded(message: AttemptMessage, error: Exception) -> None:
 
 def values_of(delivery: Delivery, attempt: Attempt) -> dict[Metric, int]:
     """The metrics of an attempt. `delivery` is as it was when the attempt was claimed."""
-    values = {metrics.DELIVERED if attempt.succeeded else metrics.FAILED: 1}
+    values = {DELIVERED if attempt.succeeded else FAILED: 1}
     if not attempt.succeeded and attempt.next_wait_ms is None:
-        values[metrics.EXHAUSTED] = 1
+        values[EXHAUSTED] = 1
     if attempt.trigger not in _PROMISED or _begins_a_replay(delivery, attempt):
         return values
     promised_at = delivery.next_attempt_at or delivery.created_at
-    values[metrics.LATENESS] = max(0, attempt.started_at - promised_at)
+    values[LATENESS] = max(0, attempt.started_at - promised_at)
     if attempt.number == 1:
         waited_ms = max(0, attempt.started_at - delivery.created_at)
-        values[metrics.TIME_TO_FIRST_ATTEMPT] = waited_ms
+        values[TIME_TO_FIRST_ATTEMPT] = waited_ms
     return values
 
 

@@ -24,7 +24,7 @@ from shared.deliveries.store import DeliveryStore, Listed
 from shared.endpoints.store import HealthStore
 from shared.errors import NotFoundError
 from shared.jobs import END, Cursor, Job, Page
-from shared.metrics import RELEASED, measured
+from shared.observability import RELEASED, measured
 
 DEFAULT_RATE = 10
 # Deliveries of a page, which take a second or two.

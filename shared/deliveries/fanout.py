@@ -13,8 +13,7 @@ from shared.deliveries.queue import AttemptMessage, Queue
 from shared.events.models import Event, config_of, is_operational
 from shared.events.operational import Bus, not_put
 from shared.events.store import event_from
-from shared.metrics import FANNED_OUT, measured
-from shared.observability import logger
+from shared.observability import FANNED_OUT, logger, measured
 
 # So many messages are sent between two looks at the time.
 CHUNK = 2_000

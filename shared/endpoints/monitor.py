@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from shared import metrics
 from shared.configs.models import DisabledReason, WebhookConfig
 from shared.deliveries.models import Attempt, Delivery
 from shared.deliveries.queue import AttemptMessage
@@ -12,8 +11,7 @@ from shared.endpoints import alerts, breaker
 from shared.endpoints.breaker import EndpointHealth, Outcome, Result, Step
 from shared.endpoints.store import HealthStore
 from shared.events.models import Event, is_operational
-from shared.metrics import Metric, measured
-from shared.observability import logger
+from shared.observability import DISABLED, RECOVERED, TRIPPED, Metric, logger, measured
 
 # Endpoints whose last success this worker remembers; beyond that, all are forgotten at once.
 MAX_REMEMBERED = 10_000
@@ -151,13 +149,13 @@ class Monitor:
         config, delivery, now = report.config, report.delivery, report.now
         notice = _notice(delivery, alerts.tripped(config, health, delivery, now))
         if self._store.trip(config, health, now, notice):
-            _log("config.tripped", metrics.TRIPPED, report)
+            _log("config.tripped", TRIPPED, report)
 
     def _recover(self, report: AttemptReport, probe: str) -> None:
         config, delivery, now = report.config, report.delivery, report.now
         notice = _notice(delivery, alerts.recovered(config, report.health, delivery, now))
         if self._store.recover(config, report.health, report.outcome, probe, now, notice):
-            _log("config.recovered", metrics.RECOVERED, report)
+            _log("config.recovered", RECOVERED, report)
 
     def _disable(
         self, report: AttemptReport, reason: DisabledReason, health: EndpointHealth
@@ -165,7 +163,7 @@ class Monitor:
         config, delivery, now = report.config, report.delivery, report.now
         notice = _notice(delivery, alerts.disabled(config, reason, health, delivery, now))
         if self._store.disable(config, reason, now, notice):
-            _log("config.disabled", metrics.DISABLED, report, reason=reason)
+            _log("config.disabled", DISABLED, report, reason=reason)
 
 
 def _notice(delivery: Delivery, event: Event) -> Event | None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from shared import ids, journal
+from shared import ids
 from shared.clock import Clock
 from shared.errors import ConflictError, FunnelhooksError, InvalidError, Problem, TooLargeError
 from shared.events import legacy
@@ -30,6 +30,7 @@ from shared.events.models import (
 from shared.events.store import EventStore
 from shared.input.validation import invalid
 from shared.model import Model
+from shared.observability import event_accepted, event_failed, request_refused
 from shared.retention import Retention
 
 PARALLEL = 10
@@ -121,7 +122,7 @@ class Acceptor:
     ) -> EventId:
         """`store`, with a line in the log."""
         accepted = self.store(values, workspace_id, retention, origin)
-        journal.accepted(workspace_id, accepted.event_id, accepted.is_new, origin)
+        event_accepted(workspace_id, accepted.event_id, accepted.is_new, origin)
         return accepted.event_id
 
     def accept_batch(
@@ -173,12 +174,12 @@ class Acceptor:
         try:
             return EventResult(event_id=self.accept(values, workspace_id, retention, origin))
         except FunnelhooksError as error:
-            journal.refused(error)
+            request_refused(error)
             return EventResult(error=Problem.of(error))
         except Exception as error:
             if origin is not None:
                 raise
-            journal.failed(workspace_id, error)
+            event_failed(workspace_id, error)
             return EventResult(error=Problem.fault(_FAULT))
 
 

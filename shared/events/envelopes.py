@@ -8,13 +8,13 @@ import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from shared import journal
 from shared.aws.dead_letters import DeadLetter, DeadLetters, dead_letter
 from shared.aws.runtime import Record, message_id
 from shared.errors import FunnelhooksError, InvalidError, NotFoundError, Problem
 from shared.events.accept import Acceptor, checked_batch
 from shared.events.models import MAX_EVENT_BYTES
 from shared.input.json_body import check, parse_json
+from shared.observability import request_refused
 from shared.retention import Retention
 
 # Leaves room for the number of an event in a batch.
@@ -51,7 +51,7 @@ class Intake:
             values = parse_json(record["body"].encode(), MAX_EVENT_BYTES)
             self._take(opened(values, message_id(record)))
         except FunnelhooksError as error:
-            journal.refused(error)
+            request_refused(error)
             self._dead_letters().put([dead_letter(record["body"], message_id(record), error)])
 
     def invoke(self, values: Any, request_id: str) -> dict[str, Any]:
@@ -65,7 +65,7 @@ class Intake:
             check(values)
             return self._take(opened(values, request_id))
         except FunnelhooksError as error:
-            journal.refused(error)
+            request_refused(error)
             raise
 
     def _take(self, sent: Opened) -> dict[str, Any]:

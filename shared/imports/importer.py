@@ -29,8 +29,7 @@ from shared.imports.models import (
 from shared.imports.queue import ImportQueue, job_in
 from shared.imports.streams import UnreadableError
 from shared.input.json_body import parse_json
-from shared.metrics import ACCEPTED, DUPLICATES, REFUSED_LINES, Metric, measured
-from shared.observability import logger
+from shared.observability import ACCEPTED, DUPLICATES, REFUSED_LINES, Metric, logger, measured
 from shared.retention import Retention
 
 # Lines between two looks at the time.

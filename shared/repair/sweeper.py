@@ -17,9 +17,8 @@ from shared.deliveries.models import Delivery, DeliveryState
 from shared.deliveries.queue import AttemptMessage, Queue
 from shared.events.models import Event
 from shared.jobs import JobStore
-from shared.metrics import BEHIND, FAULTS, measured
 from shared.model import Model
-from shared.observability import fault, logger
+from shared.observability import BEHIND, FAULTS, fault, logger, measured
 from shared.repair.due_index import DueEntry, DueIndex
 from shared.repair.event_scan import EventScan
 from shared.tables import event_table

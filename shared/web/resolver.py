@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from shared import errors, journal
+from shared import errors
 from shared.model import Model
-from shared.observability import logger
+from shared.observability import logger, request_failed, request_refused
 from shared.web.authentication import Request
 from shared.web.problems import NO_ADDRESS, Problems
 
@@ -87,7 +87,7 @@ def answer(status: int, body: Model, headers: Headers | None = None) -> Answer:
 
 
 def refused(error: errors.FunnelhooksError, problems: Problems) -> Answer:
-    journal.refused(error)
+    request_refused(error)
     return answer(problems.status(error), problems.body(error), _headers(error))
 
 
@@ -106,5 +106,5 @@ def _headers(error: errors.FunnelhooksError) -> Headers:
 
 
 def _failed(error: Exception, problems: Problems) -> Answer:
-    journal.request_failed(error)
+    request_failed(error)
     return answer(HTTPStatus.INTERNAL_SERVER_ERROR, problems.fault())

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from shared.metrics import METRICS
+from shared.observability import METRICS
 from tests.local.receiver import Receiver
 from tests.local.stack import Stack, function_logs
 from tests.stack.client import Client, until

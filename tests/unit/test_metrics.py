@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.metrics import FAILED, LATENESS, METRICS, MS, Metric, measured
+from shared.observability import FAILED, LATENESS, METRICS, MS, Metric, measured
 
 # Source: "Specification: Embedded metric format", Amazon CloudWatch User Guide.
 UNITS = {"Count", "Milliseconds"}

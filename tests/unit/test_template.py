@@ -10,7 +10,7 @@ import pytest
 from shared.apis.funnelflux.models import MAX_SCHEDULE_S
 from shared.clock import MS_PER_S
 from shared.imports.models import REPORT_SUFFIX
-from shared.metrics import FAULTS, METRICS
+from shared.observability import FAULTS, METRICS
 from shared.repair.sweeper import SHARD_MARGIN_MS
 from shared.settings import Resource, Settings
 from tests.template import Json, Template, references, template

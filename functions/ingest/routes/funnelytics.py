@@ -5,7 +5,6 @@ from typing import Any
 
 from functions.ingest import wiring
 from functions.ingest.routes.events import api
-from shared import journal
 from shared.apis.funnelytics import rules
 from shared.apis.funnelytics.acceptance import Acceptance
 from shared.aws import clients
@@ -13,6 +12,7 @@ from shared.clock import now_ms
 from shared.events.models import MAX_EVENT_BYTES
 from shared.input.json_body import parse_json
 from shared.model import Model
+from shared.observability import event_accepted
 from shared.visitors.store import VisitorStore
 from shared.web.operations import RawBody, require_json
 from shared.workspaces.models import Caller, Scope
@@ -48,7 +48,7 @@ def accept_action(caller: Caller, action: str, body: RawBody) -> ActionAccepted:
     retention = wiring.retention(caller.workspace)
     accepted = _acceptance().accept(caller.workspace_id, read, digest, retention)
     for event in accepted:
-        journal.accepted(caller.workspace_id, event.event_id, is_new=True)
+        event_accepted(caller.workspace_id, event.event_id, is_new=True)
     return ActionAccepted(accepted=True, events=len(accepted))
 
 

@@ -3,9 +3,9 @@ from uuid import UUID
 
 import pytest
 
-from shared import metrics
 from shared.attempts.log_lines import values_of
 from shared.deliveries.models import Attempt, AttemptOrigin, Delivery, DeliveryState
+from shared.observability import DELIVERED, EXHAUSTED, FAILED, LATENESS, TIME_TO_FIRST_ATTEMPT
 from shared.outbound.response import Timings
 from tests.factories import WORKSPACE
 from tests.fakes import NOW
@@ -33,9 +33,9 @@ def test_a_first_attempt_is_promised_for_the_moment_of_its_event() -> None:
     values = values_of(delivery(), attempt())
 
     assert values == {
-        metrics.DELIVERED: 1,
-        metrics.LATENESS: 50,
-        metrics.TIME_TO_FIRST_ATTEMPT: 50,
+        DELIVERED: 1,
+        LATENESS: 50,
+        TIME_TO_FIRST_ATTEMPT: 50,
     }
 
 
@@ -44,26 +44,26 @@ def test_a_later_attempt_is_promised_for_the_end_of_its_wait() -> None:
         delivery(next_attempt_at=NOW + 1_000), attempt(number=2, started_at=NOW + 1_300)
     )
 
-    assert values == {metrics.DELIVERED: 1, metrics.LATENESS: 300}
+    assert values == {DELIVERED: 1, LATENESS: 300}
 
 
 def test_an_attempt_that_comes_a_moment_early_is_not_late() -> None:
     values = values_of(delivery(next_attempt_at=NOW + 1_000), attempt(number=2))
 
-    assert values[metrics.LATENESS] == 0
+    assert values[LATENESS] == 0
 
 
 @pytest.mark.parametrize("trigger", [AttemptOrigin.RESEND, AttemptOrigin.REPLAY])
 def test_what_is_sent_by_hand_is_never_late(trigger: AttemptOrigin) -> None:
     values = values_of(delivery(), attempt(trigger=trigger, started_at=NOW + 10**9))
 
-    assert values == {metrics.DELIVERED: 1}
+    assert values == {DELIVERED: 1}
 
 
 def test_a_replay_that_begins_as_a_probe_is_not_late_either() -> None:
     values = values_of(delivery(replay_id="replay-1"), attempt(trigger=AttemptOrigin.PROBE))
 
-    assert values == {metrics.DELIVERED: 1}
+    assert values == {DELIVERED: 1}
 
 
 @pytest.mark.parametrize(("wait_ms", "exhausted"), [(None, True), (1_000, False)])
@@ -72,5 +72,5 @@ def test_a_failure_after_which_nothing_follows_is_the_end(
 ) -> None:
     values = values_of(delivery(), attempt(succeeded=False, next_wait_ms=wait_ms))
 
-    assert values[metrics.FAILED] == 1
-    assert (metrics.EXHAUSTED in values) is exhausted
+    assert values[FAILED] == 1
+    assert (EXHAUSTED in values) is exhausted
