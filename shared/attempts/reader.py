@@ -6,7 +6,7 @@ from uuid import UUID
 
 from shared import ids
 from shared.aws.items import unpack
-from shared.aws.table import Table, batch_get
+from shared.aws.table import Table, get_across
 from shared.configs.models import WebhookConfig
 from shared.configs.store import config_key, health_key
 from shared.deliveries.queue import AttemptMessage
@@ -45,9 +45,8 @@ class Unreadable(NamedTuple):
 
 class AttemptReader:
     def __init__(self, config_table: Table, event_table: Table) -> None:
-        self._dynamodb = event_table.client
-        self._config_table = config_table.name
-        self._event_table = event_table.name
+        self._config_table = config_table
+        self._event_table = event_table
 
     def read(self, pointers: Sequence[AttemptMessage]) -> list[AttemptContext | Unreadable]:
         """In the order of the pointers, which may be strangers to each other."""
@@ -61,8 +60,8 @@ class AttemptReader:
         return [_material(pointer, items) for pointer in pointers]
 
     def event(self, pointer: AttemptMessage) -> Event | None:
-        found = batch_get(self._dynamodb, {self._event_table: [_event_key(pointer)]})
-        return next((event_from(item) for item in found[self._event_table]), None)
+        found = self._event_table.get_many([_event_key(pointer)])
+        return next(map(event_from, found), None)
 
     def _items(
         self, pointers: Sequence[AttemptMessage], contents: list[dict[str, str]]
@@ -72,9 +71,9 @@ class AttemptReader:
             for pointer in pointers
             for key in (config_key, health_key)
         ] + [workspace_key(pointer.workspace_id) for pointer in pointers]
-        wanted = {self._config_table: _distinct(configs), self._event_table: _distinct(contents)}
-        found = batch_get(self._dynamodb, wanted)
-        return {_key(item): item for some in found.values() for item in some}
+        wanted = [(self._config_table, key) for key in _distinct(configs)]
+        wanted += [(self._event_table, key) for key in _distinct(contents)]
+        return {_key(item): item for item in get_across(wanted)}
 
 
 def _readable(

@@ -30,11 +30,6 @@ FIRST_PAUSE_S = 0.02
 CONDITION_FAILED = "ConditionalCheckFailed"
 
 
-def is_condition(error: ClientError) -> bool:
-    """Whether the write was refused by its own condition, and by nothing else."""
-    return error.response["Error"]["Code"] == "ConditionalCheckFailedException"
-
-
 class NotReadError(Exception):
     """DynamoDB left keys of a batch unread in every round."""
 
@@ -119,7 +114,7 @@ class Table:
         self, keys: Iterable[Key], columns: Sequence[str] = (), consistent: bool = True
     ) -> list[Item]:
         """The items that exist, in any order. Raises NotReadError."""
-        return batch_get(self.client, {self.name: keys}, columns, consistent)[self.name]
+        return get_across([(self, key) for key in keys], columns, consistent)
 
     def query(self, query: Query) -> Page:
         """One page. Raises StartKeyError."""
@@ -242,36 +237,28 @@ def _last(answer: Mapping[str, Any]) -> Item | None:
     return None if last is None else from_item(last)
 
 
-def batch_get(
-    client: "DynamoDBClient",
-    keys: Mapping[str, Iterable[Key]],
-    columns: Sequence[str] = (),
-    consistent: bool = True,
-) -> dict[str, list[Item]]:
-    """The items that exist, by table. At most 100 keys in all go in one call.
+def get_across(
+    keys: Sequence[tuple[Table, Key]], columns: Sequence[str] = (), consistent: bool = True
+) -> list[Item]:
+    """The items of several tables that exist, in any order; 100 keys in a call.
 
-    Of each item all, or these `columns`. An item that may be a second old is read for half the
-    price. Raises NotReadError.
+    A read that is not consistent costs half as much. Raises NotReadError.
     """
-    wanted = [(table, dict(key)) for table, some in keys.items() for key in some]
-    found: dict[str, list[Item]] = {table: [] for table in keys}
+    found: list[Item] = []
     how = {"ConsistentRead": consistent} | _only(columns)
-    for start in range(0, len(wanted), MAX_BATCH_KEYS):
-        for table, item in _read_all(client, wanted[start : start + MAX_BATCH_KEYS], how):
-            found[table].append(item)
+    for start in range(0, len(keys), MAX_BATCH_KEYS):
+        found += _read_all(keys[start : start + MAX_BATCH_KEYS], how)
     return found
 
 
-def _read_all(
-    client: "DynamoDBClient", wanted: list[tuple[str, dict[str, str]]], how: Mapping[str, Any]
-) -> Iterator[tuple[str, Item]]:
-    request: dict[str, Any] = {}
-    for table, key in wanted:
-        request.setdefault(table, {"Keys": [], **how})["Keys"].append(to_item(key))
+def _read_all(keys: Sequence[tuple[Table, Key]], how: Mapping[str, Any]) -> Iterator[Item]:
+    client, request = keys[0][0].client, dict[str, Any]()
+    for table, key in keys:
+        request.setdefault(table.name, {"Keys": [], **how})["Keys"].append(to_item(key))
     for attempt in range(_READ_ROUNDS):
         answer = client.batch_get_item(RequestItems=request)
-        for table, items in answer["Responses"].items():
-            yield from ((table, from_item(item)) for item in items)
+        for items in answer["Responses"].values():
+            yield from map(from_item, items)
         request = answer.get("UnprocessedKeys", {})
         if not request:
             return

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import click
 
-from shared.aws.table import batch_get
+from shared.aws.table import Table
 from shared.cli import show
 from shared.cli.options import as_json, on_stack
 from shared.cli.queues import attributes
@@ -134,12 +134,12 @@ def _tripped(target: StackTarget, config_ids: list[str]) -> dict[str, str | None
     """Since when each of them fails whose breaker is open."""
     if target.workspace_id is None or not config_ids:
         return {}
-    table = target.output("ConfigTableName")
+    table = Table(target.client("dynamodb"), target.output("ConfigTableName"))
     wanted = {
         tuple(health_key(target.workspace_id, config_id).items()): config_id
         for config_id in config_ids
     }
-    found = batch_get(target.client("dynamodb"), {table: map(dict, wanted)})[table]
+    found = table.get_many(map(dict, wanted))
     open_now = [(item, EndpointHealth.from_item(item)) for item in found]
     return {
         wanted[(("pk", item["pk"]), ("sk", item["sk"]))]: _moment(health.failing_since)

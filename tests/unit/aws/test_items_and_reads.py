@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from shared.aws import clients
 from shared.aws.items import from_item, to_item
-from shared.aws.table import NotReadError, batch_get
+from shared.aws.table import NotReadError, Table
 from tests.fakes import FakeDynamoDb
 
 KEYS = [{"pk": "W#1", "sk": f"CONFIG#{number}"} for number in range(250)]
@@ -34,7 +34,7 @@ def table(lazy_rounds: int = 0) -> FakeDynamoDb:
 
 
 def read(dynamodb: FakeDynamoDb, keys: list[dict[str, str]]) -> list[dict[str, Any]]:
-    return batch_get(cast(Any, dynamodb), {"configs": keys})["configs"]
+    return Table(cast(Any, dynamodb), "configs").get_many(keys)
 
 
 class TestItems:
