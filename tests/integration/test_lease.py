@@ -252,7 +252,8 @@ class TestALease:
         slow = claim(world, ledger, event_id)
         world.clock.now_ms += LEASE_MS + 1
         quick = claim(world, ledger, event_id)
-        assert ledger.settle(quick, attempt(), KEPT, world.clock())
+        earlier = attempt().model_copy(update={"started_at": 1})
+        assert ledger.settle(quick, earlier, KEPT, world.clock())
         before = world.delivery_item(event_id)
 
         settled = ledger.settle(slow, outcome, KEPT, world.clock())
