@@ -261,7 +261,7 @@ class AttemptRunner:
     def _queue_next(self, delivery: Delivery, next_at: int, now: int) -> None:
         """A wait that the delay queue does not reach is in the due index alone."""
         if not is_parked(next_at, now):
-            self._retries.send([delivery.next_pointer], next_at - now)
+            self._retries.send([delivery.next_message], next_at - now)
 
     def _report(
         self, task: Task, delivery: Delivery, attempt: Attempt, admitted: Admitted, now: int

@@ -1,11 +1,11 @@
-"""Values of the payload in the query of a URL and in headers, filled in when a request is sent.
+"""Placeholders in the query of a URL and in headers: each request fills in values of its body.
 
 `{data-NAME}` is a URL parameter or form value of the visitor, `{hit}` and `{visitor}` are ids, and
-`{visitor.country_code}` is a path into the body that is sent; what the body does not hold comes out
-empty. Source: FunnelFlux help, "How tracking and tokens work" and "URL parameter capture rules".
+`{visitor.country_code}` is a path into the body. A value that the body does not hold is empty.
+Source: FunnelFlux help, "How tracking and tokens work" and "URL parameter capture rules".
 
-What is filled in is never read again, so a visitor's own braces stay braces. Host and path are
-not for visitors to choose: a placeholder stands in a query value or nowhere.
+A value is never searched for placeholders, so a visitor's own braces stay braces. A visitor must
+not choose the host or the path, so a placeholder works in a query value only.
 """
 
 import json
@@ -32,7 +32,7 @@ _Fill = Callable[[re.Match[str]], str]
 
 
 class MisplacedPlaceholderError(ValueError):
-    """A placeholder stands where none is filled in."""
+    """A placeholder stands where it does not work."""
 
 
 def check(url: str) -> None:
@@ -54,15 +54,15 @@ def check(url: str) -> None:
 
 
 def without(url: str) -> str:
-    """The URL as it will be but for its values, so that it can be judged before there are any."""
+    """The URL with a harmless value for each placeholder, so that it can be checked in advance."""
     return _filled(url, lambda _: _HARMLESS)
 
 
 def rendered(url: str, headers: Mapping[str, str], body: bytes) -> tuple[str, dict[str, str]]:
-    """The URL and the headers with what the body holds, read only if a brace asks for it."""
+    """The URL and the headers with values of the body, which is parsed only if there is a brace."""
     if "{" not in url and not any("{" in value for value in headers.values()):
         return url, dict(headers)
-    # Numbers as they stand in the body, to the last digit.
+    # Numbers are written as in the body, to the last digit.
     payload = json.loads(body, parse_int=str, parse_float=str)
     return (
         _filled(url, lambda found: _quoted(_value(payload, unquote(found[1])))),
@@ -71,7 +71,7 @@ def rendered(url: str, headers: Mapping[str, str], body: bytes) -> tuple[str, di
 
 
 def _parted(url: str) -> tuple[str, str, str]:
-    """What comes before the query, the query, and the fragment; side by side they are the URL."""
+    """The part before the query, the query, and the fragment; joined, they are the URL."""
     rest, hash_sign, fragment = url.partition("#")
     before, mark, query = rest.partition("?")
     return before + mark, query, hash_sign + fragment
@@ -97,7 +97,7 @@ def _quoted(value: str) -> str:
 
 
 def _plain(value: str) -> str:
-    """On one line and in ASCII: what HTTP leaves open is written as in a URL, `Z%C3%BCrich`."""
+    """On one line and in ASCII; other characters are written as in a URL, `Z%C3%BCrich`."""
     return quote("".join(filter(str.isprintable, value)), safe=_ASCII)
 
 

@@ -1,8 +1,7 @@
 """What attempts need to know, read for a whole batch of messages in one call."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
-from uuid import UUID
+from typing import Any, NamedTuple
 
 from shared import ids
 from shared.aws.items import unpack
@@ -18,17 +17,13 @@ from shared.tables import event_table as keys
 from shared.workspaces.models import Workspace
 from shared.workspaces.store import workspace_key
 
-if TYPE_CHECKING:
-    pass
-
 ItemKey = tuple[str, str]
+Items = dict[ItemKey, dict[str, Any]]
 
 
 class AttemptContext(NamedTuple):
-    """What there is for an attempt: an event for the first one, what was kept for later ones.
-
-    Or both, if both were asked for.
-    """
+    """What is known for an attempt. `event` is read for a first attempt, `kept`, the body that was
+    kept, for later ones; or both, if both are asked for. None if there is none."""
 
     config: WebhookConfig | None
     workspace: Workspace
@@ -38,87 +33,79 @@ class AttemptContext(NamedTuple):
 
 
 class Unreadable(NamedTuple):
-    """There is something for an attempt, and it cannot be read."""
+    """One of the items for an attempt cannot be read."""
 
     error: Exception
 
 
 class AttemptReader:
     def __init__(self, config_table: Table, event_table: Table) -> None:
-        self._config_table = config_table
-        self._event_table = event_table
+        self._configs = config_table
+        self._events = event_table
 
-    def read(self, pointers: Sequence[AttemptMessage]) -> list[AttemptContext | Unreadable]:
-        """In the order of the pointers, which may be strangers to each other."""
-        items = self._items(pointers, [_content_key(pointer) for pointer in pointers])
-        return [_readable(pointer, items) for pointer in pointers]
+    def read(self, messages: Sequence[AttemptMessage]) -> list[AttemptContext | Unreadable]:
+        """In the order of the messages, which may be of any workspaces."""
+        items = self._items(messages, [_content_key(message) for message in messages])
+        return [_readable(message, items) for message in messages]
 
-    def whole(self, pointers: Sequence[AttemptMessage]) -> list[AttemptContext]:
-        """With the event, and with what was kept."""
-        both = [key(pointer) for pointer in pointers for key in (_event_key, _body_key)]
-        items = self._items(pointers, both)
-        return [_material(pointer, items) for pointer in pointers]
+    def whole(self, messages: Sequence[AttemptMessage]) -> list[AttemptContext]:
+        """With the event and the kept body."""
+        both = [key(message) for message in messages for key in (_event_key, _body_key)]
+        items = self._items(messages, both)
+        return [_context(message, items) for message in messages]
 
-    def event(self, pointer: AttemptMessage) -> Event | None:
-        found = self._event_table.get_many([_event_key(pointer)])
-        return next(map(event_from, found), None)
+    def event(self, message: AttemptMessage) -> Event | None:
+        found = self._events.get_many([_event_key(message)])
+        return event_from(found[0]) if found else None
 
-    def _items(
-        self, pointers: Sequence[AttemptMessage], contents: list[dict[str, str]]
-    ) -> dict[ItemKey, dict[str, Any]]:
+    def _items(self, messages: Sequence[AttemptMessage], contents: list[dict[str, str]]) -> Items:
         configs = [
-            key(pointer.workspace_id, pointer.config_id)
-            for pointer in pointers
+            key(message.workspace_id, message.config_id)
+            for message in messages
             for key in (config_key, health_key)
-        ] + [workspace_key(pointer.workspace_id) for pointer in pointers]
-        wanted = [(self._config_table, key) for key in _distinct(configs)]
-        wanted += [(self._event_table, key) for key in _distinct(contents)]
+        ] + [workspace_key(message.workspace_id) for message in messages]
+        wanted = [(self._configs, key) for key in _distinct(configs)]
+        wanted += [(self._events, key) for key in _distinct(contents)]
         return {_key(item): item for item in get_across(wanted)}
 
 
-def _readable(
-    pointer: AttemptMessage, items: dict[ItemKey, dict[str, Any]]
-) -> AttemptContext | Unreadable:
+def _readable(message: AttemptMessage, items: Items) -> AttemptContext | Unreadable:
     try:
-        return _material(pointer, items)
+        return _context(message, items)
     except Exception as error:
         return Unreadable(error)
 
 
-def _material(pointer: AttemptMessage, items: dict[ItemKey, dict[str, Any]]) -> AttemptContext:
-    config = items.get(_key(config_key(pointer.workspace_id, pointer.config_id)))
-    health = items.get(_key(health_key(pointer.workspace_id, pointer.config_id)), {})
-    workspace = items.get(_key(workspace_key(pointer.workspace_id)))
-    event, kept = items.get(_key(_event_key(pointer))), items.get(_key(_body_key(pointer)))
+def _context(message: AttemptMessage, items: Items) -> AttemptContext:
+    config = items.get(_key(config_key(message.workspace_id, message.config_id)))
+    health = items.get(_key(health_key(message.workspace_id, message.config_id)), {})
+    workspace = items.get(_key(workspace_key(message.workspace_id)))
+    event, kept = items.get(_key(_event_key(message))), items.get(_key(_body_key(message)))
     return AttemptContext(
         config=None if config is None else WebhookConfig.from_item(config),
-        workspace=Workspace.from_item(workspace or _nameless(pointer)),
+        workspace=Workspace.from_item(workspace or _nameless(message)),
         health=EndpointHealth.from_item(health),
         event=None if event is None else event_from(event),
         kept=None if kept is None else Rendered(unpack(kept["body"]), kept["headers"]),
     )
 
 
-def _nameless(pointer: AttemptMessage) -> dict[str, Any]:
-    return {"workspace_id": pointer.workspace_id, "name": "", "created_at": 0}
+def _nameless(message: AttemptMessage) -> dict[str, Any]:
+    return {"workspace_id": message.workspace_id, "name": "", "created_at": 0}
 
 
-def _content_key(pointer: AttemptMessage) -> dict[str, str]:
+def _content_key(message: AttemptMessage) -> dict[str, str]:
     """A first attempt renders the event; a later one sends the body that was kept."""
-    return _event_key(pointer) if pointer.attempt == 1 else _body_key(pointer)
+    return _event_key(message) if message.attempt == 1 else _body_key(message)
 
 
-def _event_key(pointer: AttemptMessage) -> dict[str, str]:
-    return {"pk": _partition(pointer.workspace_id, pointer.request_id), "sk": keys.EVENT_SK}
+def _event_key(message: AttemptMessage) -> dict[str, str]:
+    pk = keys.partition(message.workspace_id, ids.event_key_of(message.request_id))
+    return {"pk": pk, "sk": keys.EVENT_SK}
 
 
-def _body_key(pointer: AttemptMessage) -> dict[str, str]:
-    pk = _partition(pointer.workspace_id, pointer.request_id)
-    return {"pk": pk, "sk": keys.body_sk(pointer.request_id)}
-
-
-def _partition(workspace_id: str, request_id: UUID) -> str:
-    return keys.partition(workspace_id, ids.event_key_of(request_id))
+def _body_key(message: AttemptMessage) -> dict[str, str]:
+    return keys.body_key(message.workspace_id, message.request_id)
 
 
 def _key(item: dict[str, Any]) -> ItemKey:

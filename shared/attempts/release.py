@@ -112,7 +112,7 @@ class Releaser:
             attempt=0,
         )
         delivery = self._ledger.release(message, at, now)
-        return None if delivery is None else (delivery.next_pointer, at)
+        return None if delivery is None else (delivery.next_message, at)
 
 
 def _beyond(cursor: Cursor, page: Sequence[Listed], size: int) -> Cursor:

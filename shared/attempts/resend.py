@@ -1,6 +1,7 @@
-"""What somebody asks for: a delivery sent again at once, under its id and with its bytes; or not.
+"""Resend and cancel: what a user asks for by hand. A resend keeps the delivery's id and bytes.
 
-One conditional write makes it so and a message hurries it, which the wake index makes good if lost.
+One conditional write makes the change. A message queues the attempt; if the message is lost, the
+due index brings the delivery back.
 """
 
 from collections.abc import Sequence
@@ -16,10 +17,10 @@ from shared.endpoints.admission import Rejected
 from shared.errors import ConflictError
 
 PARALLEL = 10
-# Of an event: more take longer than a caller waits.
+# Deliveries of an event: more take longer than a caller waits.
 MAX_AT_ONCE = 100
-# All stay in the item of the delivery, which takes 400 kB, and a whole schedule may follow the last
-# resend.
+# All attempts stay in the item of the delivery, which may have 400 kB, and a whole schedule may
+# follow the last resend.
 MAX_ATTEMPTS = 100
 _CANCELLABLE = frozenset({DeliveryState.PENDING, DeliveryState.WAITING, DeliveryState.HELD})
 
@@ -32,34 +33,36 @@ class Resender:
         self._clock = clock
 
     def resend(self, delivery: Delivery, retry: bool, since: int) -> Delivery:
-        """Now, and with `retry` by a schedule that begins anew. ConflictError if it cannot go.
+        """Send the delivery now; with `retry`, its schedule begins again.
 
-        What was accepted before `since` shows no content any more.
+        The contents of events accepted before `since` have expired. Raises ConflictError if the
+        delivery cannot be sent.
         """
-        (material,) = self._reader.whole([delivery.next_pointer])
-        refusal = why_not(delivery, material, since)
+        (context,) = self._reader.whole([delivery.next_message])
+        refusal = why_not(delivery, context, since)
         if refusal is not None:
             raise ConflictError(refusal)
         resent = self._move(delivery, retry)
         if not _is_resent(resent):
             raise ConflictError(f"It has moved on meanwhile, and is {resent.state}.")
-        self._queue.send([resent.next_pointer])
+        self._queue.send([resent.next_message])
         return resent
 
     def resend_all(self, deliveries: Sequence[Delivery], retry: bool, since: int) -> list[Delivery]:
-        """Those that can go; the others are left as they are."""
-        wanted = [delivery.next_pointer for delivery in deliveries]
-        materials = self._reader.whole(wanted)
-        pairs = zip(deliveries, materials, strict=True)
-        able = [one for one, material in pairs if why_not(one, material, since) is None]
+        """Resend the deliveries that can be sent, and return them; the others stay as they are."""
+        contexts = self._reader.whole([delivery.next_message for delivery in deliveries])
+        pairs = zip(deliveries, contexts, strict=True)
+        able = [
+            delivery for delivery, context in pairs if why_not(delivery, context, since) is None
+        ]
         with ThreadPoolExecutor(PARALLEL) as pool:
             moved = list(pool.map(lambda delivery: self._move(delivery, retry), able))
         resent = [delivery for delivery in moved if _is_resent(delivery)]
-        self._queue.send([delivery.next_pointer for delivery in resent])
+        self._queue.send([delivery.next_message for delivery in resent])
         return resent
 
     def cancel(self, delivery: Delivery) -> Delivery:
-        """ConflictError if it is being sent, or has ended otherwise."""
+        """Raises ConflictError if the delivery is being sent, or has ended otherwise."""
         if delivery.state in _CANCELLABLE:
             delivery = self._ledger.cancel(delivery, self._clock())
         if delivery.reason is not Reason.BY_REQUEST:
@@ -67,29 +70,29 @@ class Resender:
         return delivery
 
     def _move(self, delivery: Delivery, retry: bool) -> Delivery:
-        """A second click finds it on its way, and changes nothing."""
+        """A second request finds the delivery resent, and changes nothing."""
         if _is_resent(delivery):
             return delivery
         return self._ledger.resend(delivery, _resend_of(delivery, retry), self._clock())
 
 
-def why_not(delivery: Delivery, material: AttemptContext, since: int) -> str | None:
-    """What keeps a delivery from being sent again, if anything does. What has not ended goes out
-    in any case, however long ago it was accepted."""
+def why_not(delivery: Delivery, context: AttemptContext, since: int) -> str | None:
+    """Why a delivery cannot be sent again; None if it can. A delivery that has not ended is sent,
+    however long ago its event was accepted."""
     if delivery.state is DeliveryState.SENDING:
         return "It is being sent just now."
     if len(delivery.attempts) >= MAX_ATTEMPTS:
         return f"It has had {MAX_ATTEMPTS} attempts, and is not sent again."
-    if material.event is None and material.kept is None:
+    if context.event is None and context.kept is None:
         return "What was sent is kept no longer."
     if delivery.state in ENDED and delivery.created_at < since:
         return "What was sent is past content_days, and hidden."
-    receiver = admission.receiver(material.config, material.event)
+    receiver = admission.receiver(context.config, context.event)
     return f"It cannot be sent: {receiver.reason}." if isinstance(receiver, Rejected) else None
 
 
 def _resend_of(delivery: Delivery, retry: bool) -> Resend:
-    """What has not ended goes on by its schedule, whether that is asked for or not."""
+    """A delivery that has not ended goes on by its schedule, even without `retry`."""
     if retry:
         return Resend(after=delivery.attempt, counts_from=delivery.attempt)
     has_ended = delivery.state in ENDED

@@ -1,4 +1,5 @@
-"""What was sent, as it may be shown: the body as it went out, and no secret of URL and headers."""
+"""The request of a delivery as it may be shown: the body as it was sent; secrets in the URL and the
+headers are masked."""
 
 from urllib.parse import unquote_plus
 
@@ -11,12 +12,12 @@ from shared.dialects import Rendered
 from shared.outbound.redaction import MASK, is_secret
 
 
-def of(delivery: Delivery, material: AttemptContext) -> RequestRead | None:
-    """None if nothing was sent yet, or if what was sent is gone, or erased."""
-    config, rendered = material.config, _rendered(delivery, material)
+def of(delivery: Delivery, context: AttemptContext) -> RequestRead | None:
+    """The latest request. None if nothing was sent, or if the body has expired or was erased."""
+    config, rendered = context.config, _rendered(delivery, context)
     if config is None or rendered is None:
         return None
-    sent_at = max([delivery.built_at or 0, *(one.started_at for one in delivery.attempts)])
+    sent_at = max([delivery.built_at or 0, *(attempt.started_at for attempt in delivery.attempts)])
     prepared = request.prepare(config, delivery.request_id, rendered, sent_at)
     return shown(prepared, rendered.body)
 
@@ -28,13 +29,13 @@ def shown(prepared: Prepared, body: bytes) -> RequestRead:
     return RequestRead(url=_without_secrets(prepared.url), headers=headers, body=body.decode())
 
 
-def _rendered(delivery: Delivery, material: AttemptContext) -> Rendered | None:
-    event, config = material.event, material.config
+def _rendered(delivery: Delivery, context: AttemptContext) -> Rendered | None:
+    event, config = context.event, context.config
     if delivery.built_at is None or (event is not None and event.erased_at is not None):
         return None
-    if material.kept is not None or event is None or config is None:
-        return material.kept
-    return request.rendered(config, material.workspace, event, delivery)
+    if context.kept is not None or event is None or config is None:
+        return context.kept
+    return request.rendered(config, context.workspace, event, delivery)
 
 
 def _without_secrets(url: str) -> str:

@@ -12,24 +12,25 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import ReadOnlyCredentials
 
 _SERVICE = "lambda"
-# Lambda writes the first three itself and would check what it wrote; the value of the last one
-# would count as the hash of the body.
+# Lambda writes the first three itself, and would check the signature against its own values; it
+# would take the value of the last one for the hash of the body.
 _LEFT_OUT = ("x-forwarded-for", "x-forwarded-port", "x-forwarded-proto", "x-amz-content-sha256")
 
 
 class Credentials(Protocol):
-    """Those of a role change every few hours; frozen, they are of one moment."""
+    """Credentials of a role change every few hours; frozen credentials are of one moment."""
 
     def get_frozen_credentials(self) -> ReadOnlyCredentials: ...
 
 
 def as_sent(url: str) -> str:
-    """The spelling that goes over the wire and that both ends sign.
+    """The spelling of a URL that is sent and that both ends sign.
 
-    In the query a `+` may mean a blank or itself, depending on who reads it; `%20` is read alike.
-    requests is given no query: where one `%` stands by itself, it would take all others for that.
+    Some readers take a `+` in a query for a blank and some for itself; all take `%20` for a blank.
+    The query does not go through requests: if one `%` begins no escape, requests would escape
+    every `%` again.
     """
-    import requests  # not by whoever only reads deliveries
+    import requests  # takes long, and readers of deliveries do not need it
 
     written = urlsplit(url)
     bare = written._replace(query="", fragment="").geturl()
@@ -42,7 +43,7 @@ def as_sent(url: str) -> str:
 def signed(
     url: str, headers: Mapping[str, str], body: bytes, region: str, credentials: Credentials
 ) -> dict[str, str]:
-    """The headers of a POST to a URL as sent, with what AWS wants besides."""
+    """The headers of a POST to a URL in its sent spelling, with the headers of the signature."""
     named = {name: value for name, value in headers.items() if name.lower() not in _LEFT_OUT}
     request = AWSRequest("POST", url, headers=named, data=body)
     SigV4Auth(credentials.get_frozen_credentials(), _SERVICE, region).add_auth(request)

@@ -1,7 +1,7 @@
-"""A test event: a sample of a type, sent to a config once. Nothing is kept of it.
+"""A test event: a sample of an event type, sent to a config once. Nothing of it is stored.
 
-It goes out as a delivery would, with a header that says what it is; the payload is that of a real
-event to the letter, so that it shows whether the endpoint can read one.
+It is sent as a delivery is, with a header that says that it is a test. Its payload has the form of
+a real event's payload, so the test shows whether the endpoint can read one.
 """
 
 import json
@@ -33,7 +33,7 @@ class EventTestState(StrEnum):
 
 
 class EventTest(Model):
-    """As an attempt is shown, with what was sent. `request_id` names no delivery."""
+    """An attempt with its request. `request_id` is the id of no delivery."""
 
     request_id: str
     state: EventTestState
@@ -49,8 +49,11 @@ class EventTest(Model):
 def send(
     config: WebhookConfig, workspace: Workspace, event_type: str, sender: "Sender", clock: Clock
 ) -> EventTest:
-    """InvalidError if the config's dialect has no words for the type, ConflictError if the config
-    is deleted. One that is disabled or archived can be tried out."""
+    """A config that is disabled or archived can be tested.
+
+    Raises InvalidError if the config's dialect cannot express the type, ConflictError if the config
+    is deleted.
+    """
     dialect, now = DIALECTS[config.dialect], clock()
     if config.status is Status.DELETED:
         raise ConflictError("The webhook config is deleted.")
@@ -61,8 +64,8 @@ def send(
     rendered = dialect.render(event, workspace, request_id, now)
     prepared = request.prepare(config, request_id, rendered, now)
     marked = prepared._replace(headers=prepared.headers | {TEST_HEADER: "true"})
-    answer = sender.post(marked.url, marked.headers, rendered.body, config.timeout_s)
-    return _trial(str(request_id), config, sent_request.shown(marked, rendered.body), answer)
+    response = sender.post(marked.url, marked.headers, rendered.body, config.timeout_s)
+    return _result(str(request_id), config, sent_request.shown(marked, rendered.body), response)
 
 
 def _sample(workspace: Workspace, event_type: str, now: int) -> Event:
@@ -79,18 +82,18 @@ def _sample(workspace: Workspace, event_type: str, now: int) -> Event:
     )
 
 
-def _trial(
-    request_id: str, config: WebhookConfig, sent: RequestRead, answer: Response
+def _result(
+    request_id: str, config: WebhookConfig, sent: RequestRead, response: Response
 ) -> EventTest:
-    succeeded = outcome.is_success(answer, config)
+    succeeded = outcome.is_success(response, config)
     return EventTest(
         request_id=request_id,
         state=EventTestState.DELIVERED if succeeded else EventTestState.FAILED,
-        status_code=answer.status_code,
-        cause=outcome.cause(answer, config),
-        detail=outcome.detail(answer) or None,
-        address=answer.address,
-        timings_ms=answer.timings,
+        status_code=response.status_code,
+        cause=outcome.cause(response, config),
+        detail=outcome.detail(response) or None,
+        address=response.address,
+        timings_ms=response.timings,
         request=sent,
-        response_excerpt=answer.excerpt or None,
+        response_excerpt=response.excerpt or None,
     )

@@ -18,7 +18,7 @@ class DeliveryState(StrEnum):
     CANCELLED = "cancelled"
 
 
-# Nothing is to be sent until somebody asks for it.
+# Nothing is sent until a user asks for it.
 ENDED = frozenset({DeliveryState.DELIVERED, DeliveryState.FAILED, DeliveryState.CANCELLED})
 
 
@@ -47,16 +47,16 @@ class Reason(StrEnum):
 
 
 class AttemptOrigin(StrEnum):
-    """What brought an attempt about."""
+    """Why an attempt was made."""
 
     SCHEDULE = "schedule"
-    PROBE = "probe"  # of the schedule too, and the one that tries whether the endpoint is back
+    PROBE = "probe"  # of the schedule as well; it shows whether the endpoint is back
     RESEND = "resend"
     REPLAY = "replay"
 
 
 class Attempt(Model):
-    """One HTTP request and what came of it; never changed once it is recorded."""
+    """One HTTP request and its outcome; a recorded attempt never changes."""
 
     number: int
     trigger: AttemptOrigin = AttemptOrigin.SCHEDULE
@@ -73,9 +73,9 @@ class Attempt(Model):
 
 
 class Resend(Model):
-    """The attempt after `after` was asked for.
+    """A user asked for the attempt after attempt `after`.
 
-    The schedule counts from attempt `counts_from` on; None if no attempt follows.
+    The schedule counts from attempt `counts_from` on; None if no attempt follows this one.
     """
 
     after: int
@@ -106,7 +106,7 @@ class Delivery(Model):
 
     @property
     def origin(self) -> AttemptOrigin:
-        """Of the attempt that was begun last."""
+        """The origin of the latest attempt that was begun."""
         if self.resend is not None and self.attempt == self.resend.after + 1:
             return AttemptOrigin.RESEND
         is_replay = self.replay_id is not None and self.attempt == 1
@@ -114,18 +114,18 @@ class Delivery(Model):
 
     @property
     def counts_from(self) -> int | None:
-        """The attempt after which the schedule begins; None if there is none any more."""
+        """The attempt after which the schedule begins; None if no schedule follows."""
         return 0 if self.resend is None else self.resend.counts_from
 
     def is_leased(self, until: int) -> bool:
-        """Whether nobody else may take the attempt over before that moment."""
+        """Whether no other worker may take the attempt over before that moment."""
         return self.lease_until is not None and until <= self.lease_until
 
     @property
-    def next_pointer(self) -> AttemptMessage:
-        return self.pointer(self.attempt + 1)
+    def next_message(self) -> AttemptMessage:
+        return self.message(self.attempt + 1)
 
-    def pointer(self, attempt: int) -> AttemptMessage:
+    def message(self, attempt: int) -> AttemptMessage:
         return AttemptMessage(
             workspace_id=self.workspace_id,
             config_id=self.config_id,

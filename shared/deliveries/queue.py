@@ -1,4 +1,4 @@
-"""Messages: ids and nothing else. A pointer asks for an attempt, a turn for a page of a job."""
+"""Messages hold ids and nothing else: an attempt message asks for an attempt of a delivery."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 # SQS caps DelaySeconds at 900 and a batch at 10 messages.
 MAX_DELAY_MS = 900 * MS_PER_S
 BATCH = 10
-# An attempt may begin so much early, which is less than what a claim lets pass.
+# About how long a message takes to a worker. A claim accepts an attempt that comes this early.
 TRANSIT_MS = 200
 # boto3's pool has 25 connections.
 PARALLEL = 20
@@ -32,7 +32,7 @@ class Message(Protocol):
 class AttemptMessage(Model):
     """The attempt of a delivery that is to be made.
 
-    `in_turn` says that it has waited in the line of its config's rate limit.
+    `in_turn` says that it comes at the moment that the rate limiter reserved for it.
     """
 
     workspace_id: str
@@ -47,7 +47,7 @@ class AttemptMessage(Model):
 
 
 class NotQueuedError(Exception):
-    """SQS took some of the messages, and not the others."""
+    """SQS took some of the messages and refused the others."""
 
 
 class Queue:
@@ -56,9 +56,9 @@ class Queue:
         self._url = url
 
     def send(self, messages: Sequence[Message], delay_ms: int = 0) -> None:
-        """Messages of a config share a group: its backlog waits behind the others' (fair queues).
+        """The messages of a config share a group: its backlog waits behind others (fair queues).
 
-        Raises NotQueuedError if any of them was not taken.
+        Raises NotQueuedError if SQS refused any of them.
         """
         batches = [messages[start : start + BATCH] for start in range(0, len(messages), BATCH)]
         if len(batches) == 1:
@@ -68,7 +68,7 @@ class Queue:
                 list(pool.map(lambda batch: self._send_batch(batch, delay_ms), batches))
 
     def send_at(self, messages: Sequence[tuple[Message, int]], now: int) -> None:
-        """Each for a moment of its own; the moments are in order."""
+        """Each message for a moment of its own (ms); the moments are in order."""
         for delay, some in groupby(messages, lambda pair: delay_s(pair[1] - now)):
             self.send([message for message, _ in some], delay * MS_PER_S)
 
@@ -80,8 +80,8 @@ class Queue:
 
 
 def delay_s(delay_ms: int) -> int:
-    """Whole seconds, rounded up, within what SQS takes; less what the way to a worker takes, so
-    that no attempt begins a second late."""
+    """Whole seconds, rounded up, at most what SQS takes. The time that a message takes to a worker
+    is subtracted, so that no attempt begins a second late."""
     return -(-min(max(delay_ms - TRANSIT_MS, 0), MAX_DELAY_MS) // MS_PER_S)
 
 

@@ -296,7 +296,7 @@ def why_not(
     )
     if not is_its or is_parked(next_at, now):
         return None
-    return NotDue(message=stored.next_pointer, wait_ms=next_at - now)
+    return NotDue(message=stored.next_message, wait_ms=next_at - now)
 
 
 def is_recorded(stored: Delivery | None, attempt: Attempt) -> bool:

@@ -12,7 +12,7 @@ from shared.events.store import NOTHING
 from shared.model import Model
 from shared.outbound.response import Cause, Timings
 
-# Of an event; each has some twenty attempts at most, of half a kilobyte.
+# Deliveries of an event: each has some twenty attempts of half a kilobyte at most.
 MAX_WITH_ATTEMPTS = 100
 MAX_SHOWN = 5_000
 
@@ -26,8 +26,8 @@ class RequestRead(Model):
 
 
 class DeliverySummary(Model):
-    """`attempt` is the number of the latest attempt that was begun; `replay_id` is of the replay
-    that made the delivery."""
+    """`attempt` is the number of the latest attempt that was begun; `replay_id` is the id of the
+    replay that made the delivery."""
 
     request_id: str
     event_id: str
@@ -64,23 +64,23 @@ class AttemptRead(Model):
 
 
 class DeliveryRead(DeliverySummary):
-    """`request` is there if it was asked for, and something was sent that is kept still."""
+    """`request` is shown if it is asked for and the body that was sent is still stored."""
 
     attempts: tuple[AttemptRead, ...]
     request: RequestRead | None = None
 
 
 class DeliveryOfEvent(DeliverySummary):
-    """Its attempts come without what the receivers answered; of very many deliveries, not at all:
-    ask for the delivery."""
+    """The attempts come without response excerpts. If an event has very many deliveries, they come
+    without their attempts: ask for the delivery."""
 
     attempts: tuple[AttemptRead, ...] | None
 
 
 class EventRead(EventSummary):
-    """`payload` is what happened, as it came in; without personal data from `erased_at` on,
-    and empty once contents are kept no longer. Of more than 5,000 `deliveries` the first are shown:
-    `GET /v1/deliveries?event_id=` has them all."""
+    """`payload` is what happened, as it came in; without personal data from `erased_at` on, and
+    empty once the contents have expired. If there are more than 5,000 `deliveries`, the first are
+    shown: `GET /v1/deliveries?event_id=` has them all."""
 
     occurred_at: Timestamp
     erased_at: Timestamp | None
@@ -110,13 +110,13 @@ def full(delivery: Delivery, request: RequestRead | None = None) -> DeliveryRead
 
 
 def summary(values: Mapping[str, Any]) -> DeliverySummary:
-    """From the attributes that the indexes hold, or those of a delivery."""
+    """From the attributes that the indexes hold, or from the fields of a delivery."""
     return DeliverySummary(**_shown(values))
 
 
 def event_with(event: Event, deliveries: Sequence[Delivery]) -> EventRead:
-    """Bounded, because an answer of Lambda's may have 6 MB, and replays add deliveries without end.
-    The first of more than `MAX_SHOWN` deliveries are shown."""
+    """The event with its first `MAX_SHOWN` deliveries: a response of Lambda may have 6 MB, and
+    replays add any number of deliveries."""
     with_attempts = len(deliveries) <= MAX_WITH_ATTEMPTS
     return EventRead(
         event_id=event.event_id,

@@ -235,7 +235,7 @@ class Sweeper:
 def _next(delivery: Delivery) -> AttemptMessage:
     """An attempt that was begun and has no outcome is made again."""
     was_begun = delivery.state is DeliveryState.SENDING
-    return delivery.pointer(delivery.attempt) if was_begun else delivery.next_pointer
+    return delivery.message(delivery.attempt) if was_begun else delivery.next_message
 
 
 def _begun(number: int) -> Swept:

@@ -115,7 +115,7 @@ class Replayer:
                 lambda one, at: self._deliveries.make(replay, one, at, now), found, moments
             )
             made = [delivery for delivery in known if delivery is not None]
-        waiting = [(one.pointer(1), one.next_attempt_at or now) for one in made if _is_waiting(one)]
+        waiting = [(one.message(1), one.next_attempt_at or now) for one in made if _is_waiting(one)]
         self._queue.send_at(waiting, now)
         return made
 

@@ -218,7 +218,7 @@ class TestALease:
         first = claim(world, ledger, event_id)
         ledger.settle(first, attempt(1, 500, 60_000), KEPT, now)
 
-        second = first.pointer(2)
+        second = first.message(2)
         assert claim(world, ledger, event_id, attempt=2) == NotDue(message=second, wait_ms=60_000)
         assert claim(world, ledger, event_id, attempt=3) is None
 
@@ -232,7 +232,7 @@ class TestALease:
 
         again = claim(world, ledger, event_id, attempt=1)
 
-        assert again == NotDue(message=first.pointer(2), wait_ms=60_000)
+        assert again == NotDue(message=first.message(2), wait_ms=60_000)
 
     def test_of_an_attempt_that_is_parked_is_left_to_the_wake_index(
         self, world: World, ledger: Ledger

@@ -92,7 +92,7 @@ def get_delivery(caller: Caller, request_id: str, query: IncludeQuery) -> views.
     (shown,) = views.deliveries_since([found], since)
     if query.include is None or found.created_at < since:
         return views.full(shown)
-    (material,) = wiring.reader().whole([found.pointer(found.attempt)])
+    (material,) = wiring.reader().whole([found.message(found.attempt)])
     return views.full(shown, sent_request.of(found, material))
 
 

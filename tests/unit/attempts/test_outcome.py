@@ -1,13 +1,18 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.attempts import outcome
+from shared.attempts.outcome import Wait
+from shared.deliveries.models import Attempt, AttemptOrigin, Delivery, DeliveryState, Reason, Resend
 from shared.dialects.dialect import CLICKFUNNELS_SCHEDULE
+from shared.outbound.response import Cause, Response, Timings
+from tests import factories
 
 NOW = 1_777_485_855_000
 DAY_MS = 24 * 60 * 60 * 1000
@@ -173,3 +178,160 @@ class TestRetryAfter:
         asked = outcome.asked_wait_ms(429, format_datetime(theirs, usegmt=True), now_s * 1000)
 
         assert asked == min(max(wait_s + ahead_s, 0) * 1000, DAY_MS)
+
+
+def response(status_code: int | None = 200, **changes: Any) -> Response:
+    values = {
+        "status_code": status_code,
+        "cause": None,
+        "detail": "",
+        "address": "203.0.113.7",
+        "retry_after": None,
+        "excerpt": "",
+        "timings": Timings(total=12),
+    }
+    return Response.model_validate(values | changes)
+
+
+def delivery(**changes: Any) -> Delivery:
+    values = {
+        "workspace_id": factories.WORKSPACE,
+        "request_id": factories.request_id(),
+        "event_id": "event-1",
+        "event_type": "on_action",
+        "config_id": "crm",
+        "state": DeliveryState.SENDING,
+        "attempt": 1,
+        "created_at": NOW,
+    }
+    return Delivery.model_validate(values | changes)
+
+
+class TestAResponse:
+    @pytest.mark.parametrize(
+        ("dialect", "status_code", "is_success"),
+        [
+            ("funnelflux", 299, True),
+            ("funnelflux", 302, False),
+            ("clickfunnels", 207, True),
+            ("clickfunnels", 208, False),
+            ("clickfunnels", 226, True),
+        ],
+    )
+    def test_succeeds_by_the_status_codes_of_the_dialect(
+        self, dialect: str, status_code: int, is_success: bool
+    ) -> None:
+        config = factories.config(dialect=dialect)
+
+        assert outcome.is_success(response(status_code), config) is is_success
+
+    def test_that_broke_off_succeeds_by_its_status(self) -> None:
+        broken = response(200, cause=Cause.TIMEOUT)
+
+        assert outcome.is_success(broken, factories.config())
+        assert outcome.cause(broken, factories.config()) is None
+
+    @pytest.mark.parametrize(
+        ("answered", "cause"),
+        [
+            (response(500), Cause.HTTP_STATUS),
+            (response(None, cause=Cause.DNS), Cause.DNS),
+            (response(500, cause=Cause.TIMEOUT), Cause.TIMEOUT),
+        ],
+    )
+    def test_that_fails_has_a_cause(self, answered: Response, cause: Cause) -> None:
+        assert outcome.cause(answered, factories.config()) is cause
+
+    @pytest.mark.parametrize(
+        ("answered", "detail"),
+        [
+            (response(500), ""),
+            (response(302), "Redirects are not followed"),
+            (response(None, detail="port 81 is not allowed"), "port 81 is not allowed"),
+        ],
+    )
+    def test_has_a_detail_if_there_is_more_to_say(self, answered: Response, detail: str) -> None:
+        assert outcome.detail(answered) == detail
+
+
+class TestTheNextWait:
+    """Of a config with the schedule 5 s, 15 s."""
+
+    def of(self, delivery: Delivery, answered: Response) -> Wait | None:
+        config = factories.config(retry_schedule=(5, 15))
+        return outcome.next_wait(delivery, config, answered, NOW, middle)
+
+    def test_is_that_of_the_schedule(self) -> None:
+        assert self.of(delivery(), response(500)) == Wait(5_000, Reason.ATTEMPT_FAILED)
+        assert self.of(delivery(attempt=2), response(500)) == Wait(15_000, Reason.ATTEMPT_FAILED)
+
+    def test_is_none_after_a_success(self) -> None:
+        assert self.of(delivery(), response(204)) is None
+
+    def test_is_none_after_the_last_attempt(self) -> None:
+        assert self.of(delivery(attempt=3), response(500)) is None
+
+    def test_is_longer_if_the_receiver_asks_for_it(self) -> None:
+        asking = response(503, retry_after="60")
+
+        assert self.of(delivery(), asking) == Wait(60_000, Reason.RETRY_AFTER)
+
+    def test_is_never_shorter_than_the_schedule(self) -> None:
+        asking = response(503, retry_after="1")
+
+        assert self.of(delivery(), asking) == Wait(5_000, Reason.ATTEMPT_FAILED)
+
+    def test_counts_from_a_resend_that_begins_the_schedule_again(self) -> None:
+        resent = delivery(attempt=8, resend=Resend(after=7, counts_from=7))
+
+        assert self.of(resent, response(500)) == Wait(5_000, Reason.ATTEMPT_FAILED)
+
+    def test_is_none_after_a_resend_without_a_schedule(self) -> None:
+        assert self.of(delivery(attempt=8, resend=Resend(after=7)), response(500)) is None
+
+
+class TestARecordedAttempt:
+    def test_holds_what_came_of_it(self) -> None:
+        answered = response(503, excerpt="busy", retry_after="60")
+        wait = Wait(60_000, Reason.RETRY_AFTER)
+
+        recorded = outcome.attempt_of(
+            delivery(attempt=2),
+            factories.config(),
+            AttemptOrigin.PROBE,
+            answered,
+            NOW,
+            wait,
+        )
+
+        assert recorded == Attempt(
+            number=2,
+            trigger=AttemptOrigin.PROBE,
+            started_at=NOW,
+            succeeded=False,
+            status_code=503,
+            cause=Cause.HTTP_STATUS,
+            address="203.0.113.7",
+            timings=Timings(total=12),
+            excerpt="busy",
+            next_wait_ms=60_000,
+            next_reason=Reason.RETRY_AFTER,
+        )
+
+    def test_is_followed_by_none_without_a_wait(self) -> None:
+        config, origin = factories.config(), AttemptOrigin.SCHEDULE
+
+        recorded = outcome.attempt_of(delivery(), config, origin, response(), NOW, None)
+
+        assert recorded.succeeded
+        assert (recorded.next_wait_ms, recorded.next_reason) == (None, None)
+
+
+@given(SCHEDULES, CHANCES)
+def test_a_schedule_ends_by_its_last_attempt(waits: list[int], chance: float) -> None:
+    config = factories.config(retry_schedule=tuple(waits))
+
+    numbers = range(1, len(waits) + 1)
+    taken_ms = sum(outcome.scheduled_wait_ms(waits, n, lambda: chance) or 0 for n in numbers)
+
+    assert NOW + taken_ms <= outcome.last_attempt_at(config, NOW)
