@@ -1,5 +1,10 @@
 """An endpoint in trouble is left alone, tried by one, taken back; its deliveries wait for it."""
 
+import threading
+from collections.abc import Sequence
+from concurrent import futures
+from concurrent.futures import Future
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import Mock
 
@@ -8,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.attempts import attempt as courier
+from shared.attempts.attempt import AttemptRunner
 from shared.aws import clients
 from shared.aws.items import to_item
 from shared.aws.table import Table
@@ -17,6 +23,7 @@ from shared.endpoints import breaker
 from shared.endpoints.breaker import PROBE_MS, EndpointHealth, Outcome, Result
 from shared.endpoints.store import HealthStore
 from shared.events.store import EventStore
+from shared.outbound.response import Cause, Response, Timings
 from shared.outbound.sender import Sender
 from tests import factories
 from tests.integration.account import Account
@@ -28,6 +35,7 @@ from tests.unit.endpoints.counting import counted
 WINDOW_S = 30
 # Without a retry of their own that comes in between.
 FAR = [3600] * 9
+URL = "https://receiver.example.com/in"
 
 
 def health(world: World, config_id: str = "crm") -> dict[str, Any]:
@@ -50,10 +58,73 @@ def trip(world: World, receiver: Receiver, **changes: Any) -> None:
     assert health(world)["opened"] == 1
 
 
-def hang(world: World, receiver: Receiver, times: int) -> None:
+class SlowEndpoint:
+    """Answers the next requests only when the worker has looked for slow requests, by no clock.
+
+    `slow` are the answers of these requests, where None is none in time. It answers others at once.
+    """
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.requests = 0
+        self.slow: list[int | None] = []
+        self._changed = threading.Condition()
+        self._hanging = 0
+        self._looks = 0
+        report = AttemptRunner._report_slow
+
+        def report_and_let_go(runner: AttemptRunner) -> None:
+            report(runner)
+            with self._changed:
+                self._looks += 1
+                self._changed.notify_all()
+
+        monkeypatch.setattr(courier, "futures", SimpleNamespace(wait=self._wait))
+        monkeypatch.setattr(AttemptRunner, "_report_slow", report_and_let_go)
+        monkeypatch.setattr(Sender, "post", lambda *_, **__: self._answer())
+
+    def _wait(self, work: Sequence[Future[bool]], _: float) -> Any:
+        """Until each of a batch is done or hangs."""
+        for one in work:
+            one.add_done_callback(lambda _: self._note())
+        with self._changed:
+            self._changed.wait_for(
+                lambda: sum(one.done() for one in work) + self._hanging >= len(work)
+            )
+        return futures.wait(work, 0)
+
+    def _note(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
+
+    def _answer(self) -> Response:
+        with self._changed:
+            self.requests += 1
+            if not self.slow:
+                return _answer(200)
+            status, looks = self.slow.pop(0), self._looks
+            self._hanging += 1
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._looks > looks)
+            self._hanging -= 1
+            return _answer(status)
+
+
+def _answer(status: int | None) -> Response:
+    return Response(
+        status_code=status,
+        cause=Cause.TIMEOUT if status is None else None,
+        detail="",
+        address="127.0.0.1",
+        retry_after=None,
+        excerpt="",
+        timings=Timings(total=1),
+    )
+
+
+def hang(world: World, endpoint: SlowEndpoint, times: int) -> None:
     """So many of one batch, none of them answered in its time."""
-    receiver.script("/in", [Reply(hang=True)] * times)
-    world.make_config(receiver.url("/in"), retrySchedule=FAR, timeoutSeconds=1)
+    endpoint.slow = [None] * times
+    world.make_config(URL, retrySchedule=FAR)
     for _ in range(times):
         world.send()
     world.fan_out()
@@ -124,45 +195,45 @@ class TestAnEndpointThatFailsFiveTimesInARow:
 
 
 class TestAnEndpointThatDoesNotAnswer:
-    @pytest.fixture(autouse=True)
-    def soon(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(courier, "WATCHED_AFTER_S", 0.2)
+    @pytest.fixture
+    def endpoint(self, monkeypatch: pytest.MonkeyPatch) -> SlowEndpoint:
         monkeypatch.setattr(courier, "SLOW_AFTER_MS", 0)
+        return SlowEndpoint(monkeypatch)
 
     def test_is_not_asked_more_while_three_requests_hang(
-        self, world: World, receiver: Receiver
+        self, world: World, endpoint: SlowEndpoint
     ) -> None:
-        hang(world, receiver, 3)
+        hang(world, endpoint, 3)
 
         event_id = world.deliver()
 
-        assert len(receiver.requests()) == 3
+        assert endpoint.requests == 3
         shown = world.delivery(event_id)
         assert (shown["state"], shown["reason"]) == ("waiting", "endpoint_hangs")
         assert shown["attempts"] == []
 
-    def test_is_asked_again_seconds_later(self, world: World, receiver: Receiver) -> None:
-        hang(world, receiver, 3)
+    def test_is_asked_again_seconds_later(self, world: World, endpoint: SlowEndpoint) -> None:
+        hang(world, endpoint, 3)
         event_id = world.deliver()
 
         for _ in range(3):
             world.wait(6)
 
         assert world.state(event_id) == "delivered"
-        assert len(receiver.requests()) == 4
+        assert endpoint.requests == 4
 
-    def test_twice_only_is_asked_on(self, world: World, receiver: Receiver) -> None:
-        hang(world, receiver, 2)
+    def test_twice_only_is_asked_on(self, world: World, endpoint: SlowEndpoint) -> None:
+        hang(world, endpoint, 2)
 
         event_id = world.deliver()
 
         assert world.state(event_id) == "delivered"
 
     def test_for_a_while_and_then_does_has_nothing_held_against_it(
-        self, world: World, receiver: Receiver
+        self, world: World, endpoint: SlowEndpoint
     ) -> None:
-        receiver.script("/in", [Reply(200, delay_s=0.6)])
-        world.make_config(receiver.url("/in"), retrySchedule=FAR)
+        endpoint.slow = [200]
+        world.make_config(URL, retrySchedule=FAR)
 
         world.deliver()
 
@@ -170,21 +241,21 @@ class TestAnEndpointThatDoesNotAnswer:
 
     @pytest.mark.parametrize("status", [404, 500])
     def test_for_a_while_and_then_refuses_does_not_hang(
-        self, world: World, receiver: Receiver, status: int
+        self, world: World, endpoint: SlowEndpoint, status: int
     ) -> None:
-        receiver.script("/in", [Reply(status, delay_s=0.6)])
-        world.make_config(receiver.url("/in"), retrySchedule=FAR)
+        endpoint.slow = [status]
+        world.make_config(URL, retrySchedule=FAR)
 
         world.deliver()
 
         assert "hanging" not in health(world)
 
     def test_at_once_is_not_said_to_hang_in_a_batch_that_takes_long(
-        self, world: World, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+        self, world: World, endpoint: SlowEndpoint, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(courier, "SLOW_AFTER_MS", 1_500)
-        receiver.script("/in", [Reply(200, delay_s=0.6)])
-        world.make_config(receiver.url("/in"))
+        endpoint.slow = [200]
+        world.make_config(URL)
         hangs = Mock()
         monkeypatch.setattr(HealthStore, "record_slow", hangs)
 
@@ -192,26 +263,26 @@ class TestAnEndpointThatDoesNotAnswer:
 
         hangs.assert_not_called()
 
-    def test_now_and_then_is_not_put_off(self, world: World, receiver: Receiver) -> None:
-        receiver.script("/in", [Reply(hang=True)] * 4)
-        world.make_config(receiver.url("/in"), retrySchedule=FAR, timeoutSeconds=1)
+    def test_now_and_then_is_not_put_off(self, world: World, endpoint: SlowEndpoint) -> None:
+        endpoint.slow = [None] * 4
+        world.make_config(URL, retrySchedule=FAR)
 
         for _ in range(4):
             world.deliver()
             world.clock.advance(11)
 
-        assert len(receiver.requests()) == 4
+        assert endpoint.requests == 4
         assert health(world)["hanging"] == 1
 
     def test_fails_nothing_if_that_cannot_be_stored(
         self,
         world: World,
-        receiver: Receiver,
+        endpoint: SlowEndpoint,
         monkeypatch: pytest.MonkeyPatch,
         caplog: pytest.LogCaptureFixture,
     ) -> None:
-        receiver.script("/in", [Reply(200, delay_s=0.6)])
-        world.make_config(receiver.url("/in"))
+        endpoint.slow = [200]
+        world.make_config(URL)
         monkeypatch.setattr(HealthStore, "record_slow", Mock(side_effect=OSError("no connection")))
 
         event_id = world.deliver()
