@@ -89,7 +89,7 @@ class TestAnEcho:
                 "X-Custom": "Bearer eyJhbGciOi.cGF5bG9hZA.c2lnbmVk",
                 "Cookie": "session=0123456789abcdef",
                 "X-Pin": "ok",
-                "X-Secret-Pin": "4711",
+                "X-Secret-Pin": "4~11",
             },
             basic_auth=BasicAuth(username="alice", password="correct horse/battery"),
             old_secrets=(OldSecret(secret=ids.new_signing_secret(), signs_until=NOW + 1000),),
@@ -104,7 +104,7 @@ class TestAnEcho:
             "k3y/with+odd=signs&more",
             "eyJhbGciOi.cGF5bG9hZA.c2lnbmVk",
             "0123456789abcdef",
-            "4711",
+            "4~11",
             "correct horse/battery",
             *(basic, first, second),
         ]
@@ -154,7 +154,7 @@ class TestAnEcho:
         with echoes(str, b"200 OK") as server:
             excerpt = sender.post(server.url(), prepared.headers, b"{}").excerpt
 
-        assert "4711" not in excerpt
+        assert "4~11" not in excerpt
 
     def test_is_masked_when_compressed(self, sender: Sender, receiver: Receiver) -> None:
         body = gzip.compress(b"a" * 1000 + TOKEN.encode() + b"b" * 5000)
