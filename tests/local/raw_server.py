@@ -161,6 +161,14 @@ def deaf_port(host: str = "127.0.0.1") -> Iterator[str]:
             one.close()
 
 
+@contextmanager
+def refusing_port() -> Iterator[str]:
+    """A port that nobody listens on, and that nobody else gets meanwhile."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{bound.getsockname()[1]}/"
+
+
 def server_tls(certificate: trustme.LeafCert) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     certificate.configure_cert(context)

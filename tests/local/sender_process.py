@@ -18,7 +18,7 @@ ROUNDS = 3
 
 def _posted(sender: Sender, url: str) -> list[Response]:
     with ThreadPoolExecutor(PARALLEL) as threads:
-        return list(threads.map(lambda _: sender.post(url, {}, b"{}", 3), range(PARALLEL)))
+        return list(threads.map(lambda _: sender.post(url, {}, b"{}"), range(PARALLEL)))
 
 
 def _peak_bytes() -> int:

@@ -33,7 +33,7 @@ def together(pool: ThreadPools) -> set[int]:
     barrier = Barrier(SIZE)
 
     def work(_: int) -> int:
-        barrier.wait(5)
+        barrier.wait(60)
         return threading.get_ident()
 
     return set(done(pool, work, range(SIZE)))
@@ -66,7 +66,7 @@ class TestABatchThatBreaks:
             if name == "breaks":
                 broke.set()
                 raise KeyboardInterrupt
-            broke.wait(5)
+            broke.wait(60)
             ended.append(name)
 
         with pytest.raises(KeyboardInterrupt):

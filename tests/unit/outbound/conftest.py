@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 import trustme
 
+from shared.outbound import connection
 from shared.outbound.sender import Sender
 from shared.outbound.ssrf import Policy
 from tests.local.names import Names, given_names
 from tests.local.receiver import Receiver
+from tests.local.sender_clock import SetClock, settable_clock
 from tests.local.socket_layer import watched
 
 LOCAL = Policy(allow_private=True)
@@ -43,6 +45,17 @@ def ca_file(ca: trustme.CA, tmp_path: Path) -> str:
 @pytest.fixture
 def names(monkeypatch: pytest.MonkeyPatch) -> Names:
     return given_names(monkeypatch)
+
+
+@pytest.fixture
+def set_clock(monkeypatch: pytest.MonkeyPatch) -> SetClock:
+    return settable_clock(monkeypatch)
+
+
+@pytest.fixture(autouse=True)
+def _connections_that_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long a busy machine takes from one request to the next."""
+    monkeypatch.setattr(connection, "IDLE_S", 3600)
 
 
 @pytest.fixture

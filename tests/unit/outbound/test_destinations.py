@@ -12,6 +12,7 @@ import trustme
 
 from shared.outbound import connection as wire
 from shared.outbound import ssrf
+from shared.outbound.connection import Stage
 from shared.outbound.response import Cause
 from shared.outbound.sender import Sender
 from shared.outbound.ssrf import Policy
@@ -22,11 +23,13 @@ from tests.local.raw_server import (
     RawServer,
     deaf_port,
     has_ipv6,
+    refusing_port,
     says,
     server_tls,
     take_request,
 )
 from tests.local.receiver import Receiver
+from tests.local.sender_clock import LEFT_S, SenderClock, SetClock
 from tests.local.socket_layer import ForbiddenConnectionError, watched
 
 PUBLIC = Policy()
@@ -262,10 +265,8 @@ class TestADestination:
         assert sender.post("http://empty.example/", {}, b"{}").cause is Cause.CONNECT
 
     def test_that_nobody_listens_on_has_a_connect_cause(self, sender: Sender) -> None:
-        with RawServer(lambda _: None) as server:
-            url = server.url()
-
-        answer = sender.post(url, {}, b"{}")
+        with refusing_port() as url:
+            answer = sender.post(url, {}, b"{}")
 
         assert (answer.cause, answer.address) == (Cause.CONNECT, "127.0.0.1")
         assert answer.detail == "Connection refused while connecting"
@@ -280,12 +281,24 @@ class TestADestination:
         assert (answer.status_code, answer.address) == (200, "127.0.0.1")
 
     def test_has_time_for_its_next_address_when_one_is_deaf(
-        self, sender: Sender, names: Names, monkeypatch: pytest.MonkeyPatch
+        self,
+        sender: Sender,
+        names: Names,
+        set_clock: SetClock,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        monkeypatch.setattr(wire, "CONNECT_S", 0.6)
-        monkeypatch.setattr(wire, "CONNECT_SHARE_S", 0.2)
+        clock, connect = SenderClock(), wire._connect
+
+        def deaf_first(address: ssrf.Address, wait_s: float) -> wire.TimedSocket:
+            if address.sockaddr[0] == "127.0.0.1":
+                clock.advance(wait_s)
+                raise TimeoutError
+            return connect(address, wait_s)
+
+        set_clock(clock)
+        monkeypatch.setattr(wire, "_connect", deaf_first)
         names("half.example", ["127.0.0.1", "127.0.0.2"])
-        with deaf_port() as url:
+        with refusing_port() as url:
             answer = sender.post(url.replace("127.0.0.1", "half.example"), {}, b"{}")
 
         assert (answer.cause, answer.address) == (Cause.CONNECT, "127.0.0.2")
@@ -318,8 +331,9 @@ class TestADestinationOnIpv6:
 
     @pytest.mark.parametrize(("deaf", "good"), [("::1", "127.0.0.1"), ("127.0.0.1", "::1")])
     def test_is_reached_over_the_other_family_when_one_is_deaf(
-        self, sender: Sender, names: Names, deaf: str, good: str
+        self, sender: Sender, names: Names, set_clock: SetClock, deaf: str, good: str
     ) -> None:
+        set_clock(SenderClock(Stage.CONNECT, wire.CONNECT_S - LEFT_S))
         names("both.example", [deaf, good])
         with deaf_port(deaf) as url:
             port = urlsplit(url).port or 0
@@ -341,9 +355,7 @@ class TestADestinationOnIpv6:
 
     def test_fails_when_no_family_answers(self, sender: Sender, names: Names) -> None:
         names("both.example", ["::1", "127.0.0.1"])
-        with says(OK) as server:
-            port = urlsplit(server.url()).port
-
-        answer = sender.post(f"http://both.example:{port}/", {}, b"{}")
+        with refusing_port() as url:
+            answer = sender.post(url.replace("127.0.0.1", "both.example"), {}, b"{}")
 
         assert (answer.cause, answer.address) == (Cause.CONNECT, "127.0.0.1")

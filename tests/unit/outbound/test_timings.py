@@ -7,12 +7,21 @@ import pytest
 import trustme
 
 from shared.outbound import connection as wire
+from shared.outbound.connection import Stage
 from shared.outbound.response import Cause, Response, Timings
 from shared.outbound.sender import Sender
 from shared.outbound.ssrf import Policy
 from tests.local.names import Names
-from tests.local.raw_server import OK, RawServer, deaf_port, server_tls, take_request
+from tests.local.raw_server import (
+    OK,
+    RawServer,
+    deaf_port,
+    refusing_port,
+    server_tls,
+    take_request,
+)
 from tests.local.receiver import Receiver, Reply
+from tests.local.sender_clock import LEFT_S, SenderClock, SetClock
 
 LOCAL = Policy(allow_private=True)
 DELAY_S = 0.2
@@ -48,15 +57,15 @@ class TestATiming:
         assert _happened(timings) == [True, True, False, True]
 
     def test_of_connecting_holds_every_address_that_was_tried(
-        self, sender: Sender, names: Names, monkeypatch: pytest.MonkeyPatch
+        self, sender: Sender, names: Names, set_clock: SetClock
     ) -> None:
-        monkeypatch.setattr(wire, "CONNECT_S", 2 * DELAY_S)
-        monkeypatch.setattr(wire, "CONNECT_SHARE_S", DELAY_S)
+        """A second passes from each reading of the clock to the next."""
+        set_clock(SenderClock(Stage.CONNECT, step_s=1))
         names("deaf.example", ["127.0.0.1", "127.0.0.2"])
         with deaf_port() as url:
             answer = sender.post(url.replace("127.0.0.1", "deaf.example"), {}, b"{}")
 
-        assert (answer.timings.connect or 0) >= DELAY_MS - 5
+        assert (answer.timings.connect or 0) >= 2000
         assert _happened(answer.timings) == [True, True, False, False]
 
     def test_of_tls_is_the_handshake(self, ca: trustme.CA, ca_file: str) -> None:
@@ -116,10 +125,8 @@ class TestTimingsOfAFailure:
         self._is(sender.post("http://nowhere.example/", {}, b""), Cause.DNS, dns=True)
 
     def test_in_connecting(self, sender: Sender) -> None:
-        with RawServer(lambda _: None) as server:
-            url = server.url()
-
-        self._is(sender.post(url, {}, b""), Cause.CONNECT, dns=True, connect=True)
+        with refusing_port() as url:
+            self._is(sender.post(url, {}, b""), Cause.CONNECT, dns=True, connect=True)
 
     def test_in_the_handshake(self, ca: trustme.CA, ca_file: str) -> None:
         context = server_tls(ca.issue_cert("other.example"))
@@ -128,14 +135,15 @@ class TestTimingsOfAFailure:
 
         self._is(answer, Cause.TLS, dns=True, connect=True, tls=True)
 
-    def test_before_the_first_byte(self, sender: Sender) -> None:
+    def test_before_the_first_byte(self, sender: Sender, set_clock: SetClock) -> None:
+        set_clock(SenderClock(Stage.WAIT, wire.EXCHANGE_S - LEFT_S))
         silence = threading.Event()
-        with RawServer(lambda _: silence.wait(10)) as server:
-            answer = sender.post(server.url(), {}, b"", DELAY_S)
+        with RawServer(lambda _: silence.wait(60)) as server:
+            answer = sender.post(server.url(), {}, b"")
             silence.set()
 
         self._is(answer, Cause.TIMEOUT, dns=True, connect=True)
-        assert answer.timings.total >= DELAY_MS
+        assert answer.timings.total >= 1000 * (wire.EXCHANGE_S - LEFT_S)
 
     def test_after_the_first_byte(self, sender: Sender) -> None:
         def talk(connection: socket.socket) -> None:
