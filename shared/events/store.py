@@ -139,10 +139,10 @@ class EventStore:
         update = Update().set({"visitor_pk": None, "visitor_id": None})
         self._change(event, _of_its_visitor(event, update))
 
-    def empty(self, event: Event, now: int) -> None:
+    def delete_content(self, event: Event, now: int) -> None:
         """Take the whole payload out of the event, and the event out of the list of late ones."""
-        emptied = _holding(NOTHING).set({"state_pk": None}).once({"erased_at": now})
-        self._change(event, emptied.when(EXISTS.text, {}))
+        deleted = _holding(NOTHING).set({"state_pk": None}).once({"erased_at": now})
+        self._change(event, deleted.when(EXISTS.text, {}))
 
     def list_late(self, event: Event) -> None:
         """List the event as late: its content is to expire, and a delivery still needs it."""

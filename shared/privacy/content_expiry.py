@@ -112,9 +112,9 @@ class ContentExpiry:
             return sum(pool.map(empty, events))
 
     def _empty_event(self, event: Event, until: int) -> bool:
-        if not self._deliveries.empty(event, lambda: self._clock() < until):
+        if not self._deliveries.delete_excerpts(event, lambda: self._clock() < until):
             return False
-        self._events.empty(event, self._clock())
+        self._events.delete_content(event, self._clock())
         return True
 
 

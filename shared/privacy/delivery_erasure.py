@@ -38,20 +38,20 @@ class DeliveryErasure:
             is_complete=len(done) == len(found),
         )
 
-    def empty(self, event: Event, has_time: Callable[[], bool]) -> bool:
+    def delete_excerpts(self, event: Event, has_time: Callable[[], bool]) -> bool:
         """Remove the excerpts only: a stored body expires by itself.
 
         False while one of the deliveries may still be sent, or if there was not enough time. The
         next call skips the deliveries that are done.
         """
-        is_empty = True
+        are_deleted = True
         for delivery in self._deliveries.fresh_of_event(event):
             if not has_time():
                 return False
-            is_empty = self._empty(delivery) and is_empty
-        return is_empty
+            are_deleted = self._delete_excerpts(delivery) and are_deleted
+        return are_deleted
 
-    def _empty(self, delivery: Delivery) -> bool:
+    def _delete_excerpts(self, delivery: Delivery) -> bool:
         if delivery.state not in ENDED:
             return False
         return not _has_excerpts(delivery) or self._change(

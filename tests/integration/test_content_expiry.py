@@ -23,8 +23,8 @@ SECRET = "alice@example.com"
 TOLD: dict[str, Any] = {"visitor": {"visitor_id": "v-1", "city": SECRET}}
 STEPS: list[tuple[type, str]] = [
     (LogReader, "page"),
-    (DeliveryErasure, "empty"),
-    (EventStore, "empty"),
+    (DeliveryErasure, "delete_excerpts"),
+    (EventStore, "delete_content"),
     (EventStore, "list_late"),
     (JobStore, "advance"),
     (Queue, "send"),
