@@ -1,6 +1,6 @@
-"""Webhook configs, categories, keys and action links over HTTPS, in the words of three systems.
+"""Webhook configs, categories, keys and action links over HTTPS, in the APIs of three systems.
 
-Invoked directly, it makes a workspace with its first key, or changes a workspace's settings.
+An operator invokes the function directly to make a workspace or to change its settings.
 """
 
 from typing import Any
@@ -22,9 +22,9 @@ from functions.configs.wiring import api, env, workspaces
 from shared.aws.runtime import collected_when_warm
 from shared.clock import now_ms
 from shared.web.resolver import api_for, is_http
-from shared.workspaces.bootstrap import read, run
+from shared.workspaces.provisioning import read, run
 
-# Imported for the operations that they declare.
+# The routes are imported because they declare operations of `api`.
 __all__ = [
     "action_links",
     "api",

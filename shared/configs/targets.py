@@ -1,4 +1,4 @@
-"""What is known of the systems behind webhook URLs: how their addresses look, what they ignore.
+"""What is known of the systems behind webhook URLs: the form of their URLs, and what they ignore.
 
 Sources:
 - Zapier: "Trigger Zaps from webhooks" (Catch Hook, Catch Raw Hook).
@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from shared.configs.models import TargetType
 
-# Whatever is not plainly a host and a port is no host here, and the guard refuses it.
+# Anything but a plain host and port counts as no host; the check of addresses refuses it.
 _URL = re.compile(r"https?://([^/?#:@]*)(?::\d*)?(?=[/?#]|$)([^?#]*)", re.IGNORECASE)
 _FUNCTION_URL = r"[a-z0-9]+\.lambda-url\.([a-z0-9-]+)\.on\.aws"
 
@@ -26,7 +26,7 @@ class TargetError(ValueError):
 
 
 class PathHint(NamedTuple):
-    """Said of a path in which `pattern` is found, or is not."""
+    """A warning about a path in which `pattern` is found, or is not found."""
 
     pattern: str
     found: bool
@@ -34,7 +34,7 @@ class PathHint(NamedTuple):
 
 
 class Target(NamedTuple):
-    """`elsewhere` is said of a host that matches none of `hosts`."""
+    """`elsewhere` is the warning about a host that matches none of `hosts`."""
 
     name: str
     hosts: tuple[str, ...] = ()
@@ -142,7 +142,7 @@ TARGETS: dict[TargetType, Target] = {
 
 
 def check(target_type: TargetType, url: str, aws_iam_auth: bool) -> None:
-    """Raise TargetError for what cannot work; a draft without a URL is let be."""
+    """Raises TargetError if the URL and the target type cannot work; a draft needs no URL."""
     if aws_iam_auth and target_type is not TargetType.AWS_LAMBDA:
         raise TargetError("awsIamAuth works with the target type aws_lambda only")
     if target_type is TargetType.AWS_LAMBDA and url.startswith("arn:"):
@@ -164,7 +164,7 @@ def warnings(
     aws_iam_auth: bool = False,
     has_basic_auth: bool = False,
 ) -> list[str]:
-    """Sentences about what looks wrong, each with the way out."""
+    """Warnings about what looks wrong; each says what to do."""
     if not url:
         return []
     target = TARGETS[target_type]
@@ -182,13 +182,13 @@ def warnings(
 
 
 def region(url: str) -> str | None:
-    """The AWS region of a Lambda function URL, and None for any other URL."""
+    """The AWS region of a Lambda function URL; None for any other URL."""
     found = re.fullmatch(_FUNCTION_URL, _parted(url)[0])
     return found[1] if found else None
 
 
 def _parted(url: str) -> tuple[str, str]:
-    """Host and path."""
+    """The host in lower case and the path; both are empty if the URL has no plain host."""
     found = _URL.match(url)
     return (found[1].lower(), found[2]) if found else ("", "")
 

@@ -1,4 +1,4 @@
-"""A webhook config as a line, and a line as a webhook config."""
+"""A webhook config as a line of an export, and the config that a line makes."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -10,23 +10,26 @@ from shared.dialects import DIALECTS
 from shared.errors import ConflictError, InvalidError
 from shared.moving.lines import ConfigLine
 
-# What a repetition of a line may not differ in.
+# A line for a known config may not change these.
 _LASTING = ("dialect", "managed_by", "external_id", "listing")
-# What is the stored config's own, whatever a line says.
+# A line for a known config leaves these as they are stored.
 _OWN = ("secret", "old_secrets", "created_at", "updated_at", "deleted_at", "version")
 _NOT_MOVED = {"warnings", "updatedAt"}
 
 
 class Moved(NamedTuple):
-    """`missing` are the places of secrets that are not known here; until they are, it is
-    disabled, and what it would be sent is held."""
+    """The config that a line makes.
+
+    `missing` names the fields whose secrets are not known here. Until they are saved, the config is
+    disabled and its deliveries are held.
+    """
 
     config: WebhookConfig
     missing: tuple[str, ...]
 
 
 def written(config: WebhookConfig) -> dict[str, Any]:
-    """The fields of the line, secrets masked."""
+    """The fields of the line, with masked secrets."""
     values = mapping.full(config, ()).model_dump(
         mode="json", exclude_none=True, exclude_defaults=False, exclude=_NOT_MOVED
     )
@@ -36,7 +39,11 @@ def written(config: WebhookConfig) -> dict[str, Any]:
 
 
 def read(line: ConfigLine, workspace_id: str, now: int, old: WebhookConfig | None) -> Moved:
-    """What is to be stored. Secrets that are known here stay, others are still to be given."""
+    """The config to store; secrets that are masked in the line are taken from `old`.
+
+    Raises ConflictError if `old` has another dialect, owner, external id or listing; InvalidError
+    for a listing that does not go with the dialect.
+    """
     plain = {name: value for name, value in line.headers.items() if value != MASK}
     bare = line.model_copy(update={"headers": plain, "basicAuth": None})
     headers, basic_auth = _headers(line, old), _basic_auth(line, old)

@@ -1,4 +1,4 @@
-"""A workspace as pages of JSON Lines, in the order in which they can be imported."""
+"""Export: a workspace as pages of JSON Lines, in an order that an import can follow."""
 
 import json
 from collections.abc import Callable, Iterator

@@ -1,11 +1,17 @@
-"""A workspace, which is the tenant, and the keys that act for it. Times are milliseconds."""
+"""A workspace, which is the tenant, its limits and bounds, and its API keys.
 
+Times are milliseconds.
+"""
+
+import re
+import unicodedata
 from enum import StrEnum
 from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
 from shared import retention
+from shared.errors import InvalidError
 from shared.model import Model
 from shared.retention import Retention
 
@@ -22,7 +28,7 @@ class Scope(StrEnum):
 
 
 class Client(StrEnum):
-    """What a key is used by; it owns the subscriptions that are made with it."""
+    """The kind of client that uses a key. It owns the subscriptions that are made with the key."""
 
     DASHBOARD = "dashboard"
     ZAPIER = "zapier"
@@ -31,11 +37,19 @@ class Client(StrEnum):
 
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=256)]
-Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
+MAX_SLUG = 64
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=MAX_SLUG)]
+
+
+def slug_of(name: str) -> str:
+    """`Über uns & Co.` becomes `uber-uns-co`; a name without such letters becomes `workspace`."""
+    letters = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    words = re.sub(r"[^a-z0-9]+", "-", letters).strip("-")
+    return words[:MAX_SLUG].strip("-") or "workspace"
 
 
 class Limits(Model):
-    """What a workspace may have and do. `events_per_second` holds in each worker of `ingest`."""
+    """The limits of the workspace's plan. Each worker of `ingest` applies `events_per_second`."""
 
     configs: Annotated[int, Field(ge=0, le=100_000)] = 10_000
     event_types: Annotated[int, Field(ge=0, le=1_000)] = 500
@@ -45,7 +59,7 @@ class Limits(Model):
 
 
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
-# A host, or with `*.` every host under it.
+# A host, or with `*.` every host below it.
 RedirectHost = Annotated[
     str, StringConstraints(pattern=rf"^(\*\.)?({_LABEL}\.)+{_LABEL}$", max_length=253)
 ]
@@ -54,12 +68,12 @@ Days = Annotated[int, Field(ge=1, le=365)]
 
 
 class Workspace(Model):
-    """`version` counts its changes, so that of two at once one is told of the other.
+    """`version` counts the changes, so that one of two concurrent changes is refused.
 
-    Events and deliveries are kept for `retention_days`, what they hold of bodies for
-    `content_days`; None is as long as the stack keeps them.
-    Actions redirect to `redirect_hosts` and nowhere else. `link_secret` signs action links; it is
-    there once there is one, and is left out wherever a workspace is written.
+    Events and deliveries are kept for `retention_days`, the contents of their bodies for
+    `content_days`; None means as long as the stack keeps them. Actions redirect to `redirect_hosts`
+    only. `link_secret` signs action links; it is None before the first link, and a dump of the
+    model leaves it out.
     """
 
     workspace_id: str
@@ -76,11 +90,24 @@ class Workspace(Model):
     def retention(self, stack_days: int) -> Retention:
         return retention.of_days(stack_days, self.retention_days, self.content_days)
 
+    def check_retention(self, stack_days: int) -> None:
+        """Raises InvalidError if records are kept longer than the stack keeps them, or contents
+        longer than records."""
+        record = self.retention_days or stack_days
+        if record > stack_days:
+            raise InvalidError.at(
+                "retention_days", f"the stack keeps nothing beyond {stack_days} days"
+            )
+        if (self.content_days or record) > record:
+            raise InvalidError.at(
+                "content_days", f"must not be more than the retention, {record} days"
+            )
+
 
 class ApiKey(Model):
-    """A key without its secret, of which only the SHA-256 and the first characters are kept.
+    """A key without its secret: only the SHA-256 and the first characters of the secret are kept.
 
-    `version` counts its changes, as a workspace's does.
+    `version` counts the changes, as a workspace's does.
     """
 
     id: str
@@ -100,7 +127,7 @@ class ApiKey(Model):
 
 
 class Caller(Model):
-    """Who calls: a key that is usable, and the workspace that it acts for."""
+    """A usable key, and the workspace that it acts for."""
 
     key: ApiKey
     workspace: Workspace

@@ -1,4 +1,4 @@
-"""ClickFunnels' endpoints: what its clients send, and what they read.
+"""ClickFunnels' endpoints: the bodies of its calls, and the configs behind them.
 
 Source: ClickFunnels' OpenAPI document, "Webhooks::Outgoing::Endpoints".
 """
@@ -28,7 +28,8 @@ Types = Annotated[list[Identifier], Field(max_length=MAX_IDS)]
 
 
 class NewEndpoint(Model):
-    """Without `event_type_ids` it wants every type, without pages or funnels those of all."""
+    """Without `event_type_ids` the endpoint gets events of every type; without `page_ids` or
+    `funnel_ids`, of every page or funnel."""
 
     url: Url
     name: Name
@@ -39,7 +40,7 @@ class NewEndpoint(Model):
 
 
 class EndpointChange(Model):
-    """What is left out stays; an empty list lifts the restriction."""
+    """A field that is left out stays; an empty list lifts the restriction."""
 
     url: Url | None = None
     name: Name | None = None
@@ -96,7 +97,7 @@ def created(new: NewEndpoint, workspace_id: str, client: Client, now: int) -> We
 
 
 def changed(old: WebhookConfig, change: EndpointChange, now: int) -> WebhookConfig:
-    """A save takes up an endpoint again that the platform disabled: there is no other way to."""
+    """A save enables an endpoint that the platform disabled: the API has no other way to do it."""
     known = shown(old).model_dump()
     values = known | change.model_dump(exclude_none=True)
     kept = old.model_copy(update={"updated_at": now, "version": old.version + 1})

@@ -1,7 +1,7 @@
-"""ClickFunnels' events: the resource from which what was lost can be had again.
+"""ClickFunnels' outgoing events, with which a client reads and replays what it has missed.
 
-Sources: ClickFunnels' OpenAPI document, "Webhooks::Outgoing::Events"; the attempts, which it does
-not show, in the words of Bullet Train's.
+Sources: ClickFunnels' OpenAPI document, "Webhooks::Outgoing::Events". It does not show attempts;
+their fields are named as in Bullet Train.
 """
 
 import json

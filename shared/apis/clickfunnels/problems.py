@@ -1,7 +1,7 @@
-"""How ClickFunnels tells what is wrong.
+"""Errors in the format of ClickFunnels.
 
-Source: ClickFunnels, "Requests and Responses": 400 for what is built wrongly, 422 for what is built
-well and cannot be done.
+Source: ClickFunnels, "Requests and Responses": 400 for a malformed request, 422 for a well-formed
+request that cannot be carried out.
 """
 
 from http import HTTPStatus
@@ -14,7 +14,7 @@ ENVELOPE = "webhooks_outgoing_endpoint."
 
 
 class ClickFunnelsError(Model):
-    """`errors` has the wrong fields of the resource that was sent."""
+    """`errors` holds the wrong fields of the resource in the request."""
 
     error: str
     errors: dict[str, tuple[str, ...]] | None = None

@@ -1,4 +1,4 @@
-"""How FlowEstate tells what is wrong.
+"""Errors in the format of FlowEstate.
 
 Source: FlowEstate developer documentation, "Errors".
 """
@@ -27,7 +27,7 @@ class FlowEstateError(Model):
 
 
 class FlowEstateProblems:
-    """A sentence and one of FlowEstate's codes; a rate limit is a BAD_REQUEST there."""
+    """A message and a code of FlowEstate; a rate limit has the code BAD_REQUEST there."""
 
     model: type[Model] = FlowEstateError
 

@@ -1,4 +1,4 @@
-"""FlowEstate's subscriptions: what clients send, and what they read.
+"""FlowEstate's subscriptions: the bodies of its calls, and the configs behind them.
 
 Source: FlowEstate developer documentation, "Webhook subscriptions", "Pagination".
 """
@@ -22,7 +22,7 @@ Label = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 
 
 class NewSubscription(Model):
-    """One event type for each subscription. `external_id` makes the call safe to repeat."""
+    """A subscription to one event type. With an `external_id` the call is safe to repeat."""
 
     target_url: Annotated[str, StringConstraints(min_length=1, max_length=2048)]
     event: Annotated[str, StringConstraints(min_length=1, max_length=128)]
@@ -31,7 +31,7 @@ class NewSubscription(Model):
 
 
 class Subscription(Model):
-    """As it is answered to who makes it again: the secret was shown when it was made."""
+    """The answer when a client makes a subscription again: without the secret."""
 
     id: str
     target_url: str
@@ -81,14 +81,14 @@ class Deleted(Model):
 
 
 class EventTypes(Model):
-    """`groups` has the same types under the headings of a menu."""
+    """`groups` holds the same types under the headings of a menu."""
 
     events: list[str]
     groups: dict[str, list[str]]
 
 
 class SubscriptionsQuery(Model):
-    """A `limit` beyond the bounds is moved to them."""
+    """A `limit` out of bounds counts as the nearest bound."""
 
     limit: Annotated[int, Field(ge=1, le=MAX_LIMIT)] = 50
     offset: Annotated[int, Field(ge=0, le=1_000_000)] = 0
@@ -102,7 +102,7 @@ class SubscriptionsQuery(Model):
 
 
 def listing(client: Client) -> str:
-    """Each kind of client has a list of its own."""
+    """The name of the list of a kind of client; each has its own."""
     return f"{DIALECT}/{client}"
 
 
@@ -151,7 +151,8 @@ def shown(config: WebhookConfig) -> SubscriptionRead:
 
 
 def _claim(new: NewSubscription) -> str:
-    """What makes a second one of a client the same: its id there, or without one what it asks."""
+    """What makes two subscriptions of a client the same: the `external_id`; without one, the event
+    type and the URL."""
     if new.external_id is not None:
         return f"ID#{new.external_id}"
     return f"ASKS#{ids.sha256_hex(f'{new.event} {new.target_url}')}"

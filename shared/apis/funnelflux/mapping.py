@@ -1,4 +1,4 @@
-"""From what a FunnelFlux client saves to the stored config, and back to what it reads."""
+"""From the body that a FunnelFlux client saves to the stored config, and back."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -26,11 +26,11 @@ from shared.events import catalogue
 from shared.input.validation import invalid
 from shared.outbound.redaction import is_secret
 
-# Secrets that still sign beside the new one; an older one falls out early.
+# Old secrets that sign beside the new one; beyond this number the oldest stops early.
 MAX_OLD_SECRETS = 5
 MS_PER_HOUR = 3_600 * MS_PER_S
 
-# What a duplicate never takes from its request.
+# A duplicate ignores these fields of `bodyUpdates`.
 _PROTECTED = ("idWebhookConfig", "status", "webhookConfigName", "idCategory", "owner", "idOwner")
 
 _TRIGGER_FIELDS = {
@@ -59,7 +59,7 @@ def check(new: wire.WebhookConfigBody, workspace_id: str, checks: ConfigChecks) 
 def created(
     new: wire.WebhookConfigBody, workspace_id: str, now: int, like: WebhookConfig | None = None
 ) -> WebhookConfig:
-    """What comes masked is taken from `like`, if there is such a config."""
+    """The new config. Masked secrets are taken from `like`. Raises InvalidError."""
     return WebhookConfig(
         **_saved(new) | {"headers": _unmasked(new.headers, like.headers if like else {})},
         dialect=new.dialect,
@@ -74,7 +74,10 @@ def created(
 
 
 def replaced(old: WebhookConfig, new: wire.WebhookConfigBody, now: int) -> WebhookConfig:
-    """A full replace, but a secret that is left out or comes back masked stays."""
+    """`old` with every field replaced; a secret that is left out or masked stays.
+
+    Raises InvalidError for another dialect, or a masked value without a stored one.
+    """
     if new.dialect != old.dialect:
         raise InvalidError.at("dialect", f"stays {old.dialect}; make a new config for another")
     return _changed(
@@ -91,7 +94,7 @@ def replaced(old: WebhookConfig, new: wire.WebhookConfigBody, now: int) -> Webho
 
 
 def _still_disabled(old: WebhookConfig, new: wire.WebhookConfigBody) -> dict[str, Any]:
-    """Why the platform disabled it holds until it is enabled again."""
+    """The reason why the platform disabled the config stays until the config is enabled."""
     if new.enabled:
         return {"disabled_reason": None, "disabled_at": None}
     return {"disabled_reason": old.disabled_reason, "disabled_at": old.disabled_at}
@@ -102,7 +105,7 @@ def deleted(old: WebhookConfig, now: int) -> WebhookConfig:
 
 
 def rotated(old: WebhookConfig, overlap_hours: int, now: int) -> WebhookConfig:
-    """A new secret; the old ones sign beside it until their time is over."""
+    """`old` with a new secret; the replaced secret signs beside it for `overlap_hours`."""
     until = now + overlap_hours * MS_PER_HOUR
     signing = [known for known in old.old_secrets if known.signs_until > now]
     if overlap_hours:
@@ -118,7 +121,8 @@ def rotated(old: WebhookConfig, overlap_hours: int, now: int) -> WebhookConfig:
 def duplicated(
     source: WebhookConfig, request: wire.DuplicateRequest, now: int
 ) -> tuple[wire.WebhookConfigBody, WebhookConfig]:
-    """As if the source's own fields, with `bodyUpdates` over them, were saved under a new id."""
+    """A copy under a new id, with `bodyUpdates` in place of its fields: as a body, still to be
+    checked, and as a config. Raises InvalidError."""
     updates = {k: v for k, v in request.bodyUpdates.items() if k not in _PROTECTED}
     own = _read_back(source)
     merged = own | updates
@@ -170,7 +174,7 @@ def _changed(old: WebhookConfig, now: int, **changes: Any) -> WebhookConfig:
 
 
 def _saved(new: wire.WebhookConfigBody) -> dict[str, Any]:
-    """The fields that are taken as they come."""
+    """The fields that are stored as they are sent. Raises InvalidError."""
     _check_expressible(new)
     return {
         "id": new.idWebhookConfig,
@@ -191,7 +195,7 @@ def _saved(new: wire.WebhookConfigBody) -> dict[str, Any]:
 
 
 def _shown(config: WebhookConfig) -> dict[str, Any]:
-    """The fields that are shown as they were saved."""
+    """The fields that a read shows as they are stored."""
     return {
         "dialect": config.dialect,
         "idWebhookConfig": config.id,
@@ -210,7 +214,7 @@ def _shown(config: WebhookConfig) -> dict[str, Any]:
 
 
 def _read_back(config: WebhookConfig) -> dict[str, Any]:
-    """What a client that knew the secrets would save to make the same config."""
+    """The body that makes the same config, with its secrets."""
     basic = config.basic_auth
     return _shown(config) | {
         "headers": config.headers,
@@ -224,7 +228,7 @@ def _check_expressible(new: wire.WebhookConfigBody) -> None:
         if not dialect.can_express(trigger.eventType):
             raise InvalidError.at(
                 f"triggers.{number}.eventType",
-                f"{trigger.eventType} cannot be said in the dialect {new.dialect}, which has "
+                f"{trigger.eventType} is not an event of the dialect {new.dialect}, which has "
                 f"{', '.join(_expressible(dialect))}; choose another dialect",
             )
 
@@ -256,7 +260,7 @@ def _masked(name: str, value: str) -> str:
 
 
 def _unmasked(new: Mapping[str, str], old: Mapping[str, str]) -> dict[str, str]:
-    # A moved config whose secrets are still to be given has the mask itself.
+    # An imported config that still lacks a secret holds the mask in its place.
     stored = {name.lower(): value for name, value in old.items() if value != MASK}
     unmasked = {}
     for name, value in new.items():

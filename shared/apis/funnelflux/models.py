@@ -1,7 +1,7 @@
-"""Webhook configs and categories as FunnelFlux's API shows them, and what it lets a client save.
+"""The bodies and queries of FunnelFlux's API for webhook configs and categories.
 
-Source: FunnelFlux Pro, Assets API, "Webhook Configs" and "Categories". Names of models are those of
-the document. Fields that it does not have are additions, and all of them optional.
+Source: FunnelFlux Pro, Assets API, "Webhook Configs" and "Categories". The models have the names of
+that document. Fields that the document does not have are additions, all of them optional.
 """
 
 import re
@@ -16,7 +16,7 @@ from shared.events import catalogue
 from shared.events.models import EVENT_TYPE, ConfigId
 from shared.model import Model
 
-# What a read shows in place of a secret, and a save takes for "as it was".
+# A read shows this in place of a secret; in a save it stands for the stored secret.
 MASK = "********"
 FUNNELFLUX = "funnelflux"
 MAX_ENTRIES = 100
@@ -84,7 +84,7 @@ Url = Annotated[str, StringConstraints(max_length=2048)]
 Wait = Annotated[int, Field(ge=0, le=MAX_WAIT_S)]
 Waits = Annotated[list[Wait], Field(min_length=1, max_length=20)]
 Listed = Literal["active", "archived", "not-deleted", "all"]
-# A client may save back all that it has read; what is ours is not taken from it.
+# A client may save what it has read: these fields are accepted and ignored.
 ReadOnly = Annotated[Any, Field(json_schema_extra={"readOnly": True})]
 
 
@@ -100,9 +100,9 @@ class WebhookBasicAuthRead(Model):
 
 
 class WebhookTrigger(Model):
-    """Events of a type, or of all (`*`), and of them those that match every filter that is given.
+    """An event type, or all types (`*`), and filters; an event must match every filter that is set.
 
-    Of several funnels or pages one must match.
+    One of `idFunnels`, and one of `idPages`, must match.
     """
 
     eventType: AnyEventType
@@ -115,7 +115,7 @@ class WebhookTrigger(Model):
 
 
 def _every_type(dialect: str | None) -> list[WebhookTrigger]:
-    """All that there are, or those that the dialect can express."""
+    """Triggers for all event types, or for each type that the dialect can express."""
     can_express = DIALECTS[dialect or FUNNELFLUX].can_express
     known = [entry.name for entry in catalogue.ENTRIES if can_express(entry.name)]
     every = [ALL_TYPES] if can_express(ALL_TYPES) else known
@@ -123,7 +123,7 @@ def _every_type(dialect: str | None) -> list[WebhookTrigger]:
 
 
 class WebhookConfigBody(Model):
-    """What is saved; a field that is left out takes its default. A config keeps its `dialect`."""
+    """A config to save. A field that is left out takes its default; the `dialect` cannot change."""
 
     idWebhookConfig: ConfigId
     webhookConfigName: Name
@@ -192,9 +192,10 @@ class WebhookConfigBody(Model):
 
 
 class WebhookConfigRead(Model):
-    """What is stored; header values that look like credentials are masked.
+    """The stored config; header values that look like credentials are masked.
 
-    `managedBy` is the kind of client that made it: `dashboard`, or an API of another system.
+    `managedBy` is the kind of client that made the config. `disabledReason` and `disabledAt` are
+    set if the platform disabled it.
     """
 
     idWebhookConfig: str
@@ -222,7 +223,8 @@ class WebhookConfigRead(Model):
 
 
 class WebhookConfigInfo(Model):
-    """The short form, for lists. A reason and a time are there if the platform disabled it."""
+    """The short form for lists. `disabledReason` and `disabledAt` are set if the platform disabled
+    the config."""
 
     idWebhookConfig: str
     webhookConfigName: str
@@ -250,7 +252,7 @@ class DuplicateRequest(Model):
 
 
 class DuplicateResponse(Model):
-    """`secret` is the new config's own; a category has none."""
+    """`secret` is the signing secret of a new config; a category has none."""
 
     id: str
     secret: str | None = None

@@ -1,14 +1,11 @@
-"""Workspaces and their first keys, for whoever may invoke the function directly."""
+"""How an operator, who may invoke the function directly, makes and configures workspaces."""
 
-import re
-import unicodedata
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from shared import ids
 from shared.clock import Clock
-from shared.errors import InvalidError
 from shared.input.validation import from_problems
 from shared.model import Model
 from shared.workspaces import apikeys
@@ -21,14 +18,13 @@ from shared.workspaces.models import (
     Scope,
     Slug,
     Workspace,
+    slug_of,
 )
 from shared.workspaces.store import WorkspaceStore
 
-_MAX_SLUG = 64
-
 
 class Bootstrap(Model):
-    """A slug that is left out is made from the name."""
+    """Make a workspace. Without a `slug`, it is made from the name."""
 
     operation: Literal["bootstrap"]
     name: Name
@@ -41,12 +37,17 @@ class Bootstrap(Model):
 
 
 class Bootstrapped(Model):
+    """The secret `api_key` is shown here and never again."""
+
     workspace_id: str
     api_key: str
 
 
 class Configure(Model):
-    """What is left out stays, in `limits` too. `redirect_hosts` replace those that there are."""
+    """Change a workspace. A field that is left out stays, also in `limits`.
+
+    `redirect_hosts` replaces all hosts.
+    """
 
     operation: Literal["configure"]
     workspace_id: str
@@ -65,6 +66,7 @@ _COMMANDS: TypeAdapter[Command] = TypeAdapter(Command, config=ConfigDict(defer_b
 
 
 def read(values: Any) -> Command:
+    """Raises InvalidError that names the wrong fields."""
     try:
         return _COMMANDS.validate_python(values)
     except ValidationError as error:
@@ -75,7 +77,7 @@ def read(values: Any) -> Command:
 def run(
     command: Command, store: WorkspaceStore, clock: Clock, stack_days: int
 ) -> Bootstrapped | Workspace:
-    """`stack_days` is the longest that the stack keeps anything."""
+    """`stack_days` is how long the stack keeps records. Raises InvalidError and NotFoundError."""
     match command:
         case Bootstrap():
             return bootstrap(command, store, clock, stack_days)
@@ -86,7 +88,7 @@ def run(
 def bootstrap(
     command: Bootstrap, store: WorkspaceStore, clock: Clock, stack_days: int
 ) -> Bootstrapped:
-    """The key has every scope, or those asked for; its secret is in the answer and nowhere else."""
+    """Make a workspace and its first key, which has the scopes of the command."""
     workspace = Workspace(
         workspace_id=ids.new_workspace_id(),
         name=command.name,
@@ -97,7 +99,7 @@ def bootstrap(
         content_days=command.content_days,
         created_at=clock(),
     )
-    _check_days(workspace, stack_days)
+    workspace.check_retention(stack_days)
     key, secret = apikeys.generate(
         workspace.workspace_id, "First key", Client.DASHBOARD, command.scopes, workspace.created_at
     )
@@ -120,20 +122,5 @@ def configure(command: Configure, store: WorkspaceStore, stack_days: int) -> Wor
             "content_days": command.content_days or old.content_days,
         }
     )
-    _check_days(changed, stack_days)
+    changed.check_retention(stack_days)
     return store.replace(old, changed)
-
-
-def _check_days(workspace: Workspace, stack_days: int) -> None:
-    record = workspace.retention_days or stack_days
-    if record > stack_days:
-        raise InvalidError.at("retention_days", f"the stack keeps nothing beyond {stack_days} days")
-    if (workspace.content_days or record) > record:
-        raise InvalidError.at("content_days", f"must not be more than the retention, {record} days")
-
-
-def slug_of(name: str) -> str:
-    """`Über uns & Co.` becomes `uber-uns-co`; what leaves nothing becomes `workspace`."""
-    letters = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    words = re.sub(r"[^a-z0-9]+", "-", letters).strip("-")
-    return words[:_MAX_SLUG].strip("-") or "workspace"

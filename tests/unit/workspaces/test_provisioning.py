@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from shared.errors import InvalidError
-from shared.workspaces.bootstrap import Bootstrap, Configure, read, slug_of
-from shared.workspaces.models import Limits, Slug
+from shared.workspaces.models import Limits, Slug, slug_of
+from shared.workspaces.provisioning import Bootstrap, Configure, read
 
 SLUG = TypeAdapter[str](Slug)
 
