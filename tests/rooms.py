@@ -73,6 +73,7 @@ GROUND = (
     "observability",
     "errors",
     "ids",
+    "remembered",
     "retention",
     "clock",
     "settings",

@@ -12,11 +12,12 @@ from shared.events.envelopes import Intake
 from shared.events.own_types import EventTypeStore
 from shared.events.schemas import SchemaChecker
 from shared.events.store import EventStore
+from shared.remembered import Remembered
 from shared.retention import Retention
 from shared.web.keyring import Keyring
 from shared.web.rate_limits import EventRateLimiter, IngestAuthenticator
 from shared.workspaces.models import Workspace
-from shared.workspaces.store import RememberedWorkspaces, WorkspaceStore
+from shared.workspaces.store import WorkspaceStore
 
 
 @cache
@@ -37,10 +38,10 @@ def acceptor() -> Acceptor:
 
 @cache
 def intake() -> Intake:
-    remembered = RememberedWorkspaces(workspaces().get, now_ms)
+    remembered = Remembered[str, Workspace](now_ms)
 
     def retention_of(workspace_id: str) -> Retention:
-        return retention(remembered.find(workspace_id))
+        return retention(remembered.get(workspace_id, lambda: workspaces().get(workspace_id)))
 
     return Intake(acceptor(), retention_of, dead_letters)
 

@@ -5,17 +5,14 @@ from urllib.parse import unquote
 
 from shared.actions import links
 from shared.actions.models import Follower
-from shared.clock import MS_PER_S, Clock
+from shared.clock import Clock
 from shared.errors import ForbiddenError, NotFoundError
 from shared.ids import new_link_secret
+from shared.remembered import Remembered
 from shared.web import loops
 from shared.web.authentication import Authenticated, Request
 from shared.web.rate_limits import Authenticate, EventRateLimiter
 from shared.workspaces.models import Scope, Workspace
-
-# The same time as for an API key: a revoked link stops working within 60 s.
-REMEMBER_MS = 30 * MS_PER_S
-MAX_REMEMBERED = 1_000
 
 _HEADERS = {"Cache-Control": "no-store"}
 # A link needs no cookie and no key, so pages of any origin may read the response.
@@ -34,7 +31,7 @@ class ActionAuthenticator:
         self._find_workspace = find_workspace
         self._rate = rate
         self._clock = clock
-        self._known: dict[str, tuple[int, Workspace]] = {}
+        self._known = Remembered[str, Workspace](clock)
         # An unknown workspace takes as long as a wrong signature.
         self._placeholder_secret = new_link_secret()
 
@@ -51,13 +48,14 @@ class ActionAuthenticator:
         return Authenticated(caller=follower, headers=headers | self._rate.take(follower.workspace))
 
     def _linked(self, signed: links.SignedLink, path: str) -> Follower:
-        remembered = self._remembered(signed.workspace_id)
+        remembered = self._known.find(signed.workspace_id)
         if remembered is not None:
             try:
                 return self._open(signed, path, remembered)
             except ForbiddenError:
                 pass  # the secret may be newer than the remembered workspace
-        return self._open(signed, path, self._read(signed.workspace_id))
+        self._known.forget(signed.workspace_id)
+        return self._open(signed, path, self._find(signed.workspace_id))
 
     def _open(self, signed: links.SignedLink, path: str, workspace: Workspace | None) -> Follower:
         secret = workspace.link_secret if workspace else None
@@ -66,16 +64,8 @@ class ActionAuthenticator:
             raise links.refused()
         return Follower(workspace=workspace, link=link)
 
-    def _remembered(self, workspace_id: str) -> Workspace | None:
-        until, workspace = self._known.get(workspace_id, (0, None))
-        return workspace if self._clock() < until else None
-
-    def _read(self, workspace_id: str) -> Workspace | None:
+    def _find(self, workspace_id: str) -> Workspace | None:
         try:
-            workspace = self._find_workspace(workspace_id)
+            return self._known.get(workspace_id, lambda: self._find_workspace(workspace_id))
         except NotFoundError:
             return None
-        if workspace_id not in self._known and len(self._known) >= MAX_REMEMBERED:
-            self._known.clear()
-        self._known[workspace_id] = (self._clock() + REMEMBER_MS, workspace)
-        return workspace

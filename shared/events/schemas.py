@@ -7,17 +7,17 @@ compiled, not at every cold start.
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import islice
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from shared.clock import MS_PER_S, Clock
+from shared.clock import Clock
 from shared.errors import Field, InvalidError
 from shared.events import catalogue
 from shared.events.models import NewEvent, ResourceEvent
 from shared.events.schema_bounds import MAX_BYTES, MAX_WORK, Schema, count, measured, refused
 from shared.observability import logger
+from shared.remembered import Remembered
 
 if TYPE_CHECKING:
     from jsonschema_rs import Draft202012Validator, ValidationError
@@ -31,9 +31,6 @@ _MAX_PATTERN_BYTES = 64 * 1024
 _MASK = "the value"
 _DATA = ("data",)
 
-# For so long a worker uses a schema that was replaced or deleted, or knows that there is none.
-REMEMBER_MS = 30 * MS_PER_S
-MAX_REMEMBERED = 1_000
 # Measured: compiled schemas of this weight take about 50 MB.
 MAX_WEIGHT = 100_000
 
@@ -77,22 +74,11 @@ class DataSchema:
                 yield from _fields(error)
 
 
-@dataclass(frozen=True)
-class RememberedSchema:
-    until: int
-    schema: DataSchema | None
-
-    @property
-    def weight(self) -> int:
-        return 0 if self.schema is None else self.schema.weight
-
-
 class SchemaChecker:
     def __init__(self, find: FindSchema, clock: Clock) -> None:
         self._find = find
-        self._clock = clock
         self._lock = Lock()
-        self._known: dict[tuple[str, str], RememberedSchema] = {}
+        self._known = Remembered[tuple[str, str], DataSchema | None](clock, _weight, MAX_WEIGHT)
 
     def check(self, workspace_id: str, event: NewEvent) -> None:
         """Raises InvalidError if the event breaks the schema of its type.
@@ -109,23 +95,15 @@ class SchemaChecker:
         """Events of a batch are checked in several threads: one reads the schema for all."""
         key = workspace_id, event_type
         with self._lock:
-            known = self._known.pop(key, None)
-            if known is None or self._clock() >= known.until:
-                known = self._read(workspace_id, event_type)
-            self._known[key] = known
-            self._make_room()
-            return known.schema
+            return self._known.get(key, lambda: self._read(*key))
 
-    def _read(self, workspace_id: str, event_type: str) -> RememberedSchema:
+    def _read(self, workspace_id: str, event_type: str) -> DataSchema | None:
         found = self._find(workspace_id, event_type)
-        schema = None if found is None else _ready(found, workspace_id, event_type)
-        return RememberedSchema(self._clock() + REMEMBER_MS, schema)
+        return None if found is None else _ready(found, workspace_id, event_type)
 
-    def _make_room(self) -> None:
-        """Forget the types that were used longest ago, but never the last one."""
-        weight = sum(known.weight for known in self._known.values())
-        while len(self._known) > 1 and (len(self._known) > MAX_REMEMBERED or weight > MAX_WEIGHT):
-            weight -= self._known.pop(next(iter(self._known))).weight
+
+def _weight(schema: DataSchema | None) -> int:
+    return 0 if schema is None else schema.weight
 
 
 def _check_bytes(schema: Schema) -> None:

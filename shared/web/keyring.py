@@ -6,24 +6,21 @@ from dataclasses import dataclass
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from shared.clock import MS_PER_S, Clock
+from shared.clock import Clock
 from shared.errors import ForbiddenError, NotFoundError, UnauthenticatedError
 from shared.ids import sha256_hex
 from shared.observability import fault, logger
+from shared.remembered import Remembered
 from shared.web.authentication import Authenticated, Request
 from shared.web.rate_limits import CallRateLimiter
 from shared.workspaces.models import Caller, Scope
 from shared.workspaces.store import USE_EVERY_MS, WorkspaceStore
 
-# A revoked key must stop within 60 s; unknown keys are not remembered at all.
-REMEMBER_MS = 30 * MS_PER_S
-MAX_REMEMBERED = 1_000
 MAX_SECRET = 512
 
 
-@dataclass(frozen=True)
-class RememberedCaller:
-    until: int
+@dataclass
+class KnownKey:
     caller: Caller
     used_at: int | None
 
@@ -35,7 +32,7 @@ class Keyring:
         self._store = store
         self._clock = clock
         self._rate = CallRateLimiter(store, clock)
-        self._known: dict[str, RememberedCaller] = {}
+        self._known = Remembered[str, KnownKey](clock)
 
     def admit(self, request: Request, scope: Scope) -> Authenticated[Caller]:
         """The caller of a management call, which counts towards the limit of its key."""
@@ -71,40 +68,34 @@ class Keyring:
         if len(secret) > MAX_SECRET:
             raise _unknown()
         now, fingerprint = self._clock(), sha256_hex(secret)
-        known = self._known.get(fingerprint)
-        if known is None or afresh or now >= known.until:
-            known = self._read(secret, now)
-        if known is None or not known.caller.key.is_usable(now):
-            self._known.pop(fingerprint, None)
+        if afresh:
+            self._known.forget(fingerprint)
+        known = self._known.get(fingerprint, lambda: self._read(secret))
+        if not known.caller.key.is_usable(now):
+            self._known.forget(fingerprint)
             raise _unknown()
-        self._remember(fingerprint, self._use(secret, known, now))
+        self._record_use(secret, known, now)
         return known.caller
 
-    def _read(self, secret: str, now: int) -> RememberedCaller | None:
+    def _read(self, secret: str) -> KnownKey:
         key = self._store.find_key(secret)
         if key is None:
-            return None
+            raise _unknown()
         try:
             workspace = self._store.get(key.workspace_id)
         except NotFoundError:
-            return None
-        caller = Caller(key=key, workspace=workspace)
-        return RememberedCaller(now + REMEMBER_MS, caller, key.last_used_at)
+            raise _unknown() from None
+        return KnownKey(Caller(key=key, workspace=workspace), key.last_used_at)
 
-    def _use(self, secret: str, known: RememberedCaller, now: int) -> RememberedCaller:
-        """That a use cannot be recorded is no reason to refuse it."""
+    def _record_use(self, secret: str, known: KnownKey, now: int) -> None:
+        """A use that cannot be recorded is not refused."""
         if known.used_at is not None and now - known.used_at < USE_EVERY_MS:
-            return known
+            return
         try:
             self._store.touch(secret, now)
         except (ClientError, BotoCoreError) as error:
             logger.warning("key.use_not_recorded", key_id=known.caller.key.id, **fault(error))
-        return RememberedCaller(known.until, known.caller, now)
-
-    def _remember(self, fingerprint: str, known: RememberedCaller) -> None:
-        if fingerprint not in self._known and len(self._known) >= MAX_REMEMBERED:
-            self._known.clear()
-        self._known[fingerprint] = known
+        known.used_at = now
 
 
 def _funnelytics_secret(text: str, project: str) -> str:

@@ -4,7 +4,7 @@ All that is known of a key lies under the hash of its secret, so one GetItem aut
 pointer in the workspace's partition makes the key listable; both are written in one transaction.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from shared import ids, jobs
@@ -17,8 +17,6 @@ from shared.workspaces.models import ApiKey, Workspace
 
 # The use of a key is recorded at most this often.
 USE_EVERY_MS = MS_PER_MINUTE
-REMEMBER_MS = 30 * MS_PER_S
-MAX_REMEMBERED = 1_000
 # The counter of a minute is kept this long after it, until the table's TTL removes it.
 _KEEP_MINUTES = 5
 
@@ -156,28 +154,6 @@ class WorkspaceStore:
         if pointer is None:
             raise _unknown(f"API key {key_id}")
         return _hashed(pointer["key_sha256"])
-
-
-class RememberedWorkspaces:
-    """Workspaces by id, each remembered in the worker for 30 s, for requests without an API key.
-
-    `find` raises what `read` raises, and remembers no errors.
-    """
-
-    def __init__(self, read: Callable[[str], Workspace], clock: Clock) -> None:
-        self._read = read
-        self._clock = clock
-        self._known: dict[str, tuple[int, Workspace]] = {}
-
-    def find(self, workspace_id: str) -> Workspace:
-        now = self._clock()
-        until, workspace = self._known.get(workspace_id, (0, None))
-        if workspace is None or now >= until:
-            workspace = self._read(workspace_id)
-            if len(self._known) >= MAX_REMEMBERED:
-                self._known.clear()
-            self._known[workspace_id] = (now + REMEMBER_MS, workspace)
-        return workspace
 
 
 def workspace_key(workspace_id: str) -> dict[str, str]:

@@ -8,7 +8,8 @@ import pytest
 from shared.errors import InvalidError
 from shared.events import schemas
 from shared.events.accept import read
-from shared.events.schemas import MAX_REMEMBERED, SchemaChecker
+from shared.events.schemas import SchemaChecker
+from shared.remembered import MAX_REMEMBERED
 from tests import factories
 from tests.fakes import FakeClock
 

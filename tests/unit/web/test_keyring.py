@@ -5,8 +5,9 @@ import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
 
 from shared.errors import ForbiddenError, RateLimitedError, UnauthenticatedError
+from shared.remembered import MAX_REMEMBERED
 from shared.web.authentication import Authenticated
-from shared.web.keyring import MAX_REMEMBERED, Keyring
+from shared.web.keyring import Keyring
 from shared.workspaces.models import ApiKey, Caller, Limits, Scope
 from shared.workspaces.store import WorkspaceStore
 from tests import factories
