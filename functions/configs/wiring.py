@@ -1,4 +1,4 @@
-"""What the process of `configs` is made of: its stores, its rules, its API."""
+"""The stores, rules and API of the process of `configs`, each made at first use."""
 
 from functools import cache
 

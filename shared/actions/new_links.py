@@ -1,4 +1,4 @@
-"""What a client asks for to get an action link, and the link that follows from it."""
+"""The request for a new action link, and the link that it makes."""
 
 from typing import Annotated
 

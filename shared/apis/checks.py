@@ -1,4 +1,4 @@
-"""What the API of every system checks before it saves a webhook config."""
+"""Checks that the API of every system makes before it saves a webhook config."""
 
 from collections.abc import Callable, Iterable, Sequence
 

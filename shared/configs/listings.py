@@ -1,4 +1,4 @@
-"""The lists of other systems' APIs: which webhook configs stand in them, and what each may claim.
+"""The lists of other systems' APIs: the webhook configs in them, and the claim of each config.
 
 An entry is written and removed in the same transaction as its config.
 """
