@@ -14,7 +14,7 @@ from shared.events.store import EventStore
 from shared.imports.bucket import ImportBucket
 from shared.imports.importer import Importer
 from shared.imports.queue import ImportQueue
-from shared.retention import Retention
+from shared.workspaces.models import Retention
 from shared.workspaces.store import WorkspaceStore
 
 

@@ -13,10 +13,9 @@ from shared.events.own_types import EventTypeStore
 from shared.events.schemas import SchemaChecker
 from shared.events.store import EventStore
 from shared.remembered import Remembered
-from shared.retention import Retention
 from shared.web.keyring import Keyring
 from shared.web.rate_limits import EventRateLimiter, IngestAuthenticator
-from shared.workspaces.models import Workspace
+from shared.workspaces.models import Retention, Workspace
 from shared.workspaces.store import WorkspaceStore
 
 

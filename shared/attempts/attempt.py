@@ -26,8 +26,7 @@ from shared.endpoints.breaker import EndpointHealth
 from shared.endpoints.monitor import AttemptReport, InFlight, Monitor
 from shared.events.models import Event
 from shared.outbound.response import Response
-from shared.retention import Retention
-from shared.workspaces.models import Workspace
+from shared.workspaces.models import Retention, Workspace
 
 if TYPE_CHECKING:
     from shared.outbound.sender import Sender

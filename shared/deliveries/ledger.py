@@ -8,7 +8,7 @@ error.
 from collections.abc import Mapping
 from typing import Any
 
-from shared import ids, retention
+from shared import ids
 from shared.aws.items import IS_NEW, Update, pack
 from shared.aws.table import Refused, Table
 from shared.clock import MS_PER_S
@@ -18,8 +18,8 @@ from shared.deliveries.queue import AttemptMessage
 from shared.deliveries.transitions import NotDue, Terms
 from shared.dialects import Rendered
 from shared.events.models import Event
-from shared.retention import Retention
 from shared.tables import event_table
+from shared.workspaces.models import Retention
 
 
 class Ledger:
@@ -28,7 +28,7 @@ class Ledger:
 
     def __init__(self, table: Table, retention_days: int, repair_after_s: int) -> None:
         self._table = table
-        self._retention = retention.of_days(retention_days)
+        self._retention = Retention.of_days(retention_days)
         self._repair_after_ms = repair_after_s * MS_PER_S
 
     def claim(

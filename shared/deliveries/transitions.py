@@ -15,8 +15,8 @@ from shared.deliveries.models import ENDED, Attempt, Delivery, DeliveryState, Re
 from shared.deliveries.queue import MAX_DELAY_MS, AttemptMessage
 from shared.events.models import Event
 from shared.model import Model
-from shared.retention import Retention
 from shared.tables import event_table
+from shared.workspaces.models import Retention
 
 # Longer than a whole attempt: 10 s for the exchange, and what the writes around it may take.
 LEASE_MS = 30 * MS_PER_S

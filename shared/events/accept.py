@@ -31,7 +31,7 @@ from shared.events.store import EventStore
 from shared.input.validation import invalid
 from shared.model import Model
 from shared.observability import event_accepted, event_failed, request_refused
-from shared.retention import Retention
+from shared.workspaces.models import Retention
 
 PARALLEL = 10
 # Where an event names its visitor: the most reliable place first.

@@ -15,7 +15,7 @@ from shared.events.accept import Acceptor, checked_batch
 from shared.events.models import MAX_EVENT_BYTES
 from shared.input.json_body import check, parse_json
 from shared.observability import request_refused
-from shared.retention import Retention
+from shared.workspaces.models import Retention
 
 # Leaves room for the number of an event in a batch.
 _ENVELOPE_ID = re.compile(r"[A-Za-z0-9._:~@+=-]{1,100}")

@@ -9,7 +9,6 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from shared import retention
 from shared.aws.items import EXISTS, IS_NEW, Update, pack, unpack
 from shared.aws.table import Table
 from shared.clock import MS_PER_DAY, MS_PER_MINUTE, MS_PER_S, Clock, now_ms
@@ -19,6 +18,7 @@ from shared.events.models import Event, payload_text
 from shared.ids import event_key, visitor_key
 from shared.model import Model
 from shared.tables import event_table
+from shared.workspaces.models import Retention
 
 # The payload of an event whose content has expired.
 NOTHING = "{}"
@@ -88,7 +88,7 @@ class EventStore:
         self, table: Table, retention_days: int, repair_after_s: int, clock: Clock = now_ms
     ) -> None:
         self._table = table
-        self._retention = retention.of_days(retention_days)
+        self._retention = Retention.of_days(retention_days)
         self._clock = clock
         self._markers = ActivityMarkers(table, repair_after_s)
 

@@ -30,7 +30,7 @@ from shared.imports.queue import ImportQueue, job_in
 from shared.imports.streams import UnreadableError
 from shared.input.json_body import parse_json
 from shared.observability import ACCEPTED, DUPLICATES, REFUSED_LINES, Metric, logger, measured
-from shared.retention import Retention
+from shared.workspaces.models import Retention
 
 # Lines between two looks at the time.
 BATCH = 100

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
-from shared import retention
 from shared.aws.items import Update
 from shared.aws.table import Query, Refused, Table
 from shared.clock import MS_PER_S
@@ -19,6 +18,7 @@ from shared.deliveries.transitions import Terms
 from shared.events.models import Event
 from shared.model import Model
 from shared.tables import event_table
+from shared.workspaces.models import Retention
 
 # Entries that are read at once; the sweeper looks at the time between two pages.
 PAGE = 10
@@ -49,7 +49,7 @@ class DueIndex:
     def __init__(self, table: Table, retention_days: int, repair_after_s: int) -> None:
         self._table = table
         self._repair_after_ms = repair_after_s * MS_PER_S
-        self._terms = Terms(retention.of_days(retention_days), self._repair_after_ms)
+        self._terms = Terms(Retention.of_days(retention_days), self._repair_after_ms)
 
     def pages(self, shard: str, until: int) -> Iterator[list[DueEntry]]:
         """Entries that became due up to `until` (ms), oldest first."""

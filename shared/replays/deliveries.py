@@ -4,7 +4,6 @@ A delivery keeps the position of that entry. So a page that is done twice counts
 deliveries, and an event that is found by two entries is counted once.
 """
 
-from shared import retention
 from shared.aws.table import Table
 from shared.clock import MS_PER_S
 from shared.deliveries import transitions
@@ -14,6 +13,7 @@ from shared.ids import replay_request_id
 from shared.model import Model
 from shared.replays.models import Replay
 from shared.tables import event_table
+from shared.workspaces.models import Retention
 
 
 class Found(Model):
@@ -29,7 +29,7 @@ class Found(Model):
 class ReplayDeliveries:
     def __init__(self, table: Table, retention_days: int, repair_after_s: int) -> None:
         self._table = table
-        self._terms = Terms(retention.of_days(retention_days), repair_after_s * MS_PER_S)
+        self._terms = Terms(Retention.of_days(retention_days), repair_after_s * MS_PER_S)
 
     def make(self, replay: Replay, found: Found, at: int, now: int) -> Delivery | None:
         """The delivery, which goes at `at` (ms); None if another entry has led to it before."""

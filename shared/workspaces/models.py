@@ -10,10 +10,12 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from shared import retention
+from shared.clock import MS_PER_DAY, MS_PER_S
 from shared.errors import InvalidError
 from shared.model import Model
-from shared.retention import Retention
+
+# A record outlives its next attempt by this time.
+GRACE_MS = MS_PER_DAY
 
 
 class Scope(StrEnum):
@@ -67,6 +69,36 @@ RedirectHosts = Annotated[tuple[RedirectHost, ...], Field(max_length=50)]
 Days = Annotated[int, Field(ge=1, le=365)]
 
 
+class Retention(Model):
+    """How long a workspace keeps records and contents (docs/decisions/0023-retention.md).
+
+    `record_ms` is for events and deliveries, `content_ms` for what they hold of bodies.
+    """
+
+    record_ms: int
+    content_ms: int
+
+    @classmethod
+    def of_days(
+        cls, stack: int, record: int | None = None, content: int | None = None
+    ) -> "Retention":
+        """The days of a workspace; without them those of the stack, which are the most."""
+        record_days = min(stack, record or stack)
+        content_days = min(record_days, content or record_days)
+        return cls(record_ms=record_days * MS_PER_DAY, content_ms=content_days * MS_PER_DAY)
+
+    def record_until_s(self, now: int, scheduled: int = 0) -> int:
+        """The TTL of a record (Unix time in seconds), after its `scheduled` attempt (ms)."""
+        return max(now + self.record_ms, scheduled + GRACE_MS) // MS_PER_S
+
+    def content_until_s(self, now: int, scheduled: int = 0) -> int:
+        return max(now + self.content_ms, scheduled + GRACE_MS) // MS_PER_S
+
+    def shows_content_since(self, now: int) -> int:
+        """Contents of events that were accepted before this time (ms) are hidden."""
+        return now - self.content_ms
+
+
 class Workspace(Model):
     """`version` counts the changes, so that one of two concurrent changes is refused.
 
@@ -88,7 +120,7 @@ class Workspace(Model):
     version: int = 1
 
     def retention(self, stack_days: int) -> Retention:
-        return retention.of_days(stack_days, self.retention_days, self.content_days)
+        return Retention.of_days(stack_days, self.retention_days, self.content_days)
 
     def check_retention(self, stack_days: int) -> None:
         """Raises InvalidError if records are kept longer than the stack keeps them, or contents

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from shared import ids, retention
+from shared import ids
 from shared.aws import clients
 from shared.aws.table import Table
 from shared.deliveries.ledger import Ledger
@@ -20,6 +20,7 @@ from shared.outbound.response import Timings
 from shared.privacy.delivery_erasure import DeliveryErasure
 from shared.privacy.visitor_entries import VisitorEntries
 from shared.privacy.visitor_erasure import VisitorErasure
+from shared.workspaces.models import Retention
 from tests import factories
 from tests.integration.actions import COMMERCE, post
 from tests.integration.world import CrashError, World
@@ -33,7 +34,7 @@ SESSION = "session-of-alice"
 VISITOR = {"visitor_id": SESSION, "ip": IP, "user_agent": "Alice's browser", "city": "Oxford"}
 ECHO = Answer(500, body=f"{EMAIL} from {IP}".encode())
 NOTHING = {"identities": 0, "events": 0, "deliveries": 0, "cancelled": 0, "complete": True}
-KEPT = retention.of_days(30)
+KEPT = Retention.of_days(30)
 STEPS = [
     (VisitorEntries, "begin"),
     (EventStore, "erase"),

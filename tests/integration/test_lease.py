@@ -6,7 +6,6 @@ from uuid import UUID
 
 import pytest
 
-from shared import retention
 from shared.aws import clients
 from shared.aws.table import Table
 from shared.deliveries.ledger import Ledger
@@ -16,10 +15,11 @@ from shared.deliveries.transitions import LEASE_MS, NotDue
 from shared.events.store import EventStore
 from shared.outbound.response import Timings
 from shared.outbound.sender import Sender
+from shared.workspaces.models import Retention
 from tests.integration.world import CrashError, World
 from tests.local.receiver import Receiver
 
-KEPT = retention.of_days(30)
+KEPT = Retention.of_days(30)
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from uuid import UUID
 import pytest
 from botocore.exceptions import ClientError
 
-from shared import retention
 from shared.apis.funnelytics import rules
 from shared.apis.funnelytics.acceptance import Acceptance
 from shared.aws.table import Table
@@ -23,6 +22,7 @@ from shared.input.paging import Window
 from shared.outbound.response import Timings
 from shared.repair.due_index import DueIndex
 from shared.visitors.store import VisitorStore
+from shared.workspaces.models import Retention
 from tests import factories
 from tests.factories import WORKSPACE
 from tests.fakes import NOW
@@ -38,7 +38,7 @@ DELIVERY = Delivery(
     lease="lease",
 )
 ATTEMPT = Attempt(number=1, started_at=NOW, succeeded=True, timings=Timings(total=1))
-KEPT = retention.of_days(30)
+KEPT = Retention.of_days(30)
 
 
 class Refusing:
@@ -63,7 +63,7 @@ def list_events(client: Any) -> Any:
 def accept_action(client: Any) -> Any:
     events, visitors = EventStore(Table(client, "t"), 30, 600), VisitorStore(Table(client, "t"), 30)
     acceptance = Acceptance(Table(client, "t"), events, visitors, lambda: NOW)
-    return acceptance.accept(WORKSPACE, rules.read("Demo", {}), "digest", retention.of_days(30))
+    return acceptance.accept(WORKSPACE, rules.read("Demo", {}), "digest", Retention.of_days(30))
 
 
 WRITES = [

@@ -15,11 +15,11 @@ from shared.errors import ConflictError, ContentionError, TooLargeError
 from shared.events import accept
 from shared.events.models import Event
 from shared.events.store import EventStore
-from shared.retention import Retention
 from shared.tables import event_table
 from shared.visitors.models import Identity, IdentityKind
 from shared.visitors.rules import resolve
 from shared.visitors.store import VisitorStore
+from shared.workspaces.models import Retention
 
 # A transaction takes 4 MB; the rest is room for the keys and times of its items.
 MAX_TOGETHER_BYTES = 3_900_000

@@ -8,7 +8,6 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from shared import retention
 from shared.aws.items import Update
 from shared.aws.table import Refused, Table
 from shared.deliveries import transitions
@@ -17,6 +16,7 @@ from shared.deliveries.queue import MAX_DELAY_MS
 from shared.deliveries.transitions import EARLY_MS, LEASE_MS, PARK_LEAD_MS, NotDue, Terms
 from shared.outbound.response import Timings
 from shared.tables import event_table
+from shared.workspaces.models import Retention
 from tests import factories
 from tests.factories import WORKSPACE
 from tests.fakes import NOW
@@ -25,7 +25,7 @@ from tests.template import template
 
 DAY_MS = 86_400_000
 REPAIR_MS = 600_000
-TERMS = Terms(retention.of_days(30), REPAIR_MS)
+TERMS = Terms(Retention.of_days(30), REPAIR_MS)
 EVENT = factories.event()
 MESSAGE = factories.pointer()
 SECOND = factories.pointer(attempt=2)

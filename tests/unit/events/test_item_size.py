@@ -10,11 +10,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shared import retention
 from shared.aws.table import Table
 from shared.errors import InvalidError, TooLargeError
 from shared.events.accept import Acceptor
 from shared.events.store import EventStore
+from shared.workspaces.models import Retention
 from tests import factories
 from tests.factories import WORKSPACE
 from tests.fakes import NOW
@@ -38,7 +38,7 @@ def stored(values: Any) -> dict[str, dict[str, Any]]:
     table = Kept()
     store = EventStore(Table(cast(Any, table), "t"), 30, 600)
     acceptor = Acceptor(store, lambda *_: None, lambda: NOW)
-    acceptor.store(values, WORKSPACE, retention.of_days(30), "o" * 128)
+    acceptor.store(values, WORKSPACE, Retention.of_days(30), "o" * 128)
     return table.item
 
 
