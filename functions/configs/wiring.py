@@ -13,7 +13,7 @@ from shared.events.own_types import EventTypeStore
 from shared.moving.exporter import Exporter
 from shared.moving.importer import Importer
 from shared.outbound.ssrf import Policy
-from shared.web.keyring import Keyring
+from shared.web.authentication import Keyring
 from shared.web.operations import Api
 from shared.workspaces.store import WorkspaceStore
 

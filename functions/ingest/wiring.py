@@ -13,8 +13,8 @@ from shared.events.own_types import EventTypeStore
 from shared.events.schemas import SchemaChecker
 from shared.events.store import EventStore
 from shared.remembered import Remembered
-from shared.web.keyring import Keyring
-from shared.web.rate_limits import EventRateLimiter, IngestAuthenticator
+from shared.web.authentication import IngestAuthenticator, Keyring
+from shared.web.rate_limits import EventRateLimiter
 from shared.workspaces.models import Retention, Workspace
 from shared.workspaces.store import WorkspaceStore
 

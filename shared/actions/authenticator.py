@@ -9,9 +9,8 @@ from shared.clock import Clock
 from shared.errors import ForbiddenError, NotFoundError
 from shared.ids import new_link_secret
 from shared.remembered import Remembered
-from shared.web import loops
-from shared.web.authentication import Authenticated, Request
-from shared.web.rate_limits import Authenticate, EventRateLimiter
+from shared.web.authentication import Authenticate, Authenticated, Request, refuse_loop
+from shared.web.rate_limits import EventRateLimiter
 from shared.workspaces.models import Scope, Workspace
 
 _HEADERS = {"Cache-Control": "no-store"}
@@ -36,7 +35,7 @@ class ActionAuthenticator:
         self._placeholder_secret = new_link_secret()
 
     def admit(self, request: Request, scope: Scope) -> Authenticated[Follower]:
-        loops.refuse(request.headers)
+        refuse_loop(request.headers)
         link = links.find(request.query)
         if link is not None:
             follower = self._linked(links.SignedLink(link), unquote(request.path))

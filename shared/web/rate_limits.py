@@ -1,24 +1,19 @@
-"""How often a caller may call: counted in the table for management, in each worker for events."""
+"""Rate limits: of management calls, counted in the table; of events, counted in each worker."""
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from shared.clock import MS_PER_MINUTE, MS_PER_S, Clock
 from shared.errors import RateLimitedError
-from shared.web import loops
-from shared.web.authentication import Authenticated, Request
-from shared.workspaces.models import Caller, Scope, Workspace
+from shared.workspaces.models import Caller, Workspace
 from shared.workspaces.store import WorkspaceStore
 
-# A worker takes at one instant what it takes in so many seconds.
+# At once, a worker accepts as many events as in this time.
 BURST_S = 2
 MAX_BUCKETS = 1_000
 
-Authenticate = Callable[[Mapping[str, str], Scope], Caller]
-
 
 class CallRateLimiter:
-    """Management calls of a key in a minute of the clock, counted together by all workers."""
+    """Counts the management calls of a key in each minute of the clock, for all workers."""
 
     def __init__(self, store: WorkspaceStore, clock: Clock) -> None:
         self._store = store
@@ -27,7 +22,7 @@ class CallRateLimiter:
         self._spent: set[str] = set()
 
     def take(self, caller: Caller) -> dict[str, str]:
-        """What the answer says about the limit. Raises RateLimitedError over it."""
+        """The headers of the answer that tell the limit. Raises RateLimitedError over the limit."""
         now, limit = self._clock(), caller.workspace.limits.requests_per_minute
         if now // MS_PER_MINUTE != self._minute:
             self._minute, self._spent = now // MS_PER_MINUTE, set()
@@ -42,9 +37,9 @@ class CallRateLimiter:
 
 @dataclass(frozen=True)
 class TokenBucket:
-    """Fills by `rate` tokens a second, up to BURST_S seconds' worth.
+    """It fills by `rate` tokens a second, up to the tokens of BURST_S seconds.
 
-    `level` counts thousandths of a token, so that milliseconds need no fractions.
+    `level` is in thousandths of a token, so that milliseconds need no fractions.
     """
 
     level: int
@@ -59,7 +54,7 @@ class TokenBucket:
         return TokenBucket(min(_capacity(rate), self.level + elapsed * rate), max(now, self.at_ms))
 
     def wait_ms(self, rate: int, tokens: int) -> int:
-        """How long until so many can be taken: with one token there, the others go on credit."""
+        """The time until one of the `tokens` is there; the others are overdrawn."""
         missing = min(tokens, 1) * MS_PER_S - self.level
         return max(0, -(-missing // rate))
 
@@ -72,16 +67,16 @@ class TokenBucket:
 
 
 class EventRateLimiter:
-    """Events of a workspace, as one worker sees them: a bucket for each, and no write."""
+    """Limits the events of each workspace by a token bucket in the worker, without a write."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._buckets: dict[str, TokenBucket] = {}
 
     def take(self, workspace: Workspace, events: int = 1) -> dict[str, str]:
-        """What the answer says about the limit. Raises RateLimitedError over it.
+        """The headers of the answer that tell the limit. Raises RateLimitedError over the limit.
 
-        A batch is never refused for its size: what it takes too much, later events wait for.
+        A batch is never refused for its size: it overdraws, and later events wait for that.
         """
         now, rate = self._clock(), workspace.limits.events_per_second
         bucket = self._buckets.pop(workspace.workspace_id, None) or TokenBucket.full(rate, now)
@@ -94,26 +89,10 @@ class EventRateLimiter:
         return _headers(rate, left.tokens)
 
     def _keep(self, workspace_id: str, bucket: TokenBucket) -> None:
-        """The one that was used longest ago makes room."""
+        """The bucket that was used longest ago makes room."""
         if len(self._buckets) >= MAX_BUCKETS:
             del self._buckets[next(iter(self._buckets))]
         self._buckets[workspace_id] = bucket
-
-
-class IngestAuthenticator:
-    """Lets in who may send events, one at a time; a batch takes the rest of its events itself.
-
-    Whoever they are, they may not be a delivery of ours (`loops`).
-    """
-
-    def __init__(self, authenticate: Authenticate, rate: EventRateLimiter) -> None:
-        self._authenticate = authenticate
-        self._rate = rate
-
-    def admit(self, request: Request, scope: Scope) -> Authenticated[Caller]:
-        loops.refuse(request.headers)
-        caller = self._authenticate(request.headers, scope)
-        return Authenticated(caller=caller, headers=self._rate.take(caller.workspace))
 
 
 def _capacity(rate: int) -> int:

@@ -19,7 +19,7 @@ from shared.events.log import LogReader
 from shared.events.store import EventStore
 from shared.input.paging import Window, foreign_cursor, read_cursor, write_cursor
 from shared.model import Model
-from shared.web.keyring import Keyring
+from shared.web.authentication import Keyring
 from shared.web.operations import Api
 from shared.workspaces.models import Caller, Scope
 from shared.workspaces.store import WorkspaceStore

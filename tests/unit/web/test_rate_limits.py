@@ -5,15 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.errors import RateLimitedError, UnauthenticatedError
+from shared.errors import RateLimitedError
 from shared.web import rate_limits
 from shared.web.rate_limits import (
     CallRateLimiter,
     EventRateLimiter,
-    IngestAuthenticator,
     TokenBucket,
 )
-from shared.workspaces.models import Caller, Scope
+from shared.workspaces.models import Caller
 from shared.workspaces.store import WorkspaceStore
 from tests import factories
 from tests.fakes import NOW, FakeClock, FakeKeyStore
@@ -240,23 +239,3 @@ class TestABucket:
             bucket = bucket.without(rate)
 
         assert bucket.tokens == rate
-
-
-class TestTheGateOfIngest:
-    def test_lets_in_who_is_known_and_says_how_many_more_may_come(
-        self, events: EventRateLimiter
-    ) -> None:
-        caller = factories.caller(events_per_second=10)
-        gate = IngestAuthenticator(lambda headers, scope: caller, events)
-
-        admission = gate.admit(factories.http_request(), Scope.EVENTS_WRITE)
-
-        assert admission.caller == caller
-        assert admission.headers == {"X-RateLimit-Limit": "10", "X-RateLimit-Remaining": "19"}
-
-    def test_asks_who_it_is_first(self, events: EventRateLimiter) -> None:
-        def nobody(*_: object) -> Caller:
-            raise UnauthenticatedError("Who?")
-
-        with pytest.raises(UnauthenticatedError):
-            IngestAuthenticator(nobody, events).admit(factories.http_request(), Scope.EVENTS_WRITE)

@@ -1,13 +1,16 @@
 import base64
+import uuid
 from typing import cast
 
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
 
-from shared.errors import ForbiddenError, RateLimitedError, UnauthenticatedError
+from shared import ids
+from shared.errors import ForbiddenError, LoopError, RateLimitedError, UnauthenticatedError
 from shared.remembered import MAX_REMEMBERED
-from shared.web.authentication import Authenticated
-from shared.web.keyring import Keyring
+from shared.version import FLOWESTATE_AGENT, USER_AGENT
+from shared.web.authentication import Authenticated, IngestAuthenticator, Keyring, refuse_loop
+from shared.web.rate_limits import EventRateLimiter
 from shared.workspaces.models import ApiKey, Caller, Limits, Scope
 from shared.workspaces.store import WorkspaceStore
 from tests import factories
@@ -15,6 +18,7 @@ from tests.factories import WORKSPACE
 from tests.fakes import FakeClock, FakeKeyStore
 
 SECRET = "fh_secret"
+DELIVERY = str(ids.request_id(ids.event_key("w", "e"), "crm"))
 
 
 @pytest.fixture
@@ -282,3 +286,51 @@ class TestTheLastUse:
             bearer(keyring, f"Bearer {SECRET}")
 
         assert store.uses == []
+
+
+class TestIngest:
+    @pytest.fixture
+    def events(self, clock: FakeClock) -> EventRateLimiter:
+        return EventRateLimiter(clock)
+
+    def test_lets_in_who_is_known_and_says_how_many_more_may_come(
+        self, events: EventRateLimiter
+    ) -> None:
+        caller = factories.caller(events_per_second=10)
+        gate = IngestAuthenticator(lambda headers, scope: caller, events)
+
+        admission = gate.admit(factories.http_request(), Scope.EVENTS_WRITE)
+
+        assert admission.caller == caller
+        assert admission.headers == {"X-RateLimit-Limit": "10", "X-RateLimit-Remaining": "19"}
+
+    def test_asks_who_it_is_first(self, events: EventRateLimiter) -> None:
+        def nobody(*_: object) -> Caller:
+            raise UnauthenticatedError("Who?")
+
+        with pytest.raises(UnauthenticatedError):
+            IngestAuthenticator(nobody, events).admit(factories.http_request(), Scope.EVENTS_WRITE)
+
+
+@pytest.mark.parametrize("agent", [USER_AGENT, FLOWESTATE_AGENT])
+def test_a_delivery_of_ours_is_refused_with_the_way_out(agent: str) -> None:
+    with pytest.raises(LoopError, match="Change the URL of its webhook config"):
+        refuse_loop({"user-agent": agent, "webhook-id": DELIVERY})
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"user-agent": USER_AGENT},
+        {"webhook-id": DELIVERY},
+        {"user-agent": "curl/8", "webhook-id": DELIVERY},
+        {"user-agent": USER_AGENT, "webhook-id": ""},
+        {"user-agent": USER_AGENT, "webhook-id": "msg_2KWPBgLlAfxdpx2AI54pPJ85f4W"},
+        {"user-agent": USER_AGENT, "webhook-id": str(uuid.uuid4())},
+        {"user-agent": USER_AGENT, "webhook-id": DELIVERY.upper()},
+        {"user-agent": USER_AGENT, "webhook-id": f"{{{DELIVERY}}}"},
+    ],
+)
+def test_any_other_request_may_come_in(headers: dict[str, str]) -> None:
+    refuse_loop(headers)
