@@ -298,7 +298,7 @@ def test_what_the_engine_does_not_know_fails_loudly(text: str) -> None:
         compiled(text, {})
 
 
-@pytest.mark.parametrize("text", ["SET a.b = :x", "DELETE a :x", "SET a = :x, a = :y", "PUT a"])
+@pytest.mark.parametrize("text", ["SET a[0] = :x", "DELETE a :x", "SET a = :x, a = :y", "PUT a"])
 def test_an_update_that_the_engine_does_not_know_fails_loudly(text: str) -> None:
     with pytest.raises(UnsupportedError):
         update(text, {})
