@@ -165,11 +165,14 @@ class Session(Context):
     referrer: Text | None = None
 
 
-class _Sale(Context):
-    """The fields that a conversion and a custom event have in common."""
+class Conversion(Context):
+    """The conversion that was processed."""
 
+    conversion_id: Identifier
     hit_id: Text | None = None
+    transaction: Text | None = None
     revenue: Money | None = None
+    conversion_timestamp: Millis | None = None
     conversion_time: Millis | None = None
     event_data1: Text | None = None
     event_data2: Text | None = None
@@ -178,17 +181,17 @@ class _Sale(Context):
     passthrough_params: ScalarsOrText | None = None
 
 
-class Conversion(_Sale):
-    """The conversion that was processed."""
-
-    conversion_id: Identifier
-    transaction: Text | None = None
-    conversion_timestamp: Millis | None = None
-
-
-class CustomEvent(_Sale):
+class CustomEvent(Context):
     """The custom event that was processed."""
 
     custom_event_id: Identifier
     event_number: Integer | None = None
+    hit_id: Text | None = None
+    revenue: Money | None = None
     timestamp: Millis | None = None
+    conversion_time: Millis | None = None
+    event_data1: Text | None = None
+    event_data2: Text | None = None
+    pii_email: Text | None = None
+    pii_phone: Text | None = None
+    passthrough_params: ScalarsOrText | None = None
