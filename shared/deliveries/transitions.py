@@ -98,6 +98,7 @@ def defer(
         {"reason": reason, "attempt": message.attempt - 1}
         | _in_state(message.workspace_id, message.config_id, DeliveryState.WAITING)
         | _until(message.request_id, next_at, terms, now)
+        | _NO_LEASE
     )
     if event is not None:
         update.once(_logged(message, event.accepted_at))
@@ -118,6 +119,7 @@ def reject(
         {"reason": reason, "settled_at": now, "attempt": message.attempt - 1}
         | _in_state(message.workspace_id, message.config_id, state)
         | _NOT_DUE
+        | _NO_LEASE
     )
     if event is not None:
         update.once(_logged(message, event.accepted_at))

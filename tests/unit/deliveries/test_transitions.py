@@ -242,6 +242,15 @@ class TestAVerdictBeforeAnAttempt:
         assert "wake_at" not in stored.item
         assert stored.item["log_pk"] == event_table.delivery_log(WORKSPACE, "crm")
 
+    def test_takes_a_lease_that_ran_out_from_its_holder(self, stored: Stored) -> None:
+        stored.sending()
+        now = NOW + LEASE_MS + 1
+
+        deferred = transitions.defer(MESSAGE, EVENT, Reason.RATE_LIMITED, now, TERMS, now)
+        delivery = made(stored.make(deferred))
+
+        assert (delivery.lease, delivery.lease_until) == (None, None)
+
     def test_of_a_delivery_that_is_being_sent_is_refused(self, stored: Stored) -> None:
         stored.sending()
         state, reason = DeliveryState.CANCELLED, Reason.CONFIG_DELETED
@@ -566,4 +575,4 @@ class Life(RuleBasedStateMachine):
 
 
 TestALife = Life.TestCase
-TestALife.settings = settings(max_examples=100, stateful_step_count=30)
+TestALife.settings = settings(max_examples=200, stateful_step_count=30)
