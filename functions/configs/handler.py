@@ -21,7 +21,7 @@ from functions.configs.routes import (
 from functions.configs.wiring import api, env, workspaces
 from shared.aws.runtime import collected_when_warm
 from shared.clock import now_ms
-from shared.web.resolver import api_for, is_http
+from shared.web.operations import api_for, is_http
 from shared.workspaces.provisioning import read, run
 
 # The routes are imported because they declare operations of `api`.

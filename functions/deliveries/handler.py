@@ -7,7 +7,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from functions.deliveries.routes import clickfunnels, replays, sending, visitors
 from functions.deliveries.routes.log import api
 from shared.aws.runtime import collected_when_warm
-from shared.web.resolver import api_for
+from shared.web.operations import api_for
 
 # Imported for the operations that they declare.
 __all__ = ["APIS", "lambda_handler", "replays", "sending", "visitors"]

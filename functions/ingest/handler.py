@@ -9,7 +9,7 @@ from functions.ingest.routes import actions, funnelytics
 from functions.ingest.routes.events import api
 from shared.aws.runtime import collected_when_warm, each, failures, message_id
 from shared.observability import logger
-from shared.web.resolver import is_http
+from shared.web.operations import is_http
 
 # Imported for the operations that they declare.
 __all__ = ["actions", "api", "funnelytics", "lambda_handler"]

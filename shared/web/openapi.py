@@ -10,8 +10,7 @@ from typing import Any, Union, get_args
 from pydantic import TypeAdapter
 
 from shared.version import VERSION
-from shared.web.operations import JSON, Operation, RawBody, Redirect
-from shared.web.resolver import Answer
+from shared.web.operations import JSON, Answer, Operation, RawBody, Redirect
 
 REFERENCE = "#/components/schemas/{model}"
 DESCRIPTION = (

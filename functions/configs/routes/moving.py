@@ -11,8 +11,7 @@ from shared.input.paging import Cursor
 from shared.model import Model
 from shared.moving.importer import ImportReport
 from shared.moving.lines import MAX_LINES, Line
-from shared.web.operations import RawBody
-from shared.web.resolver import Answer
+from shared.web.operations import Answer, RawBody
 from shared.workspaces.models import Caller, Scope
 
 NDJSON = "application/x-ndjson"

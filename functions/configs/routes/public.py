@@ -9,7 +9,7 @@ from aws_lambda_powertools.event_handler import Response
 from functions.configs.wiring import api
 from shared.model import Model
 from shared.version import VERSION
-from shared.web.resolver import Answer
+from shared.web.operations import Answer
 
 SHARED = Path(__file__).parents[3] / "shared"
 OPENAPI = SHARED / "web" / "openapi.json"

@@ -3,13 +3,12 @@
 from typing import Any, cast
 
 import pytest
+from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from shared.errors import NotFoundError, RateLimitedError
-from shared.model import Model
 from shared.web.authentication import Authenticated, Request
-from shared.web.operations import Api
-from shared.web.resolver import Answer, answer
+from shared.web.operations import Answer, Api
 from shared.workspaces.models import Caller, Scope
 from tests import factories
 from tests.fakes import FakeContext
@@ -39,7 +38,7 @@ def unknown() -> str:
 
 @api.get("/own", Scope.CONFIGS_READ)
 def own() -> Answer:
-    return answer(202, Model(), {"X-RateLimit-Remaining": "5"})
+    return Response(202, "application/json", "{}", {"X-RateLimit-Remaining": "5"})
 
 
 @api.delete("/gone", Scope.CONFIGS_READ, status=204)

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from typing import Annotated, Any, NamedTuple, cast
 
 import pytest
+from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import Field
 
 from shared.errors import ForbiddenError, RateLimitedError, UnauthenticatedError
 from shared.model import Model
 from shared.web.authentication import Authenticated, Request
-from shared.web.operations import MAX_BODY_BYTES, Answered, Api, RawBody, Redirect
-from shared.web.resolver import Answer, answer
+from shared.web.operations import MAX_BODY_BYTES, Answer, Answered, Api, RawBody, Redirect
 from shared.workspaces.models import Caller, Scope
 from tests import factories
 from tests.fakes import FakeContext
@@ -104,7 +104,7 @@ def optional(body: Query) -> int:
 
 @api.get("/own", Scope.CONFIGS_READ, status=200)
 def own() -> Answer:
-    return answer(202, Body(name="own"))
+    return Response(202, "application/json", Body(name="own").model_dump_json(exclude_none=True))
 
 
 @api.post("/twice", Scope.CONFIGS_WRITE, status=201, also=(200,), omit_none=True)
