@@ -37,7 +37,7 @@ ROOMS: dict[str, set[str]] = {
     "apis.funnelflux": {"apis.checks", "configs", "dialects", "events", "outbound.redaction"},
     "apis": {"attempts.placeholders", "configs", "events", "outbound.ssrf"},
     "actions": {"events.context", "web", "workspaces.models"},
-    "visitors": set(),
+    "visitors": {"events.log"},
     "repair": {"deliveries", "events", "workspaces.models"},
     "attempts": {
         "configs",

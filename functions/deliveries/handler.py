@@ -1,16 +1,16 @@
-"""What happened: events, deliveries and their attempts, and visitors, over HTTPS."""
+"""Events, deliveries with their attempts, replays and visitors over HTTPS."""
 
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from functions.deliveries.routes import clickfunnels, replays, sending, visitors
-from functions.deliveries.routes.log import api
+from functions.deliveries.routes import clickfunnels, deliveries, events, replays, visitors
+from functions.deliveries.wiring import api
 from shared.aws.runtime import collected_when_warm
 from shared.web.operations import api_for
 
-# Imported for the operations that they declare.
-__all__ = ["APIS", "lambda_handler", "replays", "sending", "visitors"]
+# The routes are imported because they declare operations of `api`.
+__all__ = ["APIS", "deliveries", "events", "lambda_handler", "replays", "visitors"]
 
 APIS = {"": api, clickfunnels.PREFIX: clickfunnels.api}
 

@@ -1,4 +1,4 @@
-"""Pages of a log: newest first, at most 100 at a time, by an opaque cursor."""
+"""Pages of a log: newest first, at most 100 entries each, with an opaque cursor."""
 
 import base64
 import hashlib
@@ -14,20 +14,21 @@ from shared.model import Model
 
 _MARK_BYTES = 9
 
-
 Limit = Annotated[int, Field(ge=1, le=100)]
 Cursor = Annotated[str, StringConstraints(max_length=512)]
+# By which a list is narrowed.
+FilterText = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 
 
 class PageOf(Model):
-    """Which page of a list is asked for."""
+    """The page of a list that is asked for."""
 
     limit: Limit = 50
     cursor: Cursor | None = None
 
 
 class Window(PageOf):
-    """What part of a log is asked for; `since` and `until` belong to it."""
+    """The part of a log that is asked for, `since` and `until` included."""
 
     since: Moment = 0
     until: Moment = LAST_MS
@@ -41,13 +42,14 @@ class Window(PageOf):
 
 
 class Page(Model):
-    """Items as they stand in the index, and where the next page begins, if there is one."""
+    """Items as they are in the index. `cursor` is where the next page starts; None on the last."""
 
     items: tuple[dict[str, Any], ...]
     cursor: str | None
 
 
 def window(query: Mapping[str, str]) -> Window:
+    """The window in a query that may have other fields too. Raises InvalidError."""
     names = Window.model_fields.keys() & query.keys()
     try:
         return Window.model_validate({name: query[name] for name in names})
@@ -56,12 +58,15 @@ def window(query: Mapping[str, str]) -> Window:
 
 
 def write_cursor(of: str, position: str) -> str:
-    """`of` names the list, and with it the workspace. It binds the cursor, and is no secret: what
-    a made-up one reaches is up to the query, which stays in its list."""
+    """A cursor that is bound to the list `of`, a name with the workspace in it.
+
+    The mark is no signature: a forged cursor reaches nothing outside of the list that is queried.
+    """
     return base64.urlsafe_b64encode(_mark(of) + position.encode()).decode().rstrip("=")
 
 
 def read_cursor(of: str, cursor: str) -> str:
+    """The position in the list `of`. Raises InvalidError for a cursor of another list."""
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
         written = base64.b64decode(padded, altchars=b"-_", validate=True)

@@ -1,7 +1,13 @@
-"""ClickFunnels' event calls."""
+"""Events and their deliveries in the API of ClickFunnels."""
 
-from functions.deliveries.routes.log import deliveries, events, keyring, logs, shows_content_since
-from functions.deliveries.routes.sending import resender
+from functions.deliveries.wiring import (
+    deliveries,
+    events,
+    keyring,
+    logs,
+    resender,
+    shows_content_since,
+)
 from shared.apis.clickfunnels import outgoing_events as wire
 from shared.apis.clickfunnels.numbers import (
     PAGE,
@@ -35,7 +41,7 @@ api = Api(ClickFunnelsProblems(), bearer=keyring)
 def list_outgoing_events(
     caller: Caller, workspace: str, query: AfterQuery, request: Request
 ) -> Answered[list[wire.OutgoingEvent]]:
-    """Events of the workspace, 20 at a time, by id, which is by time.
+    """Events of the workspace, 20 a page, by id, which is by time.
 
     `Pagination-Next` and `Link` lead to the next page.
     """
@@ -59,7 +65,7 @@ def get_outgoing_event(caller: Caller, event: str) -> wire.OutgoingEvent:
 
 @api.get(f"{EVENT}/deliveries", Scope.DELIVERIES_READ)
 def list_event_deliveries(caller: Caller, event: str) -> list[wire.OutgoingDelivery]:
-    """Where the event was sent, with every attempt. ClickFunnels shows this to its staff only."""
+    """Deliveries of the event, with every attempt. ClickFunnels shows them to its staff only."""
     found = _find(caller, event)
     sent = views.deliveries_since(deliveries().of_event(found), shows_content_since(caller))
     return wire.deliveries_of(found, sent)
@@ -67,14 +73,17 @@ def list_event_deliveries(caller: Caller, event: str) -> list[wire.OutgoingDeliv
 
 @api.post(f"{EVENT}/replay", Scope.DELIVERIES_WRITE, status=202, errors=(409,))
 def replay_outgoing_event(caller: Caller, event: str) -> list[wire.OutgoingDelivery]:
-    """Send the event again, with retries, wherever it was sent; the deliveries that go.
+    """Send the event again, with retries, to every endpoint that it was sent to.
 
-    Left out are those that are just being sent, and those whose endpoint receives nothing.
+    Answers with the deliveries that are sent. A delivery that is just being sent is left out, and
+    so is one whose endpoint does not receive.
     """
     found = _find(caller, event)
     known = deliveries().of_event(found)
     if len(known) > MAX_AT_ONCE:
-        raise ConflictError(f"The event has more than {MAX_AT_ONCE} deliveries: resend them singly")
+        raise ConflictError(
+            f"The event has more than {MAX_AT_ONCE} deliveries: resend them one by one."
+        )
     since = shows_content_since(caller)
     sent = resender().resend_all(known, retry=True, since=since)
     return wire.deliveries_of(found, views.deliveries_since(sent, since))
@@ -90,7 +99,7 @@ def _find(caller: Caller, identifier: str) -> Event:
 
 
 def _window(caller: Caller, query: AfterQuery) -> Window:
-    """An event that is gone meanwhile still tells the time after which the page begins."""
+    """If the event is gone meanwhile, the page starts after the time in its number."""
     if query.after is None:
         return Window(limit=PAGE)
     moment, item = accepted_at(query.after), _item(caller, query.after)
@@ -108,7 +117,7 @@ def _partition(caller: Caller, number: int) -> str | None:
 
 
 def _item(caller: Caller, number: int) -> dict[str, str] | None:
-    """What the log holds of the event with that number: one of those of its millisecond."""
+    """The log's entry of the event with this number, among the events of its millisecond."""
     moment = accepted_at(number)
     if moment > LAST_MS:
         return None

@@ -2,11 +2,11 @@
 
 from typing import Any, cast
 
-from functions.deliveries.routes.replays import COUNT_QUERIES
 from shared.aws.table import Table
 from shared.jobs import Cursor
 from shared.replays.progress import ProgressReader
 from shared.replays.source import ReplaySource
+from shared.replays.views import COUNT_QUERIES
 from tests import factories
 
 MAX_MEGABYTES = 5
