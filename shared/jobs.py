@@ -81,7 +81,7 @@ class Job(Model):
         return JobMessage(job_id=self.id, turn=self.turn)
 
 
-class Page(NamedTuple):
+class JobPage(NamedTuple):
     """What a page leaves: where the next one begins, and when (ms). Without a cursor the job ends.
 
     `pass_started_at` is set if the next page begins a pass. `also` is written in the transaction
@@ -97,7 +97,7 @@ class Page(NamedTuple):
     done: Mapping[str, Any] = {}
 
 
-END = Page(None)
+END = JobPage(None)
 
 
 def release(workspace_id: str, config_id: str, now: int) -> Job:
@@ -173,7 +173,7 @@ class JobStore:
         except BusyError:
             return
 
-    def advance(self, job: Job, cursor: Cursor, page: Page) -> JobMessage | None:
+    def advance(self, job: Job, cursor: Cursor, page: JobPage) -> JobMessage | None:
         """Save the cursor of a page, and return the message of the next page.
 
         None if another worker has moved the job on, if the job was started anew, or if a condition
@@ -210,7 +210,7 @@ class JobRunner:
         self._queue = queue
         self._clock = clock
 
-    def run(self, message: JobMessage, do_page: Callable[[Job], Page]) -> None:
+    def run(self, message: JobMessage, do_page: Callable[[Job], JobPage]) -> None:
         """Do a page, save what it leaves, queue the message of the next one. A message whose page
         was done already does nothing."""
         job = self._store.find(message)

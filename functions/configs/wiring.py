@@ -11,7 +11,7 @@ from shared.configs.listings import ListingStore
 from shared.configs.store import ConfigStore
 from shared.events.own_types import EventTypeStore
 from shared.moving.exporter import Exporter
-from shared.moving.importer import Importer
+from shared.moving.importer import WorkspaceImporter
 from shared.outbound.ssrf import Policy
 from shared.web.authentication import Keyring
 from shared.web.operations import Api
@@ -65,8 +65,8 @@ def exporter() -> Exporter:
 
 
 @cache
-def importer() -> Importer:
-    return Importer(workspaces(), categories(), event_types(), configs(), checks(), now_ms)
+def importer() -> WorkspaceImporter:
+    return WorkspaceImporter(workspaces(), categories(), event_types(), configs(), checks(), now_ms)
 
 
 api = Api(bearer=keyring)

@@ -16,7 +16,7 @@ from shared.configs.store import ConfigStore
 from shared.deliveries.store import DeliveryStore
 from shared.events.log import LogReader
 from shared.events.store import EventStore
-from shared.jobs import Job, JobKind, JobMessage, JobRunner, JobStore, Page
+from shared.jobs import Job, JobKind, JobMessage, JobPage, JobRunner, JobStore
 from shared.privacy.content_expiry import ContentExpiry
 from shared.privacy.delivery_erasure import DeliveryErasure
 from shared.repair.event_scan import EventScan
@@ -61,7 +61,7 @@ def _runner() -> JobRunner:
 
 
 @cache
-def _release() -> Callable[[Job], Page]:
+def _release() -> Callable[[Job], JobPage]:
     return Releaser(
         configs=ConfigStore(clients.config_table()),
         health=health(),
@@ -73,7 +73,7 @@ def _release() -> Callable[[Job], Page]:
 
 
 @cache
-def _replay() -> Callable[[Job], Page]:
+def _replay() -> Callable[[Job], JobPage]:
     env = settings.load()
     configs, events = clients.config_table(), clients.event_table()
     return Replayer(
@@ -89,7 +89,7 @@ def _replay() -> Callable[[Job], Page]:
 
 
 @cache
-def _content_expiry() -> Callable[[Job], Page]:
+def _content_expiry() -> Callable[[Job], JobPage]:
     env = settings.load()
     configs, events = clients.config_table(), clients.event_table()
     return ContentExpiry(
@@ -103,7 +103,7 @@ def _content_expiry() -> Callable[[Job], Page]:
     ).page
 
 
-_PAGES: dict[JobKind, Callable[[], Callable[[Job], Page]]] = {
+_PAGES: dict[JobKind, Callable[[], Callable[[Job], JobPage]]] = {
     JobKind.RELEASE: _release,
     JobKind.REPLAY: _replay,
     JobKind.CONTENT_EXPIRY: _content_expiry,

@@ -23,7 +23,7 @@ from shared.deliveries.queue import AttemptMessage, Queue
 from shared.deliveries.store import DeliveryStore, Listed
 from shared.endpoints.store import HealthStore
 from shared.errors import NotFoundError
-from shared.jobs import END, Cursor, Job, Page
+from shared.jobs import END, Cursor, Job, JobPage
 from shared.observability import RELEASED, measured
 
 DEFAULT_RATE = 10
@@ -54,7 +54,7 @@ class Releaser:
         self._queue = queue
         self._clock = clock
 
-    def page(self, job: Job) -> Page:
+    def page(self, job: Job) -> JobPage:
         """Release a page of deliveries."""
         config = self._receiving(job)
         if config is None or job.cursor.part == len(_PARTS):
@@ -70,21 +70,21 @@ class Releaser:
         tripped = self._health.find(job.workspace_id, job.config_id).opened
         return config if config.is_receiving and not tripped else None
 
-    def _end_of_pass(self, job: Job) -> Page:
+    def _end_of_pass(self, job: Job) -> JobPage:
         settled_at = job.started_at + SETTLED_MS
         if job.pass_started_at >= settled_at:
             return END
         next_at = max(self._clock(), settled_at)
-        return Page(Cursor(), next_at, pass_started_at=next_at)
+        return JobPage(Cursor(), next_at, pass_started_at=next_at)
 
-    def _do_page(self, job: Job, rate: int) -> Page:
+    def _do_page(self, job: Job, rate: int) -> JobPage:
         size, part = min(rate * PAGE_S, MAX_PAGE), _PARTS[job.cursor.part]
         page = self._deliveries.in_state(
             job.workspace_id, job.config_id, part, job.cursor.after, size
         )
         wanted = [entry for entry in page if part is DeliveryState.HELD or entry.reason == _TRIPPED]
         released = self._release(job, wanted, rate)
-        return Page(
+        return JobPage(
             cursor=_beyond(job.cursor, page, size),
             next_at=self._clock() + released * MS_PER_S // rate,
             line="released",

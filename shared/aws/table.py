@@ -48,7 +48,7 @@ class Refused(NamedTuple):
     item: Item | None
 
 
-class Page(NamedTuple):
+class ItemPage(NamedTuple):
     """`last` is the key after which the next page starts; None on the last page."""
 
     items: list[Item]
@@ -116,10 +116,10 @@ class Table:
         """The items that exist, in any order. Raises NotReadError."""
         return get_across([(self, key) for key in keys], columns, consistent)
 
-    def query(self, query: Query) -> Page:
+    def query(self, query: Query) -> ItemPage:
         """One page. Raises StartKeyError."""
         answer = self._ask(query)
-        return Page([from_item(item) for item in answer["Items"]], _last(answer))
+        return ItemPage([from_item(item) for item in answer["Items"]], _last(answer))
 
     def count(self, query: Query) -> tuple[int, Item | None]:
         """The number of items of one page, and the key after which the next page begins."""

@@ -72,7 +72,7 @@ class ImportReport(Model):
     lines: tuple[LineReport, ...]
 
 
-class Importer:
+class WorkspaceImporter:
     def __init__(
         self,
         workspaces: WorkspaceStore,

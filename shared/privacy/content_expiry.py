@@ -17,7 +17,7 @@ from shared.events.models import Event
 from shared.events.store import EventStore
 from shared.input.paging import Page as LogPage
 from shared.input.paging import Window, read_cursor
-from shared.jobs import END, Cursor, Job, Page
+from shared.jobs import END, Cursor, Job, JobPage
 from shared.privacy.delivery_erasure import DeliveryErasure
 from shared.repair.event_scan import EventScan
 from shared.tables import event_table
@@ -55,7 +55,7 @@ class ContentExpiry:
         self._clock = clock
         self._stack_days = stack_days
 
-    def page(self, job: Job) -> Page:
+    def page(self, job: Job) -> JobPage:
         """Delete the contents of a page of events. The job ends with its workspace, or once the
         workspace keeps contents for as long as records."""
         workspace = self._workspace(job)
@@ -70,7 +70,7 @@ class ContentExpiry:
         except NotFoundError:
             return None
 
-    def _do_page(self, job: Job, kept_since: int) -> Page:
+    def _do_page(self, job: Job, kept_since: int) -> JobPage:
         cursor, workspace_id = job.cursor, job.workspace_id
         is_late = cursor.part == _LATE
         entries = log.late_events_of(workspace_id) if is_late else log.events_of(workspace_id, None)
@@ -78,7 +78,7 @@ class ContentExpiry:
         emptied = self._empty(workspace_id, found, is_late)
         following = _beyond(cursor, _position(entries, found, cursor.after), found.cursor is None)
         is_over = found.cursor is None and not is_late
-        return Page(
+        return JobPage(
             cursor=following,
             next_at=self._clock() + (PASS_EVERY_MS if is_over else 0),
             line="emptied" if found.items else "",

@@ -15,7 +15,7 @@ from shared.deliveries.models import Delivery, DeliveryState, Reason
 from shared.deliveries.queue import Queue
 from shared.endpoints.store import HealthStore
 from shared.errors import NotFoundError
-from shared.jobs import END, Job, Page
+from shared.jobs import END, Job, JobPage
 from shared.replays.deliveries import Found, ReplayDeliveries
 from shared.replays.eligibility import Eligibility
 from shared.replays.models import Replay, ReplayState, replay_id_of
@@ -53,18 +53,18 @@ class Replayer:
         self._queue = queue
         self._clock = clock
 
-    def page(self, job: Job) -> Page:
+    def page(self, job: Job) -> JobPage:
         """Count events, or make a page of deliveries. The job ends if the replay does not run."""
         replay = self._running(job)
         if replay is None:
             return END
         config = self._config(replay)
         if config is None:
-            return Page(None, also=self._replays.giving_up(replay, self._clock()))
+            return JobPage(None, also=self._replays.giving_up(replay, self._clock()))
         if not replay.is_counted:
             return self._count(job, replay)
         if self._health.find(job.workspace_id, config.id).opened:
-            return Page(job.cursor, next_at=self._clock() + TRIPPED_MS)
+            return JobPage(job.cursor, next_at=self._clock() + TRIPPED_MS)
         return self._do_page(job, replay, config)
 
     def _running(self, job: Job) -> Replay | None:
@@ -83,12 +83,12 @@ class Replayer:
             return None
         return None if config.status is Status.DELETED else config
 
-    def _count(self, job: Job, replay: Replay) -> Page:
+    def _count(self, job: Job, replay: Replay) -> JobPage:
         number, cursor = self._source.count(replay, replay.cursor, COUNT_QUERIES)
         counting = self._replays.counting(replay, number, cursor)
-        return Page(job.cursor, next_at=self._clock(), also=[counting])
+        return JobPage(job.cursor, next_at=self._clock(), also=[counting])
 
-    def _do_page(self, job: Job, replay: Replay, config: WebhookConfig) -> Page:
+    def _do_page(self, job: Job, replay: Replay, config: WebhookConfig) -> JobPage:
         size = min(replay.rate * PAGE_S, MAX_PAGE)
         entries, cursor = self._source.page(replay, replay.cursor, size)
         entries = [entry for entry in entries if entry.replay_id != replay.replay_id]
@@ -98,8 +98,8 @@ class Replayer:
         done |= {"queued": queued, "skipped": skipped}
         if cursor is None:
             also = self._replays.finishing(replay, queued, skipped, now)
-            return Page(None, also=also, line="replayed", done=done)
-        return Page(
+            return JobPage(None, also=also, line="replayed", done=done)
+        return JobPage(
             job.cursor,
             next_at=now + queued * MS_PER_S // replay.rate,
             also=[self._replays.going_on(replay, queued, skipped, cursor)],

@@ -10,7 +10,7 @@ from shared import jobs
 from shared.aws import clients
 from shared.aws.table import Table
 from shared.deliveries.queue import Queue
-from shared.jobs import OVERDUE_MS, Cursor, JobStore, Page
+from shared.jobs import OVERDUE_MS, Cursor, JobPage, JobStore
 from shared.repair import sweeper
 from shared.repair.event_scan import EventScan
 from shared.tables import config_table
@@ -141,7 +141,7 @@ def test_a_job_that_has_moved_on_is_left_as_it_is(world: World) -> None:
     overdue(world, "a")
     store = JobStore(Table(clients.dynamodb(), "ConfigTable"))
     (job,) = store.overdue(world.clock(), 10)
-    store.advance(job, Cursor(after="there"), Page(None, next_at=world.clock()))
+    store.advance(job, Cursor(after="there"), JobPage(None, next_at=world.clock()))
 
     store.requeued(job, world.clock() - OVERDUE_MS)
 

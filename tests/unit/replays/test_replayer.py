@@ -13,7 +13,7 @@ from shared import jobs
 from shared.configs.models import WebhookConfig
 from shared.deliveries.models import Delivery
 from shared.endpoints.breaker import EndpointHealth
-from shared.jobs import Cursor, Job, JobMessage, JobRunner, Page
+from shared.jobs import Cursor, Job, JobMessage, JobPage, JobRunner
 from shared.replays import replayer
 from shared.replays.deliveries import Found, planned
 from shared.replays.models import Replay, ReplayState
@@ -67,7 +67,7 @@ class FakePlatform:
     def find_job(self, message: JobMessage) -> Job | None:
         return self.job if message == self.job.message else None
 
-    def advance(self, job: Job, cursor: Cursor, page: Page) -> JobMessage:
+    def advance(self, job: Job, cursor: Cursor, page: JobPage) -> JobMessage:
         def save() -> JobMessage:
             assert job == self.job
             self.job = job.model_copy(update={"turn": job.turn + 1, "cursor": cursor})
