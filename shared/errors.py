@@ -1,22 +1,34 @@
-"""What can be wrong with a request, as values that every edge can translate.
+"""The errors of the platform: what is wrong with a request, and what fails on our side.
 
-FunnelhooksError
-├── InvalidError            malformed or out of bounds; names the fields
-├── UnauthenticatedError    no key, or one that is not known
-├── ForbiddenError          the key lacks a scope, or the plan a place
-├── NotFoundError           unknown here, or another workspace's
-├── ConflictError           the id is taken, or the state forbids it
-├── LoopError               a delivery of ours that came straight back in
-├── TooLargeError           more bytes than the stated limit
+FunnelhooksError              refuses a request; every edge translates it into its own answer
+├── InvalidError              malformed or out of bounds; names the fields
+├── UnauthenticatedError      no API key, or an unknown one
+├── ForbiddenError            the key lacks a scope, or the workspace has reached a limit
+├── NotFoundError             unknown, or of another workspace
+├── ConflictError             the id is taken, or the state forbids it
+├── LoopError                 a delivery of ours that came straight back in
+├── TooLargeError             more bytes than the stated limit
 ├── UnsupportedMediaTypeError
-└── RateLimitedError        too many requests; says when to come back
+└── RateLimitedError          too many requests; says when to come back
+
+FaultError                    a fault of ours: answered 500, or brought back by the queue
+├── ContentionError           others changed the same item at each try
+├── ItemsNotReadError         DynamoDB left items of a batch unread    shared/aws/table.py
+├── DeadLettersNotSentError   SQS refused some of the dead letters     shared/aws/dead_letters.py
+├── MessagesNotSentError      SQS refused some of the messages         shared/deliveries/queue.py
+├── EventNotPublishedError    EventBridge refused the event            shared/events/operational.py
+├── LeaseSpentError           the request could outlast its lease      shared/attempts/attempt.py
+├── SweepError                some entries could not be repaired       shared/repair/sweeper.py
+└── MissingVariableError      the template lacks a variable            shared/settings.py
+
+An error that is in neither tree stays within its room, whose functions handle it.
 """
 
 from shared.model import Model
 
 
 class Field(Model):
-    """One wrong place: a dotted path into the request and what is wrong there."""
+    """A dotted path into the request, and what is wrong there."""
 
     path: str
     message: str
@@ -76,8 +88,12 @@ class RateLimitedError(FunnelhooksError):
         self.retry_after_s = retry_after_s
 
 
-class ContentionError(Exception):
-    """A fault of ours: at each try others changed the same item. A repetition may succeed."""
+class FaultError(Exception):
+    """A fault of ours. A repetition may succeed."""
+
+
+class ContentionError(FaultError):
+    """Others changed the same item at each try."""
 
 
 class Problem(Model):

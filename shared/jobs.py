@@ -11,7 +11,7 @@ from heapq import nsmallest
 from typing import Any, NamedTuple, Protocol
 
 from shared.aws.items import Condition, Update
-from shared.aws.table import BusyError, Query, Table
+from shared.aws.table import ItemBusyError, Query, Table
 from shared.clock import MS_PER_MINUTE, MS_PER_S, Clock
 from shared.model import Model
 from shared.observability import logger
@@ -170,7 +170,7 @@ class JobStore:
         update = Update().set({"wake_at": now + OVERDUE_MS}).when(condition.text, condition.values)
         try:
             self._table.apply(_key(job.id), update)
-        except BusyError:
+        except ItemBusyError:
             return
 
     def advance(self, job: Job, cursor: Cursor, page: JobPage) -> JobMessage | None:

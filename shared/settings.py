@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from typing import Literal
 
+from shared.errors import FaultError
 from shared.model import Model
 
 # Names and addresses of what the template makes. A function is given the ones that it uses.
@@ -18,7 +19,7 @@ Resource = Literal[
 ]
 
 
-class MissingVariableError(Exception):
+class MissingVariableError(FaultError):
     """A function uses a resource whose variable the template does not set for it."""
 
     def __init__(self, variable: str) -> None:

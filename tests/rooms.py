@@ -64,11 +64,11 @@ GROUND = (
     "input",
     "aws",
     "observability",
-    "errors",
     "ids",
     "remembered",
     "clock",
     "settings",
+    "errors",
     "model",
     "version",
 )

@@ -24,6 +24,7 @@ from shared.endpoints import admission
 from shared.endpoints.admission import AdmissionControl, Admitted, Deferred, Rejected
 from shared.endpoints.breaker import EndpointHealth
 from shared.endpoints.monitor import AttemptReport, InFlight, Monitor
+from shared.errors import FaultError
 from shared.events.models import Event
 from shared.outbound.response import Response
 from shared.workspaces.models import Retention, Workspace
@@ -44,7 +45,7 @@ BREATHER_MS = 1 * MS_PER_S
 _EXPIRED = Rejected(state=DeliveryState.FAILED, reason=Reason.EVENT_EXPIRED)
 
 
-class LeaseSpentError(Exception):
+class LeaseSpentError(FaultError):
     """The worker stood still after its claim; another one may have taken the attempt over."""
 
 

@@ -1,32 +1,32 @@
-"""What is refused for good is put aside at once, with the reason, and comes back to nobody."""
+"""Dead letters: messages that are refused for good, sent to their queue with the reason."""
 
 import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from shared.clock import Clock, rfc3339
-from shared.errors import FunnelhooksError
+from shared.errors import FaultError, FunnelhooksError
 from shared.model import Model
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-# SQS takes so many messages in a batch.
+# Messages that SQS takes in a batch.
 BATCH = 10
-# The reasons of a message of SQS's greatest size must leave room for most of it.
+# SQS counts attributes towards the size of a message, so they are bounded.
 MAX_MESSAGE = 500
 MAX_PATHS = 10
 MAX_PATH = 100
 
 
-class NotPutAsideError(Exception):
-    """SQS took some of the letters, and not the others."""
+class DeadLettersNotSentError(FaultError):
+    """SQS refused some of the dead letters."""
 
 
 class DeadLetter(Model):
-    """A message, or an event of its batch, in the form in which it can be sent once more.
+    """A message, or one event of its batch, as it can be sent again.
 
-    `source_id` is the message, bus event or invocation that brought it.
+    `source_id` is the id of the message, bus event or invocation that brought it.
     """
 
     body: str
@@ -54,18 +54,20 @@ class DeadLetters:
         self._clock = clock
 
     def put(self, letters: Sequence[DeadLetter]) -> None:
-        """Raises NotPutAsideError if any of them was not taken."""
+        """Raises DeadLettersNotSentError if SQS refuses any of them."""
         refused_at = rfc3339(self._clock())
         entries = [_entry(number, one, refused_at) for number, one in enumerate(letters)]
         for start in range(0, len(entries), BATCH):
             batch = entries[start : start + BATCH]
             answer = self._sqs.send_message_batch(QueueUrl=self._url, Entries=batch)
             if answer.get("Failed"):
-                raise NotPutAsideError(f"{len(answer['Failed'])} of {len(batch)} letters")
+                raise DeadLettersNotSentError(
+                    f"{len(answer['Failed'])} of {len(batch)} dead letters"
+                )
 
 
 def sendable(text: str, limit: int) -> str:
-    """The beginning of `text`, without the characters that SQS takes in no message."""
+    """The beginning of `text`. Characters that SQS refuses are replaced."""
     begun = text[:limit]
     return "".join(one if _is_sendable(ord(one)) else "\N{REPLACEMENT CHARACTER}" for one in begun)
 
@@ -95,7 +97,7 @@ def _entry(number: int, one: DeadLetter, refused_at: str) -> Any:
 
 
 def _paths(paths: Sequence[str]) -> str:
-    """A JSON array, in ASCII; empty if no path is known."""
+    """A JSON array in ASCII; empty without paths."""
     return json.dumps([path[:MAX_PATH] for path in paths[:MAX_PATHS]]) if paths else ""
 
 

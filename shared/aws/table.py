@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from botocore.exceptions import ClientError
 
 from shared.aws.items import Condition, Update, from_item, to_item
+from shared.errors import FaultError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -30,11 +31,11 @@ FIRST_PAUSE_S = 0.02
 CONDITION_FAILED = "ConditionalCheckFailed"
 
 
-class NotReadError(Exception):
+class ItemsNotReadError(FaultError):
     """DynamoDB left keys of a batch unread in every round."""
 
 
-class BusyError(Exception):
+class ItemBusyError(Exception):
     """A transaction held the item during each of botocore's attempts to write it."""
 
 
@@ -113,7 +114,7 @@ class Table:
     def get_many(
         self, keys: Iterable[Key], columns: Sequence[str] = (), consistent: bool = True
     ) -> list[Item]:
-        """The items that exist, in any order. Raises NotReadError."""
+        """The items that exist, in any order. Raises ItemsNotReadError."""
         return get_across([(self, key) for key in keys], columns, consistent)
 
     def query(self, query: Query) -> ItemPage:
@@ -153,7 +154,7 @@ class Table:
         return self._write(self.client.put_item, request)
 
     def update(self, key: Key, update: Update) -> Item | Refused:
-        """Update the item, or make it. Returns the item after the update. Raises BusyError."""
+        """Update the item, or make it. Returns the item after the update. Raises ItemBusyError."""
         request = {"Key": to_item(key), "ReturnValues": "ALL_NEW", **update.request()}
         answer: dict[str, Any] = {}
         refused = self._write(self.client.update_item, request, answer)
@@ -222,7 +223,7 @@ class Table:
         except ClientError as error:
             code = error.response["Error"]["Code"]
             if code == "TransactionConflictException":
-                raise BusyError from error
+                raise ItemBusyError from error
             if code != "ConditionalCheckFailedException":
                 raise
             item: Any = error.response.get("Item")
@@ -242,7 +243,7 @@ def get_across(
 ) -> list[Item]:
     """The items of several tables that exist, in any order; 100 keys in a call.
 
-    A read that is not consistent costs half as much. Raises NotReadError.
+    A read that is not consistent costs half as much. Raises ItemsNotReadError.
     """
     found: list[Item] = []
     how = {"ConsistentRead": consistent} | _only(columns)
@@ -263,7 +264,7 @@ def _read_all(keys: Sequence[tuple[Table, Key]], how: Mapping[str, Any]) -> Iter
         if not request:
             return
         time.sleep(0.05 * 2**attempt)
-    raise NotReadError
+    raise ItemsNotReadError
 
 
 def _only(columns: Sequence[str]) -> dict[str, Any]:

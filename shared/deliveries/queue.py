@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
 from shared.clock import MS_PER_S
+from shared.errors import FaultError
 from shared.model import Model
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class AttemptMessage(Model):
         return f"{self.workspace_id}.{self.config_id}"
 
 
-class NotQueuedError(Exception):
+class MessagesNotSentError(FaultError):
     """SQS took some of the messages and refused the others."""
 
 
@@ -58,7 +59,7 @@ class Queue:
     def send(self, messages: Sequence[Message], delay_ms: int = 0) -> None:
         """The messages of a config share a group: its backlog waits behind others (fair queues).
 
-        Raises NotQueuedError if SQS refused any of them.
+        Raises MessagesNotSentError if SQS refused any of them.
         """
         batches = [messages[start : start + BATCH] for start in range(0, len(messages), BATCH)]
         if len(batches) == 1:
@@ -76,7 +77,7 @@ class Queue:
         entries = [_entry(number, message, delay_ms) for number, message in enumerate(messages)]
         answer = self._sqs.send_message_batch(QueueUrl=self._url, Entries=entries)
         if answer.get("Failed"):
-            raise NotQueuedError(f"{len(answer['Failed'])} of {len(entries)} messages")
+            raise MessagesNotSentError(f"{len(answer['Failed'])} of {len(entries)} messages")
 
 
 def delay_s(delay_ms: int) -> int:

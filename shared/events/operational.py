@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from shared.aws.dead_letters import DeadLetter
 from shared.clock import MS_PER_S, rfc3339
+from shared.errors import FaultError
 from shared.events.accept import identify
 from shared.events.models import OPERATIONAL_MARK, Event, ResourceEvent
 
@@ -31,7 +32,7 @@ class OperationalType(StrEnum):
 OPERATIONAL_TYPES = frozenset(OperationalType)
 
 
-class NotPutError(Exception):
+class EventNotPublishedError(FaultError):
     """EventBridge did not take the event."""
 
 
@@ -67,7 +68,7 @@ class Bus:
         self._name = name
 
     def put(self, event: Event) -> None:
-        """Raises NotPutError, and ClientError if the bus cannot be reached."""
+        """Raises EventNotPublishedError, and ClientError if the bus cannot be reached."""
         entry = {
             "EventBusName": self._name,
             "Source": SOURCE,
@@ -77,7 +78,7 @@ class Bus:
         }
         answer = self._client().put_events(Entries=[entry])  # type: ignore[list-item]
         if answer["FailedEntryCount"]:
-            raise NotPutError(answer["Entries"][0].get("ErrorCode"))
+            raise EventNotPublishedError(answer["Entries"][0].get("ErrorCode"))
 
 
 def not_put(event: Event) -> DeadLetter:

@@ -27,7 +27,7 @@ from shared.imports.models import (
     Tally,
 )
 from shared.imports.queue import ImportQueue, job_in
-from shared.imports.streams import UnreadableError
+from shared.imports.streams import UnreadableObjectError
 from shared.input.json_body import parse_json
 from shared.observability import ACCEPTED, DUPLICATES, REFUSED_LINES, Metric, logger, measured
 from shared.workspaces.models import Retention
@@ -116,7 +116,7 @@ class Importer:
                     job = self._store(job, batch, retention, pool)
                     if len(batch) == BATCH and not self._has_time():
                         return Run(job, ImportState.RUNNING)
-        except UnreadableError as error:
+        except UnreadableObjectError as error:
             return Run(job, ImportState.FAILED, str(error))
         return Run(job, ImportState.DONE)
 
@@ -191,7 +191,7 @@ def _batches(unread: Iterator[Line]) -> Iterator[list[Line]]:
             if len(batch) == BATCH:
                 yield batch
                 batch = []
-    except UnreadableError:
+    except UnreadableObjectError:
         yield batch
         raise
     yield batch

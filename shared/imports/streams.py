@@ -15,7 +15,7 @@ MAX_UNPACKED = 1024**3
 Fetch = Callable[[int, int], bytes]
 
 
-class UnreadableError(Exception):
+class UnreadableObjectError(Exception):
     """The object does not have the format of its name. The message is for its owner."""
 
 
@@ -44,7 +44,10 @@ class Fetched(io.RawIOBase):
 
 
 class Unpacked:
-    """A gzip stream from `offset` unpacked bytes on. Raises UnreadableError if it is damaged."""
+    """A gzip stream from `offset` unpacked bytes on.
+
+    Raises UnreadableObjectError if it is damaged.
+    """
 
     def __init__(self, packed: io.BufferedReader, offset: int, limit: int) -> None:
         self._stream = gzip.GzipFile(fileobj=packed)
@@ -56,10 +59,12 @@ class Unpacked:
             self._stream.seek(self._offset)
             block = self._stream.read(min(size, self._limit - self._offset + 1))
         except (gzip.BadGzipFile, zlib.error, EOFError):
-            raise UnreadableError("The object is damaged or no gzip.") from None
+            raise UnreadableObjectError("The object is damaged or no gzip.") from None
         self._offset += len(block)
         if self._offset > self._limit:
-            raise UnreadableError(f"The object unpacks to more than {self._limit} bytes. Split it.")
+            raise UnreadableObjectError(
+                f"The object unpacks to more than {self._limit} bytes. Split it."
+            )
         return block
 
 

@@ -15,6 +15,7 @@ from shared.clock import MS_PER_S, Clock
 from shared.deliveries.fanout import Wanting, first_messages
 from shared.deliveries.models import Delivery, DeliveryState
 from shared.deliveries.queue import AttemptMessage, Queue
+from shared.errors import FaultError
 from shared.events.models import Event
 from shared.jobs import JobStore
 from shared.model import Model
@@ -38,7 +39,7 @@ T = TypeVar("T")
 Expected = tuple[Event, AttemptMessage]
 
 
-class SweepError(Exception):
+class SweepError(FaultError):
     """Something could not be looked at; everything else was."""
 
 

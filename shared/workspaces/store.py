@@ -9,7 +9,7 @@ from typing import Any
 
 from shared import ids, jobs
 from shared.aws.items import EXISTS, IS_NEW, Update
-from shared.aws.table import BusyError, Query, Refused, Table
+from shared.aws.table import ItemBusyError, Query, Refused, Table
 from shared.clock import MS_PER_MINUTE, MS_PER_S, Clock, now_ms
 from shared.errors import ConflictError, NotFoundError
 from shared.tables import config_table
@@ -101,7 +101,7 @@ class WorkspaceStore:
         key, name = self._locate(old.workspace_id, old.id), f"API key {old.id}"
         try:
             refused = self._table.apply(key, _changing(changes, old.version))
-        except BusyError:
+        except ItemBusyError:
             raise _changed(name) from None
         if refused is not None:
             raise _unknown(name) if refused.item is None else _changed(name)
@@ -121,7 +121,7 @@ class WorkspaceStore:
         update = Update().set({"last_used_at": now}).when(_UNUSED, {"before": now - USE_EVERY_MS})
         try:
             return self._table.apply(_key_of(secret), update) is None
-        except BusyError:
+        except ItemBusyError:
             return False
 
     def count_call(self, key_id: str, minute: int) -> int:

@@ -9,7 +9,7 @@ from shared.aws import clients
 from shared.aws.table import Table
 from shared.configs.models import WebhookConfig
 from shared.configs.store import ConfigStore
-from shared.deliveries.queue import NotQueuedError, Queue
+from shared.deliveries.queue import MessagesNotSentError, Queue
 from shared.jobs import JobStore
 from shared.replays import replayer
 from shared.replays.deliveries import ReplayDeliveries
@@ -138,7 +138,7 @@ def turns(world: World) -> int:
 
 
 def _not_queued(*_: Any) -> None:
-    raise NotQueuedError
+    raise MessagesNotSentError
 
 
 class TestAConfigMadeAfterTheEvents:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from shared.aws import clients
 from shared.aws.items import EXISTS, IS_NEW, Condition, Update
-from shared.aws.table import BusyError, Query, Refused, StartKeyError, Table
+from shared.aws.table import ItemBusyError, Query, Refused, StartKeyError, Table
 from tests.faults.engine.clients import DynamoDb
 from tests.faults.engine.database import Database
 from tests.faults.engine.errors import client_error
@@ -375,9 +375,9 @@ class TestAnotherError:
     ) -> None:
         _answering(monkeypatch, table, "update_item", "TransactionConflictException")
 
-        with pytest.raises(BusyError):
+        with pytest.raises(ItemBusyError):
             table.update(KEY, Update().set({"attempt": 2}))
-        with pytest.raises(BusyError):
+        with pytest.raises(ItemBusyError):
             table.apply(KEY, Update().set({"attempt": 2}))
 
     def test_of_a_start_key_that_no_page_gave_is_named(

@@ -6,7 +6,7 @@ from functions.deliveries.wiring import api, configs, replay_progress, replay_so
 from shared.attempts.wiring import retry_queue
 from shared.clock import now_ms
 from shared.configs.models import Status
-from shared.deliveries.queue import NotQueuedError
+from shared.deliveries.queue import MessagesNotSentError
 from shared.errors import NotFoundError
 from shared.ids import new_replay_id
 from shared.input.paging import PageOf
@@ -85,7 +85,7 @@ def _hurry(replay: Replay) -> None:
     """Queue the first page. If this fails, repair queues it within a minute or two."""
     try:
         retry_queue().send([first_message(replay)], FIRST_PAGE_MS)
-    except (BotoCoreError, ClientError, NotQueuedError) as error:
+    except (BotoCoreError, ClientError, MessagesNotSentError) as error:
         logger.warning("replay.not_hurried", replay_id=replay.replay_id, **fault(error))
 
 

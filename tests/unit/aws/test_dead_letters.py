@@ -10,7 +10,7 @@ from shared.aws.dead_letters import (
     MAX_PATHS,
     DeadLetter,
     DeadLetters,
-    NotPutAsideError,
+    DeadLettersNotSentError,
     dead_letter,
     sendable,
 )
@@ -85,7 +85,7 @@ def test_letters_are_sent_ten_at_a_time(count: int, sizes: list[int]) -> None:
 
 
 def test_letters_that_sqs_does_not_take_are_an_error() -> None:
-    with pytest.raises(NotPutAsideError, match="1 of 2"):
+    with pytest.raises(DeadLettersNotSentError, match="1 of 2"):
         put(*[dead_letter("{}", "m", InvalidError("no"))] * 2, sqs=FakeSqs(refuse=["1"]))
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from shared.aws import clients
 from shared.aws.items import from_item, to_item
-from shared.aws.table import NotReadError, Table
+from shared.aws.table import ItemsNotReadError, Table
 from tests.fakes import FakeDynamoDb
 
 KEYS = [{"pk": "W#1", "sk": f"CONFIG#{number}"} for number in range(250)]
@@ -85,7 +85,7 @@ class TestABatchRead:
         assert naps == [0.05, 0.1]
 
     def test_gives_up_after_five_rounds(self, naps: list[float]) -> None:
-        with pytest.raises(NotReadError):
+        with pytest.raises(ItemsNotReadError):
             read(table(lazy_rounds=99), KEYS[:9])
 
         assert len(naps) == 5

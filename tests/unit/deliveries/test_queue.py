@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.deliveries.queue import TRANSIT_MS, AttemptMessage, NotQueuedError, Queue, delay_s
+from shared.deliveries.queue import TRANSIT_MS, AttemptMessage, MessagesNotSentError, Queue, delay_s
 from shared.deliveries.transitions import EARLY_MS
 from tests import factories
 from tests.fakes import FakeSqs
@@ -81,5 +81,5 @@ class TestABatch:
     def test_of_which_a_part_is_refused_raises(self) -> None:
         pointers = [factories.pointer("crm"), factories.pointer("mail")]
 
-        with pytest.raises(NotQueuedError, match="1 of 2 messages"):
+        with pytest.raises(MessagesNotSentError, match="1 of 2 messages"):
             queue(FakeSqs(refuse="1")).send(pointers)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.imports import streams
-from shared.imports.streams import BLOCK, Fetched, Stream, UnreadableError
+from shared.imports.streams import BLOCK, Fetched, Stream, UnreadableObjectError
 
 LIMIT = 1_000_000
 
@@ -60,7 +60,7 @@ def test_packed_parts_in_a_row_are_one() -> None:
     "content", [b"text", gzip.compress(b"text", mtime=0)[:-1], b"\x1f\x8b\x08"]
 )
 def test_what_is_no_gzip_says_so(content: bytes) -> None:
-    with pytest.raises(UnreadableError, match="gzip"):
+    with pytest.raises(UnreadableObjectError, match="gzip"):
         everything(streams.unpacked(Object(content).fetch, 0))
 
 
@@ -68,7 +68,7 @@ def test_what_is_no_gzip_says_so(content: bytes) -> None:
 def test_a_damaged_object_is_unreadable_or_read(junk: bytes, place: int) -> None:
     good = gzip.compress(b"some lines\n" * 50, mtime=0)
 
-    with suppress(UnreadableError):
+    with suppress(UnreadableObjectError):
         everything(streams.unpacked(Object(good[:place] + junk + good[place:]).fetch, 0))
 
 
@@ -77,7 +77,7 @@ def test_an_object_unpacks_to_so_many_bytes(size: int, bursts: bool) -> None:
     stream = streams.unpacked(Object(gzip.compress(b"\0" * size)).fetch, 0, LIMIT)
 
     if bursts:
-        with pytest.raises(UnreadableError, match="more than 1000000 bytes"):
+        with pytest.raises(UnreadableObjectError, match="more than 1000000 bytes"):
             everything(stream)
     else:
         assert len(everything(stream)) == LIMIT
