@@ -1,17 +1,29 @@
-"""The platform's rooms; none of them imports from functions/.
+"""The code that all functions share, in rooms. Imports run down; none comes from functions/.
 
-api         what every HTTPS function needs: resolver, authentication, errors, paging
-workspaces  workspaces and API keys
-configs     webhook configs, their triggers and jobs, and the ConfigTable store
-actions     action links and forms: what they submit, who may follow them, the event they become
-events      accepting an event, and the EventTable store of events
-imports     objects of JSON Lines, line by line into events, with a report beside each
-visitors    whose an event is: identities, merging, history, erasure
-funnelytics what Funnelytics' clients send, and what becomes of it
-flowestate  subscriptions, and how FlowEstate tells what is wrong
-clickfunnels  endpoints, events and pages as ClickFunnels has them, and its errors
-dialects    one module per system: how it is spoken; the payload contract and its schema
-delivery    the story of an attempt: gate, breaker, guard, sender, masking, ledger, queues, releases
-replays     events once more, or to a config made after them, by jobs that survive a crash
-cli         commands for whoever runs a stack; not shipped
+What happens to an event, in reading order:
+events       an event: read, checked, identified, stored once
+deliveries   one event on its way to one config: its item, its transitions, its messages
+attempts     one HTTP request of a delivery, and what follows from it
+endpoints    whether a customer's server may be asked now, and what follows from its responses
+repair       finds what a queue, the stream or a crash lost
+
+What customers manage and see:
+workspaces   tenants, their limits and retention, API keys
+configs      webhook configs: who gets which events, and where
+dialects     one module for each wire format
+actions      action links and forms
+visitors     whose an event is
+replays      events once more, by a job
+imports      files of events
+moving       export and import of configs
+privacy      erasure on request, expiry by time
+apis         what the clients of each system say: a folder for each
+
+The edges:
+outbound     the only way to customers' servers
+web          our HTTPS API
+aws          DynamoDB, SQS, the Lambda runtime
+
+The ground: tables (keys), input (JSON from outside), and the modules of this folder.
+cli has the commands for operators; it is not shipped. tests/rooms.py declares the order.
 """

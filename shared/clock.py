@@ -1,4 +1,4 @@
-"""Time as integer milliseconds UTC, and how it is written."""
+"""Time as integer milliseconds UTC, and its text form."""
 
 import time
 from collections.abc import Callable
@@ -12,7 +12,7 @@ Clock = Callable[[], int]
 MS_PER_S = 1000
 MS_PER_MINUTE = 60 * MS_PER_S
 MS_PER_DAY = 86_400 * MS_PER_S
-# 9999-12-31: the last moment that datetime can write.
+# 9999-12-31, the last day of datetime.
 LAST_MS = 253_402_300_799_999
 
 
@@ -22,13 +22,13 @@ def now_ms() -> int:
 
 def rfc3339(ms: int) -> str:
     """`2026-04-29T18:04:15.000Z`"""
-    # In whole numbers: a float of seconds loses the millisecond from the year 2242 on.
+    # In integers: from the year 2242 on, a float of seconds loses the milliseconds.
     moment = datetime.fromtimestamp(ms // MS_PER_S, UTC).replace(microsecond=ms % MS_PER_S * 1000)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def parse_ms(value: object) -> object:
-    """Integer milliseconds stay; ISO 8601 text with an offset becomes milliseconds."""
+    """ISO 8601 text as milliseconds; any other value as it is. Raises ValueError."""
     if not isinstance(value, str):
         return value
     try:
@@ -40,7 +40,7 @@ def parse_ms(value: object) -> object:
     return round(moment.timestamp() * MS_PER_S)
 
 
-# How a moment is described: an offset is needed, which JSON Schema's date-time demands too.
+# JSON Schema's date-time requires an offset, as `parse_ms` does.
 _MOMENT = {
     "anyOf": [
         {"type": "integer", "minimum": 0, "maximum": LAST_MS},
@@ -52,5 +52,5 @@ Moment = Annotated[
     int, Strict(), BeforeValidator(parse_ms), Field(ge=0, le=LAST_MS), WithJsonSchema(_MOMENT)
 ]
 _DATE_TIME = {"type": "string", "format": "date-time"}
-# A moment of an answer: kept as milliseconds, written as RFC 3339.
+# A time in an answer: milliseconds in Python, RFC 3339 in JSON.
 Timestamp = Annotated[int, PlainSerializer(rfc3339, str), WithJsonSchema(_DATE_TIME)]

@@ -1,7 +1,7 @@
-"""Identifiers: random where they are new or secret, derived where they must come out the same.
+"""Identifiers: random if they are new or secret, derived if they must be the same again.
 
-A delivery's request id holds the key of its event, so one GetItem finds the delivery that a
-receiver quotes, and no index is paid for (docs/decisions/0003-request-ids.md).
+The request id of a delivery holds the key of its event. So one GetItem finds a delivery by the id
+that its receiver quotes, without an index (docs/decisions/0003-request-ids.md).
 """
 
 import base64
@@ -12,7 +12,7 @@ import secrets
 import string
 import uuid
 
-# A UUID of version 8 leaves 122 bits to its maker: 80 for the event, 42 for the delivery.
+# A UUID of version 8 has 122 free bits: 80 for the event, 42 for the delivery.
 _EVENT_BITS = 80
 _DELIVERY_BITS = 42
 _LOW_BITS = 62
@@ -21,14 +21,14 @@ _PREFIX_LENGTH = 8
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
-# 2019-07-23T00:00:00Z, FunnelFlux's beginning of time.
+# 2019-07-23T00:00:00Z, the epoch of FunnelFlux.
 _FUNNELFLUX_EPOCH_MS = 1_563_840_000_000
 
 
 def new_asset_id(now_ms: int) -> str:
     """12 characters as FunnelFlux makes them: 7 of milliseconds in base 62, 5 at random.
 
-    Source: FunnelFlux Pro, "Generating Asset IDs". They sort by the time of their making.
+    Source: FunnelFlux Pro, "Generating Asset IDs". They sort by creation time.
     """
     elapsed, stamp = now_ms - _FUNNELFLUX_EPOCH_MS, ""
     for _ in range(7):
@@ -42,7 +42,7 @@ def new_event_id() -> str:
 
 
 def natural_event_id(*parts: str) -> str:
-    """The same for the same parts; it shows none of them, for they may be personal."""
+    """The same for the same parts. The parts, which may be personal, cannot be read from it."""
     return sha256_hex(json.dumps(parts))[:32]
 
 
@@ -67,27 +67,27 @@ def new_api_key() -> str:
 
 
 def key_prefix(secret: str) -> str:
-    """So much of a key's secret as its owner needs to recognise it."""
+    """The part of a key by which its owner recognises it."""
     return secret[:_PREFIX_LENGTH]
 
 
 def new_signing_secret() -> str:
-    """`whsec_` and 32 random bytes in base64, as Standard Webhooks writes a secret."""
+    """`whsec_` and 32 random bytes in base64, the format of Standard Webhooks."""
     return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
 def new_link_secret() -> str:
-    """What a workspace signs its action links with; never shown to anybody."""
+    """Signs the action links of a workspace. It is never shown."""
     return f"fhl_{secrets.token_urlsafe(32)}"
 
 
 def new_hex_secret() -> str:
-    """64 hex digits, as FlowEstate and ClickFunnels write a secret."""
+    """64 hex digits, the format of FlowEstate and ClickFunnels."""
     return secrets.token_hex(32)
 
 
 def new_replay_id(now_ms: int) -> str:
-    """They sort by the time of their making."""
+    """Replay ids sort by creation time."""
     return f"rpl_{new_asset_id(now_ms)}"
 
 
@@ -100,27 +100,27 @@ def sha256_hex(text: str) -> str:
 
 
 def event_key(workspace_id: str, event_id: str) -> str:
-    """20 hex digits that stand for an event within its workspace."""
+    """20 hex digits for an event of a workspace."""
     return sha256_hex(f"{workspace_id}\0{event_id}")[: _EVENT_BITS // 4]
 
 
 def visitor_key(workspace_id: str, visitor_id: str) -> str:
-    """32 hex digits that stand for a visitor's id, which may have any length and any characters."""
+    """32 hex digits for a visitor id, which may have any length and any characters."""
     return sha256_hex(f"{workspace_id}\0visitor\0{visitor_id}")[:32]
 
 
 def email_key(workspace_id: str, address: str) -> str:
-    """32 hex digits that stand for an address, other ones in every workspace."""
+    """32 hex digits for an e-mail address; they differ between workspaces."""
     return sha256_hex(f"{workspace_id}\0email\0{address}")[:32]
 
 
 def request_id(event: str, config_id: str) -> uuid.UUID:
-    """The id of the delivery of the event with key `event` to a config: always the same one."""
+    """The id of the delivery of an event, by its key, to a config; always the same."""
     return _delivery_id(event, config_id)
 
 
 def replay_request_id(event: str, config_id: str, replay_id: str) -> uuid.UUID:
-    """The id of the delivery that a replay makes: one for each event, config and replay."""
+    """The id of the delivery that a replay makes of an event for a config."""
     return _delivery_id(event, f"{config_id}\0{replay_id}")
 
 
@@ -130,14 +130,14 @@ def _delivery_id(event: str, of: str) -> uuid.UUID:
 
 
 def event_uuid(event_id: str, key: str) -> uuid.UUID:
-    """For systems whose events have UUIDs: the event's id if it is one, else its key as one."""
+    """The event id if it is a UUID; otherwise a UUID made of the event's key."""
     if _UUID.fullmatch(event_id):
         return uuid.UUID(event_id)
     return _pack(int(key, 16) << _DELIVERY_BITS)
 
 
 def is_request_id(text: str) -> bool:
-    """Whether it is written as `request_id` makes them: a UUID of version 8."""
+    """Whether the text is a UUID of version 8 in its usual form."""
     try:
         return uuid.UUID(text).version == 8 and str(uuid.UUID(text)) == text
     except ValueError:
@@ -145,7 +145,7 @@ def is_request_id(text: str) -> bool:
 
 
 def event_key_of(request: uuid.UUID) -> str:
-    """The key of the event that a delivery belongs to; hex of no meaning for a foreign UUID."""
+    """The key of the event of a delivery; meaningless hex digits for any other UUID."""
     return f"{_unpack(request) >> _DELIVERY_BITS:0{_EVENT_BITS // 4}x}"
 
 

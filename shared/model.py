@@ -1,4 +1,4 @@
-"""The one base of everything that crosses a boundary."""
+"""The base of every model: requests, messages, items, settings."""
 
 from collections.abc import Mapping
 from typing import Any, Self
@@ -7,9 +7,9 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Model(BaseModel):
-    """A frozen value; a key that it does not know is an error.
+    """A frozen value; an unknown key is an error.
 
-    What is wrong with a value is told without the value, which may be a secret.
+    The text of an error does not show the value, which may be a secret.
     """
 
     model_config = ConfigDict(

@@ -1,5 +1,5 @@
-"""Commands for whoever runs a stack, here or on AWS: `python -m shared.cli --help`.
+"""Commands for operators of a stack, on this machine or on AWS: `python -m shared.cli --help`.
 
-They need the development requirements and are no part of the artefacts. IAM decides who may ask
-AWS, a key of the workspace what the API shows.
+They need the development requirements and are not shipped. IAM decides which calls of AWS they may
+make; an API key of the workspace decides what the API shows them.
 """

@@ -20,9 +20,9 @@ COMMANDS = (
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
-    """Operate a Funnelhooks stack: --local for the one on this machine, --stack NAME on AWS.
+    """Operate a Funnelhooks stack: --local for the stack on this machine, --stack NAME on AWS.
 
-    The API is asked with the key in FUNNELHOOKS_API_KEY; on this machine, with that of the stack.
+    The API is called with the key in FUNNELHOOKS_API_KEY, or with the key of the local stack.
     """
 
 

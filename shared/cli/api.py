@@ -1,15 +1,26 @@
-"""The HTTPS API as the commands ask it."""
+"""The client of the HTTPS API, and the errors that end a command: a sentence and an exit code."""
 
 from collections.abc import Iterator
 from typing import Any
 
+import click
 import requests
-
-from shared.cli.errors import CommandError, UnreachableError
 
 TIMEOUT_S = 30
 
 Json = dict[str, Any]
+
+
+class CommandError(click.ClickException):
+    """Exit code 1: the command cannot be carried out."""
+
+    exit_code = 1
+
+
+class UnreachableError(CommandError):
+    """Exit code 3: the stack, the API or AWS does not answer."""
+
+    exit_code = 3
 
 
 class ApiClient:
@@ -27,7 +38,7 @@ class ApiClient:
     def call(
         self, method: str, path: str, query: Json | None = None, body: Json | None = None
     ) -> Any:
-        """The answer's JSON. Raises what a person can act on."""
+        """The JSON of the answer. Raises UnreachableError and CommandError."""
         try:
             answer = self._session.request(
                 method, self._url + path, params=query, json=body, timeout=TIMEOUT_S
@@ -40,7 +51,7 @@ class ApiClient:
         return answer.json() if answer.content else {}
 
     def pages(self, path: str, count: int, **query: Any) -> Iterator[Json]:
-        """The first `count` entries of a list."""
+        """The first `count` entries of a list, page by page."""
         cursor = None
         while count > 0:
             given = query | {"limit": min(count, 100), "cursor": cursor}
@@ -52,7 +63,7 @@ class ApiClient:
 
 
 def _refusal(method: str, path: str, answer: requests.Response) -> str:
-    """In the API's own words, with the id under which its log lines are found."""
+    """The error text of the API, and the id by which its log lines are found."""
     told = f"{method} {path} was answered {answer.status_code}: {_message(answer)}"
     request_id = answer.headers.get("apigw-requestid")
     return f"{told}\nIts lines in the log: correlation_id {request_id}" if request_id else told

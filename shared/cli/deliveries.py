@@ -1,4 +1,4 @@
-"""Deliveries: listed, shown, watched live, sent again."""
+"""Deliveries: listed, shown, watched, resent."""
 
 import time
 from collections.abc import Iterator
@@ -7,8 +7,7 @@ from typing import Any
 import click
 
 from shared.cli import show
-from shared.cli.api import ApiClient, Json
-from shared.cli.errors import CommandError
+from shared.cli.api import ApiClient, CommandError, Json
 from shared.cli.options import as_json, in_window, on_stack
 from shared.cli.target import StackTarget
 from shared.clock import MS_PER_S, now_ms
@@ -25,7 +24,7 @@ COLUMNS = (
 )
 ATTEMPT = ("number", "trigger", "started_at", "status_code", "cause", "detail", "next_wait_ms")
 PATH = "/v1/deliveries"
-# Of each config, at each look.
+# For each config, each time.
 NEWEST = 100
 
 
@@ -37,8 +36,8 @@ def deliveries() -> None:
 @deliveries.command("list")
 @click.option("--config", "config_id", help="Deliveries to this config.")
 @click.option("--event", "event_id", help="Deliveries of this event.")
-@click.option("--state", "in_state", help="Such as failed, waiting or held.")
-@click.option("--type", "event_type", help="Of events of this type.")
+@click.option("--state", "in_state", help="In this state, such as failed, waiting or held.")
+@click.option("--type", "event_type", help="Deliveries of events of this type.")
 @in_window
 @as_json
 @on_stack
@@ -67,19 +66,19 @@ def show_delivery(target: StackTarget, request_id: str, as_json: bool) -> None:
 
 @click.command()
 @click.argument("request_id")
-@click.option("--retry", is_flag=True, help="Begin its schedule anew.")
+@click.option("--retry", is_flag=True, help="Start the retry schedule anew.")
 @as_json
 @on_stack
 def resend(target: StackTarget, request_id: str, retry: bool, as_json: bool) -> None:
-    """Send a delivery once more: the same bytes under the same request id."""
+    """Send a delivery again: the same bytes under the same request id."""
     found = target.api.post(f"{PATH}/{request_id}/resend", {"retry": retry})
     show.document(found) if as_json else show.table("Resent", COLUMNS, [found])
 
 
 @click.command()
 @click.option("--config", "config_ids", multiple=True, help="Only this config; may be repeated.")
-@click.option("--every", default=2.0, show_default=True, help="Seconds between two looks.")
-@click.option("--seconds", type=float, help="Stop after so long; else with Ctrl-C.")
+@click.option("--every", default=2.0, show_default=True, help="Seconds between two requests.")
+@click.option("--seconds", type=float, help="Stop after so many; else with Ctrl-C.")
 @as_json
 @on_stack
 def tail(
@@ -89,10 +88,10 @@ def tail(
     seconds: float | None,
     as_json: bool,
 ) -> None:
-    """Deliveries as they come and change, from now on. With --json a line of JSON for each."""
+    """Show deliveries as they are made and change, from now on. --json: a line of JSON each."""
     ids = config_ids or all_configs(target.api)
     if not ids:
-        raise CommandError("There is no config yet, so nothing is delivered.")
+        raise CommandError("The workspace has no active config. Make one first.")
     ends_at = None if seconds is None else time.monotonic() + seconds
     for delivery in changes(target.api, ids, every, ends_at):
         show.line(delivery) if as_json else click.echo(_line(delivery))
@@ -106,7 +105,7 @@ def all_configs(api: ApiClient) -> tuple[str, ...]:
 def changes(
     api: ApiClient, config_ids: tuple[str, ...], every: float, ends_at: float | None
 ) -> Iterator[Json]:
-    """Each delivery that was made since now, once for each thing that becomes of it."""
+    """Each delivery that is made from now on, again after each change."""
     since, seen = now_ms() - MS_PER_S, dict[str, tuple[Any, ...]]()
     while ends_at is None or time.monotonic() < ends_at:
         for config_id in config_ids:

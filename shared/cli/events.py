@@ -1,4 +1,4 @@
-"""Events: listed, and shown with what became of them."""
+"""Events: listed, and shown with their deliveries."""
 
 import click
 
@@ -12,11 +12,11 @@ PATH = "/v1/events"
 
 @click.group()
 def events() -> None:
-    """Events that came in: list, show."""
+    """Accepted events: list, show."""
 
 
 @events.command("list")
-@click.option("--type", "event_type", help="Of this type.")
+@click.option("--type", "event_type", help="Events of this type.")
 @in_window
 @as_json
 @on_stack
@@ -32,7 +32,7 @@ def list_events(target: StackTarget, count: int, as_json: bool, **query: str | N
 @as_json
 @on_stack
 def show_event(target: StackTarget, event_id: str, as_json: bool) -> None:
-    """One event with its deliveries; its payload only with --json, for it may be personal."""
+    """One event with its deliveries. Its payload may be personal: only --json shows it."""
     found = target.api.get(f"{PATH}/{event_id}")
     if as_json:
         show.document(found)

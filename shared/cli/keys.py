@@ -23,10 +23,10 @@ def keys() -> None:
     multiple=True,
     required=True,
     type=click.Choice([scope.value for scope in Scope]),
-    help="May be repeated. No scope that the calling key lacks.",
+    help="May be repeated. The calling key must have the scope.",
 )
 @click.option("--client", type=click.Choice([client.value for client in Client]), default="api")
-@click.option("--expires-at", help="RFC 3339. Without it the key lives for good.")
+@click.option("--expires-at", help="RFC 3339. Without it, the key does not expire.")
 @as_json
 @on_stack
 def create_key(
@@ -37,7 +37,7 @@ def create_key(
     expires_at: str | None,
     as_json: bool,
 ) -> None:
-    """Make a key. Its secret is shown this once."""
+    """Make a key. Its secret is shown only now."""
     body = {"name": name, "client": client, "scopes": list(scopes), "expiresAt": expires_at}
     made = target.api.post(PATH, {key: value for key, value in body.items() if value is not None})
     if as_json:

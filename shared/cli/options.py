@@ -1,4 +1,4 @@
-"""The options that every command has, and what AWS's refusals become."""
+"""The options that every command has, and the translation of AWS errors."""
 
 from collections.abc import Callable, Sequence
 from functools import wraps
@@ -8,13 +8,13 @@ from typing import Any
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
-from shared.cli.errors import UnreachableError
+from shared.cli.api import UnreachableError
 from shared.cli.target import StackTarget
 
 Command = Callable[..., None]
 
 _OPTIONS = (
-    click.option("--stack", metavar="NAME", help="A stack on AWS, by the credentials in use."),
+    click.option("--stack", metavar="NAME", help="A stack on AWS, with the credentials in use."),
     click.option("--local", is_flag=True, help="The stack on this machine."),
     click.option(
         "--state-folder",
@@ -23,12 +23,16 @@ _OPTIONS = (
         default=".local",
         show_default=True,
         type=click.Path(path_type=Path),
-        help="Where the stack on this machine has left its stack.json.",
+        help="The folder with stack.json of the stack on this machine.",
     ),
-    click.option("--key", envvar="FUNNELHOOKS_API_KEY", help="Rather: FUNNELHOOKS_API_KEY."),
+    click.option(
+        "--key",
+        envvar="FUNNELHOOKS_API_KEY",
+        help="API key. The variable FUNNELHOOKS_API_KEY keeps it out of the shell's history.",
+    ),
     click.option("--workspace", envvar="FUNNELHOOKS_WORKSPACE", help="Id of the workspace."),
 )
-as_json = click.option("--json", "as_json", is_flag=True, help="JSON in place of a table.")
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 
 _WINDOW = (
     click.option("--since", help="RFC 3339, such as 2026-01-31T12:00:00Z."),
@@ -38,12 +42,12 @@ _WINDOW = (
 
 
 def in_window(command: Command) -> Command:
-    """Which part of a log is listed."""
+    """Adds the options that choose a part of a log."""
     return _with(command, _WINDOW)
 
 
 def on_stack(command: Command) -> Command:
-    """Gives the command its Target in place of the options that name it."""
+    """Adds the options that name a stack, and passes them to the command as a StackTarget."""
 
     @wraps(command)
     def run(

@@ -1,4 +1,4 @@
-"""Dead letters: shown with their reasons, and sent back to the queue that they are for."""
+"""Dead letters: shown with their reasons, and sent back to their queue."""
 
 import time
 from typing import Any
@@ -7,13 +7,13 @@ import click
 from botocore.exceptions import ClientError
 
 from shared.cli import show
-from shared.cli.errors import CommandError
+from shared.cli.api import CommandError
 from shared.cli.options import on_stack
 from shared.cli.target import StackTarget
 
 QUEUES = {"intake": "Intake", "imports": "Import", "dispatch": "Dispatch", "retry": "Retry"}
 LETTERS = ("source_id", "error_code", "error_message", "error_fields", "refused_at", "received")
-# What SQS gives and takes at a time.
+# Messages that SQS gives in a call.
 BATCH = 10
 # Long enough for a batch to be sent and deleted.
 HIDDEN_S = 60
@@ -25,9 +25,9 @@ _NO_MOVE_TASKS = {"InvalidAction", "AWS.SimpleQueueService.UnsupportedOperation"
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @on_stack
 def redrive(target: StackTarget, queue: str, yes: bool) -> None:
-    """Send the dead letters of a queue back to it, after a look at the first of them.
+    """Show the first dead letters of a queue and send all of them back to it.
 
-    Those of fanout are not for sending: repair makes their deliveries.
+    The dead letters of fanout cannot be sent back: repair makes their deliveries.
     """
     sqs, found = target.client("sqs"), target.resources("queues")
     letters, back_to = found[f"{QUEUES[queue]}DeadLetters"], found[f"{QUEUES[queue]}Queue"]
@@ -52,13 +52,13 @@ def attributes(sqs: Any, url: str) -> dict[str, str]:
 
 
 def peek(sqs: Any, url: str) -> list[dict[str, Any]]:
-    """Some of the letters, which stay where they are."""
+    """The first dead letters; they stay in their queue."""
     found = _receive(sqs, url, hidden_s=0)
     return [_reason(message) for message in found]
 
 
 def _reason(message: dict[str, Any]) -> dict[str, Any]:
-    """Without the body, which may be personal."""
+    """The reason without the body, which may be personal."""
     told = message.get("MessageAttributes", {})
     reason = {name: told[name]["StringValue"] for name in told if name in LETTERS}
     received = message.get("Attributes", {}).get("ApproximateReceiveCount")
@@ -66,7 +66,8 @@ def _reason(message: dict[str, Any]) -> dict[str, Any]:
 
 
 def _move(sqs: Any, letters: str, back_to: str) -> int:
-    """How many went. The destination is named, for letters with a reason came from no queue."""
+    """The number of messages that were moved. The destination is named, since dead letters that a
+    function sent itself have no source queue."""
     source, to = attributes(sqs, letters)["QueueArn"], attributes(sqs, back_to)["QueueArn"]
     try:
         sqs.start_message_move_task(SourceArn=source, DestinationArn=to)
@@ -81,14 +82,14 @@ def _moved(sqs: Any, source: str) -> int:
     while True:
         (task, *_) = sqs.list_message_move_tasks(SourceArn=source, MaxResults=1)["Results"]
         if task["Status"] == "FAILED":
-            raise CommandError(f"SQS gave up: {task.get('FailureReason')}")
+            raise CommandError(f"SQS could not move the messages: {task.get('FailureReason')}")
         if task["Status"] != "RUNNING":
             return int(task["ApproximateNumberOfMessagesMoved"])
         time.sleep(1)
 
 
 def carry(sqs: Any, letters: str, back_to: str) -> int:
-    """For an SQS without move tasks. What dies half-way is sent twice, which does no harm."""
+    """For an SQS without move tasks. After a crash, a message may be sent twice: no harm."""
     carried, left = 0, depth(sqs, letters)
     while carried < left and (found := _receive(sqs, letters, HIDDEN_S)):
         for message in found:

@@ -1,4 +1,4 @@
-"""Replays: begun, and watched with a progress bar."""
+"""Replays: started, and watched with a progress bar."""
 
 import time
 from typing import Any
@@ -8,8 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from shared.cli import show
-from shared.cli.api import ApiClient, Json
-from shared.cli.errors import CommandError
+from shared.cli.api import ApiClient, CommandError, Json
 from shared.cli.options import as_json, on_stack
 from shared.cli.target import StackTarget
 
@@ -19,17 +18,17 @@ _GOES_ON = ("counting", "running")
 
 
 @click.command()
-@click.option("--config", "config_id", help="Where the events go.")
-@click.option("--since", help="From when on they came in: RFC 3339.")
-@click.option("--until", help="Until when: RFC 3339. Now, if it is left out.")
+@click.option("--config", "config_id", help="The config that the events are sent to.")
+@click.option("--since", help="Events accepted from this time on: RFC 3339.")
+@click.option("--until", help="Events accepted until this time: RFC 3339; by default now.")
 @click.option("--type", "event_types", multiple=True, help="Only this type; may be repeated.")
-@click.option("--in-state", "states", multiple=True, help="Only those whose delivery is failed, …")
-@click.option("--from-config", "from_config_id", help="Only those that went to this config.")
+@click.option("--in-state", "states", multiple=True, help="Only events whose delivery is failed, …")
+@click.option("--from-config", "from_config_id", help="Only events that went to this config.")
 @click.option("--rate", "rate_per_second", type=click.IntRange(1), help="Events a second.")
-@click.option("--dry-run", is_flag=True, help="Only count them.")
-@click.option("--follow", metavar="REPLAY_ID", help="Watch one that was begun before.")
-@click.option("--no-wait", is_flag=True, help="Begin it and do not watch.")
-@click.option("--every", default=2.0, show_default=True, help="Seconds between two looks.")
+@click.option("--dry-run", is_flag=True, help="Only count the events.")
+@click.option("--follow", metavar="REPLAY_ID", help="Watch a replay that was started before.")
+@click.option("--no-wait", is_flag=True, help="Start it and do not watch.")
+@click.option("--every", default=2.0, show_default=True, help="Seconds between two requests.")
 @as_json
 @on_stack
 def replay(
@@ -40,7 +39,7 @@ def replay(
     as_json: bool,
     **wanted: Any,
 ) -> None:
-    """Send the events of some time to a config once more, and watch. Ctrl-C only stops watching."""
+    """Send the events of a period to a config again, and watch. Ctrl-C only stops watching."""
     started = {"replay_id": follow} if follow else _start(target.api, wanted)
     if wanted["dry_run"] or no_wait:
         show.document(started) if as_json else show.fields(started)
@@ -53,13 +52,13 @@ def replay(
 
 def _start(api: ApiClient, wanted: Json) -> Json:
     if not wanted["config_id"] or not wanted["since"]:
-        raise click.UsageError("--config and --since, or --follow REPLAY_ID.")
+        raise click.UsageError("Give --config and --since, or --follow REPLAY_ID.")
     body = {name: value for name, value in wanted.items() if value}
     return dict(api.post(PATH, body))
 
 
 def watch(api: ApiClient, replay_id: str, every: float) -> Json:
-    """How it ended, or stood when it was paused."""
+    """The replay when it has ended or is paused."""
     with _bar() as bar:
         task = bar.add_task(replay_id, total=None)
         while True:
@@ -89,6 +88,6 @@ def _done(found: Json) -> int:
 
 
 def _bar() -> Progress:
-    """On standard error, so that the answer can be piped."""
+    """On standard error, so that the output can be piped."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     return Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True))

@@ -1,4 +1,4 @@
-"""What a command prints: a table for people, JSON for programs."""
+"""The output of a command: a table for people, JSON for programs."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-# For pipes, which have no width of their own.
+# The width of a table that is piped.
 WIDTH = 160
 
 
@@ -24,12 +24,12 @@ def console() -> Console:
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Columns are keys of the rows."""
+    """`columns` are keys of the rows."""
     shown = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
     for column in columns:
         shown.add_column(column.replace("_", " "), overflow="fold")
     for row in rows:
-        # What came from elsewhere is no markup.
+        # Text, so that rich finds no markup in it.
         shown.add_row(*(Text(as_text(row.get(column))) for column in columns))
     console().print(shown)
 

@@ -1,4 +1,4 @@
-"""How a stack is doing: its queues, its functions, the endpoints in trouble."""
+"""The state of a stack: its queues, its functions, its failing endpoints."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -22,7 +22,7 @@ AGE_S = 300
 
 
 class Ask(NamedTuple):
-    """A figure of CloudWatch's, over the last `period_s`."""
+    """A metric of CloudWatch over the last `period_s` seconds."""
 
     metric: str
     namespace: str
@@ -40,9 +40,9 @@ THROTTLES = Ask("Throttles", "AWS/Lambda", "FunctionName", "Sum", HOUR_S)
 @as_json
 @on_stack
 def status(target: StackTarget, as_json: bool) -> None:
-    """Queues with depth and age, dead letters, functions' errors, endpoints in trouble.
+    """Queues with depth and age, dead letters, errors of functions, endpoints in trouble.
 
-    Endpoints need a key of the workspace; those whose breaker is open, also its id.
+    Endpoints need an API key of the workspace; tripped endpoints need its id (--workspace) too.
     """
     found = {"queues": queues(target), "functions": functions(target)}
     if target.has_key:
@@ -59,7 +59,7 @@ def status(target: StackTarget, as_json: bool) -> None:
 
 
 def queues(target: StackTarget) -> list[dict[str, Any]]:
-    """A row for each queue with its dead letters; fanout reads a stream, and has only those."""
+    """A row for each queue with its dead letters. Fanout, which reads a stream, has no queue."""
     sqs, urls = target.client("sqs"), target.resources("queues")
     known = {name: attributes(sqs, url) for name, url in urls.items()}
     read = {name.removesuffix("DeadLetters").removesuffix("Queue") for name in known}
@@ -131,7 +131,7 @@ def _disabled(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _tripped(target: StackTarget, config_ids: list[str]) -> dict[str, str | None]:
-    """Since when each of them fails whose breaker is open."""
+    """The configs whose breaker is open, and since when their endpoints fail."""
     if target.workspace_id is None or not config_ids:
         return {}
     table = Table(target.client("dynamodb"), target.output("ConfigTableName"))
@@ -153,7 +153,7 @@ def _moment(ms: int | None) -> str | None:
 
 
 def _figures(target: StackTarget, ask: Ask, names: list[str]) -> dict[str, int | None]:
-    """None where CloudWatch has nothing to say, as it may have on a stack that sleeps."""
+    """None if CloudWatch has no data, as for a stack without traffic."""
     end = datetime.now(UTC)
     answer = target.client("cloudwatch").get_metric_data(
         MetricDataQueries=[_query(f"m{number}", ask, name) for number, name in enumerate(names)],

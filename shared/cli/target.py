@@ -1,4 +1,4 @@
-"""The stack that a command is about: its AWS clients, its outputs and its API."""
+"""The stack of a command: its AWS clients, its outputs and its API."""
 
 import json
 from functools import cached_property
@@ -7,14 +7,13 @@ from typing import Any
 
 import boto3
 
-from shared.cli.api import ApiClient
-from shared.cli.errors import CommandError, UnreachableError
+from shared.cli.api import ApiClient, CommandError, UnreachableError
 
 RESOURCES = {"queues": "AWS::SQS::Queue", "functions": "AWS::Lambda::Function"}
 
 
 class StackTarget:
-    """`api_url`, `api_key` and `workspace_id` are asked for when a command needs them."""
+    """`api_url`, `api_key` and `workspace_id` are needed by some commands only."""
 
     def __init__(
         self,
@@ -32,7 +31,7 @@ class StackTarget:
 
     @classmethod
     def local(cls, state: Path, api_key: str | None, workspace_id: str | None) -> "StackTarget":
-        """The stack that `make up` has left word of."""
+        """The stack that `make up` described in stack.json. Raises UnreachableError."""
         try:
             known = json.loads((state / "stack.json").read_text(encoding="utf-8"))
         except FileNotFoundError:
@@ -81,6 +80,6 @@ class StackTarget:
     def api(self) -> ApiClient:
         if self._api_key is None:
             raise CommandError(
-                "This asks the API: put a key of the workspace into FUNNELHOOKS_API_KEY."
+                "This command calls the API. Put a key of the workspace into FUNNELHOOKS_API_KEY."
             )
         return ApiClient(self._api_url or self.output("ApiUrl"), self._api_key)

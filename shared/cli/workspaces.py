@@ -1,4 +1,4 @@
-"""Workspaces, by invoking a function of the stack: made, and changed."""
+"""Workspaces: made and changed, by an invocation of a function of the stack."""
 
 import json
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from shared.cli import show
-from shared.cli.errors import CommandError
+from shared.cli.api import CommandError
 from shared.cli.options import on_stack
 from shared.cli.target import StackTarget
 
@@ -24,12 +24,12 @@ class Limit(click.ParamType[Any]):
 
 
 _limits = click.option("--limit", "limits", multiple=True, type=Limit(), help=f"{_LIMITS}=N")
-_slug = click.option("--slug", help="Its short name: lower case, digits, hyphens.")
+_slug = click.option("--slug", help="Its short name: lower-case letters, digits, hyphens.")
 _hosts = click.option(
     "--redirect-hosts",
     multiple=True,
     metavar="HOST",
-    help="All hosts that actions may redirect to, each by itself, such as *.example.com.",
+    help="A host that actions may redirect to, such as *.example.com. Repeat it for every host.",
 )
 _days = click.IntRange(1, 365)
 _retention = click.option(
@@ -40,7 +40,7 @@ _retention = click.option(
 _content = click.option(
     "--content-days",
     type=_days,
-    help="Days for which their payloads, bodies and answers are, at most as many.",
+    help="Days for which payloads, bodies and responses are kept, at most --retention-days.",
 )
 
 
@@ -60,7 +60,7 @@ def bootstrap(target: StackTarget, **given: Any) -> None:
 
 
 @click.command()
-@click.option("--name", help="Its name.")
+@click.option("--name", help="Its new name.")
 @_slug
 @_limits
 @_hosts
@@ -69,9 +69,9 @@ def bootstrap(target: StackTarget, **given: Any) -> None:
 @click.option("--no-redirect-hosts", is_flag=True, help="Actions may redirect nowhere.")
 @on_stack
 def configure(target: StackTarget, no_redirect_hosts: bool, **given: Any) -> None:
-    """Change a workspace's name, slug, limits, hosts or retention; what is not given stays."""
+    """Change the given settings of a workspace; the others stay."""
     if target.workspace_id is None:
-        raise CommandError("Which workspace? --workspace ID, or FUNNELHOOKS_WORKSPACE.")
+        raise CommandError("Name the workspace: --workspace ID, or FUNNELHOOKS_WORKSPACE.")
     changes = _settings(**given) | ({"redirect_hosts": []} if no_redirect_hosts else {})
     command = {"operation": "configure", "workspace_id": target.workspace_id}
     show.fields(_invoke(target, command | changes))

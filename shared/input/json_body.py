@@ -1,4 +1,4 @@
-"""Bytes to JSON, with every bound stated and every refusal saying where."""
+"""JSON from outside: parsed within stated bounds. An error says where it is."""
 
 import json
 import math
@@ -12,9 +12,9 @@ MAX_DEPTH = 32
 def parse_json(body: bytes, limit: int) -> Any:
     """The value of `body`.
 
-    Raises TooLargeError over `limit` bytes; InvalidError with line and column for what is not JSON,
-    for NaN, Infinity and numbers as large, for halves of a surrogate pair, for more than MAX_DEPTH
-    levels.
+    Raises TooLargeError for more than `limit` bytes, and InvalidError for text that is not JSON
+    (with line and column), for NaN, Infinity and numbers beyond a float, for half of a surrogate
+    pair, and for more than MAX_DEPTH levels.
     """
     if len(body) > limit:
         raise TooLargeError(f"The body has {len(body)} bytes, the limit is {limit}.")
@@ -50,7 +50,7 @@ def _refuse_constant(name: str) -> None:
 
 
 def check(value: Any) -> None:
-    """Refuses what is too deep, no number or no text. Walks by levels, so no depth is too much."""
+    """Raises InvalidError as `parse_json` does. Walks level by level, so it needs no recursion."""
     level = [value]
     for _ in range(MAX_DEPTH + 1):
         level = [inner for outer in level for inner in _children(outer)]

@@ -1,4 +1,4 @@
-"""What pydantic found wrong, in our words: a path and a sentence for each field."""
+"""Validation errors of pydantic as InvalidError: a path and a sentence for each field."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -15,7 +15,7 @@ def invalid(error: ValidationError) -> InvalidError:
 
 
 def from_problems(problems: Iterable[Mapping[str, Any]], skip: int = 0) -> InvalidError:
-    """`skip` leading parts of every path are left out, such as pydantic's own `body`."""
+    """`skip` is the number of leading parts that are left out of every path."""
     fields = tuple(_field(problem, skip) for problem in problems)[:MAX_FIELDS]
     text = "; ".join(
         f"{field.path}: {field.message}" if field.path else field.message for field in fields

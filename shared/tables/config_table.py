@@ -3,20 +3,20 @@
 pk                          sk               what
 W#<workspace>               WORKSPACE        a workspace
                             CONFIG#<id>      a webhook config of it
-                            APIKEY#<id>      where an API key of it is: the hash
+                            APIKEY#<id>      the hash under which its API key is
                             CATEGORY#<id>    a category of its configs
                             EVENTTYPE#<name> an event type of its own
-W#<workspace>#T#<type>      <config id>      the config wants events of that type; `*` is any
-W#<workspace>#L#<listing>   <position>#<id>  the config stands in that list of another system's API
-W#<workspace>#X#<listing>   <claim>          what only one config of that list may have
-W#<workspace>#C#<config>    HEALTH           how the config's endpoint has been, if it is not well
-                            BUCKET           how much of its rate limit is used up
-W#<workspace>#REPLAYS       <replay id>      a replay, and how far it is
-                            #ACTIVE          how many of them have not ended
+W#<workspace>#T#<type>      <config id>      a config that wants events of this type; `*`: of any
+W#<workspace>#L#<listing>   <position>#<id>  a config in a list of another system's API
+W#<workspace>#X#<listing>   <claim>          a value that only one config of the list may have
+W#<workspace>#C#<config>    HEALTH           the health of the config's endpoint, if it has failed
+                            BUCKET           the state of its rate limiter
+W#<workspace>#REPLAYS       <replay id>      a replay and its cursor
+                            #ACTIVE          the number of replays that have not ended
 KEY#<sha256 of the secret>  KEY              an API key
-RATE#<key id>               <minute>         how many management calls the key has made in it
+RATE#<key id>               <minute>         the number of management calls of the key
 SWEEP                       <shard>          the cursor of the event scan in a shard
-JOBS                        <job id>         a job that is not done, and how far it is
+JOBS                        <job id>         a job that is not done, and its cursor
 """
 
 WORKSPACE_SK = "WORKSPACE"
@@ -48,7 +48,7 @@ def event_type_sk(name: str) -> str:
 
 
 def endpoint(workspace_id: str, config_id: str) -> str:
-    """Apart from the workspace's own partition: these items are written at the rate of sending."""
+    """A partition of its own, since its items are written as often as deliveries are sent."""
     return f"W#{workspace_id}#C#{config_id}"
 
 
@@ -65,7 +65,7 @@ def listing(workspace_id: str, name: str) -> str:
 
 
 def listing_sk(position: int, config_id: str = "") -> str:
-    """Sorts by position, of which 16 digits hold all that a double can count."""
+    """Sorts by position. 16 digits hold every integer that a double holds exactly."""
     return f"{position:016d}#{config_id}"
 
 

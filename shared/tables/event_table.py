@@ -5,15 +5,15 @@
                                                                                  (late ones), wake
                             D#<request id>  a delivery of it, with its attempts  all but visitor
                             B#<request id>  the body that the delivery sends
-    W#<workspace>#V#<key>   VISITOR         a visitor, or the way to another
-    W#<workspace>#M#<key>   EMAIL           the way from an e-mail address to a visitor
-    W#<workspace>#A#<hash>  ACTION          an action that was accepted a while ago
-    ACTIVE#<shard>          <slot>          a workspace that stored events in a slot of time
+    W#<workspace>#V#<key>   VISITOR         a visitor, or the id of another visitor
+    W#<workspace>#M#<key>   EMAIL           the visitor id of an e-mail address
+    W#<workspace>#A#<hash>  ACTION          an action that was accepted in the last 24 hours
+    ACTIVE#<shard>          <slot>          activity marker: a workspace stored events
 
-The keys of visitors and addresses are hashes: no address stands in a key (docs/privacy.md).
+The keys of visitors and e-mail addresses are hashes: no key holds an address (docs/privacy.md).
 
-A delivery is in `wake` only while it waits, an event only if the sweep could not look at it
-(docs/decisions/0004-repair.md).
+`wake` is the due index. A delivery is in it only while it waits, an event only if repair could not
+read it (docs/decisions/0004-repair.md).
 """
 
 import uuid
@@ -23,7 +23,7 @@ from shared import ids
 
 EVENT_SK = "EVENT"
 DELIVERY_PREFIX = "D#"
-# Of the index `wake`, and of the slots.
+# Of the due index, and of activity markers.
 SHARDS = 8
 WAKE_SHARDS = tuple(f"WAKE#{shard}" for shard in range(SHARDS))
 ACTIVE_SHARDS = tuple(f"ACTIVE#{shard}" for shard in range(SHARDS))
@@ -61,7 +61,7 @@ def visitor(workspace_id: str, key: str) -> dict[str, str]:
 
 
 def visitor_partition(workspace_id: str, key: str) -> str:
-    """Of the visitor's entry, and in the index `visitor` of its events."""
+    """The partition of the visitor's entry, and of the visitor's events in the index `visitor`."""
     return f"W#{workspace_id}#V#{key}"
 
 
@@ -86,12 +86,12 @@ def state_log(workspace_id: str, config_id: str, state: str) -> str:
 
 
 def late_log(workspace_id: str) -> str:
-    """Events whose time to be emptied has come, and who still have something to be sent."""
+    """Events whose contents have expired while deliveries of them are still to be sent."""
     return f"W#{workspace_id}#LATE"
 
 
 def replay_log(workspace_id: str, replay_id: str) -> str:
-    """What a replay has made and is not delivered yet."""
+    """The deliveries of a replay that are not delivered."""
     return f"W#{workspace_id}#R#{replay_id}"
 
 

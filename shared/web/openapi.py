@@ -17,7 +17,7 @@ DESCRIPTION = (
     "Events of a marketing funnel come in, signed webhooks go out. Every path answers with and "
     "without a trailing slash."
 )
-# In the order in which a reader wants them.
+# In reading order.
 TAGS = {
     "/v1/events": "Events",
     "/v1/eventtypes": "Event types",
@@ -34,7 +34,7 @@ TAGS = {
     "/api/v2": "ClickFunnels",
     "/": "About",
 }
-# Of those that are listed for a gate, any one is enough.
+# By the name of the authenticator; any one of the listed schemes is enough.
 SECURITY: dict[str, list[dict[str, list[str]]]] = {
     "bearer": [{"bearer": []}],
     "funnelytics": [{"funnelyticsProject": [], "funnelyticsKey": []}],
@@ -66,7 +66,7 @@ _ERROR_HEADERS = {401: "WWW-Authenticate", 429: "Retry-After"}
 
 
 def document(declared: Sequence[Operation]) -> dict[str, Any]:
-    # What does nothing but redirect is another spelling of an address.
+    # An operation that only redirects is another spelling of an address.
     operations = [one for one in declared if one.hints["return"] is not Redirect]
     schemas = _Schemas(operations)
     paths: dict[str, dict[str, Any]] = {}
@@ -89,7 +89,7 @@ def document(declared: Sequence[Operation]) -> dict[str, Any]:
 
 
 class _Schemas:
-    """The schema of every body, answer and query, with one component for each model."""
+    """The schemas of all bodies, answers and queries, with one component for each model."""
 
     def __init__(self, operations: Iterable[Operation]) -> None:
         wanted: list[tuple[Any, Any, TypeAdapter[Any]]] = []
@@ -124,7 +124,7 @@ def _parts(operation: Operation) -> Iterable[tuple[str, str, Any]]:
 
 
 def _answers(operation: Operation) -> tuple[Any, ...]:
-    """What it may return: each member of a union."""
+    """The types that an operation may return: the members of a union."""
     returns = operation.returns
     return get_args(returns) if isinstance(returns, UnionType) else (returns,)
 
@@ -181,7 +181,7 @@ def _header_parameters(operation: Operation) -> list[dict[str, Any]]:
 
 
 def _unnamed(schema: dict[str, Any]) -> dict[str, Any]:
-    """A query cannot say null: what may be left out is left out."""
+    """A query has no null: an optional parameter is left out."""
     options = [option for option in schema.get("anyOf", []) if option != {"type": "null"}]
     plain = {
         key: value for key, value in schema.items() if key not in ("anyOf", "default", "title")

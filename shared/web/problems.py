@@ -1,4 +1,4 @@
-"""How an API tells what is wrong: which status, and a body of its own shape."""
+"""Errors in the answers of an API: a status, and a body in the shape that its clients expect."""
 
 from http import HTTPStatus
 from typing import Protocol
@@ -18,7 +18,7 @@ STATUS: dict[type[errors.FunnelhooksError], HTTPStatus] = {
     errors.ForbiddenError: HTTPStatus.FORBIDDEN,
     errors.NotFoundError: HTTPStatus.NOT_FOUND,
     errors.ConflictError: HTTPStatus.CONFLICT,
-    # Disables the config that a delivery comes from, which is what a loop needs.
+    # 410 disables the config from which the delivery comes, which ends the loop.
     errors.LoopError: HTTPStatus.GONE,
     errors.TooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.UnsupportedMediaTypeError: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
@@ -27,7 +27,7 @@ STATUS: dict[type[errors.FunnelhooksError], HTTPStatus] = {
 
 
 class Problems(Protocol):
-    """The shapes that a client of the API expects. `model` is what the document shows of them."""
+    """The error bodies of an API. `model` is their schema in the OpenAPI document."""
 
     model: type[Model]
 
@@ -43,7 +43,7 @@ class ErrorBody(Model):
 
 
 class Native:
-    """Our own: a code for programs, a sentence for people, every wrong field by its path."""
+    """Our own bodies: a code for programs, a sentence for people, each wrong field by its path."""
 
     model: type[Model] = ErrorBody
 
