@@ -4,6 +4,7 @@ Each event is of 1 KB and goes to one config, whose endpoint answers within `end
 """
 
 from collections import Counter
+from functools import cache
 from random import Random
 from statistics import mean
 from typing import NamedTuple
@@ -93,6 +94,7 @@ def dispatch_s(endpoint_ms: float) -> float:
     return (batch() * it.cpu_ms["attempt"] / _share(it) + waits) / 1000
 
 
+@cache
 def batch() -> int:
     """Messages that dispatch takes at a time."""
     sources = dict(template().events("SQS"))

@@ -14,6 +14,7 @@ from shared.aws.items import from_item
 from tests.faults.engine.database import Database
 from tests.faults.engine.values import Item
 from tests.integration.account import ACCOUNT, REGION
+from tests.integration.invocations import base64ed
 from tests.template import Json, template
 
 # moto takes long for more. What reads or writes more is compared where there is less of it.
@@ -89,7 +90,7 @@ class Contract:
             raise ContractError(operation, request, ours, theirs)
         after = _images(database, before)
         left = {place: from_item(item) for place, item in after.items() if item is not None}
-        if left != (of_moto := self._left(database)):
+        if left != (of_moto := _left()):
             raise ContractError(operation, request, left, of_moto)
 
     def _ask_moto(self, operation: str, request: Json) -> Json:
@@ -107,18 +108,25 @@ class Contract:
     def _fill(self, items: Images) -> None:
         if self._client is None:
             self._begin()
-        for emptied in get_backend("dynamodb")[ACCOUNT][REGION].tables.values():
+        for emptied in _tables().values():
             emptied.items.clear()
         for (table, _, _), item in items.items():
             if item is not None:
-                self._ask_moto("PutItem", {"TableName": table, "Item": item})
+                _tables()[table].put_item(base64ed(item))
 
-    def _left(self, database: Database) -> dict[Place, Json]:
-        return {
-            _place(name, item): from_item(item)
-            for name in database.tables
-            for item in self._ask_moto("Scan", {"TableName": name})["Items"]
-        }
+
+def _tables() -> Mapping[str, Any]:
+    """moto's own, which are faster to fill and to read than by requests."""
+    found: Mapping[str, Any] = get_backend("dynamodb")[ACCOUNT][REGION].tables
+    return found
+
+
+def _left() -> dict[Place, Json]:
+    return {
+        _place(name, item.to_json()["Attributes"]): from_item(item.to_json()["Attributes"])
+        for name, table in _tables().items()
+        for item in table.all_items()
+    }
 
 
 def _place(table: str, key: Item) -> Place:

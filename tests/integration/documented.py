@@ -25,12 +25,20 @@ def assert_documented(method: str, path: str, status: int, body: Any) -> None:
 
 
 def _operation(method: str, path: str) -> dict[str, Any] | None:
-    for documented, operations in _document()["paths"].items():
-        pattern = re.sub(r"\\{\w+\\}", "[^/]+", re.escape(documented))
-        if re.fullmatch(pattern, path):
+    for documented, operations in _operations():
+        if documented.fullmatch(path):
             found: dict[str, Any] | None = operations.get(method.lower())
             return found
     return None
+
+
+@cache
+def _operations() -> list[tuple[re.Pattern[str], dict[str, Any]]]:
+    """The operations of each path, and what it looks like."""
+    return [
+        (re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path))), operations)
+        for path, operations in _document()["paths"].items()
+    ]
 
 
 @cache

@@ -35,13 +35,20 @@ def account_in_memory() -> Iterator[Account]:
     account = EngineAccount(contract)
 
     def make_api_call(client: Any, operation: str, params: Json) -> Json:
-        model = client.meta.service_model.operation_model(operation)
-        asked = client._emit_api_params(api_params=params, operation_model=model, context={})
+        model, context = client.meta.service_model.operation_model(operation), dict[str, Any]()
+        asked = client._emit_api_params(api_params=params, operation_model=model, context=context)
+        failure = None
         try:
-            return account.answer(operation, asked)
+            answer = account.answer(operation, asked)
         except ClientError as error:
-            kind = client.exceptions.from_code(error.response["Error"]["Code"])
-            raise kind(error.response, operation) from None
+            answer, failure = dict(error.response), error
+        event = f"after-call.{model.service_model.service_id.hyphenize()}.{operation}"
+        told = {"http_response": None, "parsed": answer, "model": model, "context": context}
+        client.meta.events.emit(event, **told)
+        if failure is not None:
+            kind = client.exceptions.from_code(answer["Error"]["Code"])
+            raise kind(answer, operation) from None
+        return answer
 
     with closing(contract), patch.object(BaseClient, "_make_api_call", make_api_call):
         yield account

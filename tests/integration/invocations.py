@@ -50,6 +50,7 @@ def http_event(
     return event
 
 
+@cache
 def function_for(method: str, path: str) -> str:
     """API Gateway's choice: the path that says most in words; there, a method before ANY."""
     best, chosen = (-1, False), ""
@@ -91,7 +92,7 @@ def stream_record(record: Any) -> Json:
     change = dict(record["dynamodb"])
     change["ApproximateCreationDateTime"] = change["ApproximateCreationDateTime"].timestamp()
     for image in change.keys() & {"Keys", "NewImage", "OldImage"}:
-        change[image] = _base64ed(change[image])
+        change[image] = base64ed(change[image])
     return dict(record) | {"dynamodb": change, "eventSource": "aws:dynamodb"}
 
 
@@ -117,9 +118,9 @@ def _matches(pattern: Any, value: Any) -> bool:
     )
 
 
-def _base64ed(value: Any) -> Any:
+def base64ed(value: Any) -> Any:
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
     if isinstance(value, dict):
-        return {name: _base64ed(inner) for name, inner in value.items()}
+        return {name: base64ed(inner) for name, inner in value.items()}
     return value

@@ -8,7 +8,7 @@ import importlib
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 from unittest.mock import patch
@@ -81,6 +81,7 @@ class World:
         self.clock = clock
         self.calls = Calls()
         self.context = FakeContext()
+        self._variables: dict[str, dict[str, str]] = {}
         self._iterator = account.stream_from_here()
         made = self.invoke("configs", {"operation": "bootstrap", "name": "Test"})
         self.workspace_id: str = made["workspace_id"]
@@ -96,9 +97,23 @@ class World:
         with self.environment(function):
             return json.loads(json.dumps(handler(json.loads(json.dumps(event)), self.context)))
 
-    def environment(self, function: str) -> AbstractContextManager[Any]:
-        properties = template().functions()[f"{function.capitalize()}Function"]
-        return patch.dict(os.environ, self.account.variables(properties))
+    @contextmanager
+    def environment(self, function: str) -> Iterator[None]:
+        """The function's own; `patch.dict` would copy the whole of ours."""
+        if function not in self._variables:
+            properties = template().functions()[f"{function.capitalize()}Function"]
+            self._variables[function] = self.account.variables(properties)
+        variables = self._variables[function]
+        before = {name: os.environ.get(name) for name in variables}
+        os.environ.update(variables)
+        try:
+            yield
+        finally:
+            for name, value in before.items():
+                if value is None:
+                    os.environ.pop(name, None)
+                else:
+                    os.environ[name] = value
 
     def call(
         self,
