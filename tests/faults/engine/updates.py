@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from tests.faults.engine.conditions import Names, operand
 from tests.faults.engine.tokens import Operand, Path, Tokens, Used, Values, lookup
-from tests.faults.engine.values import Item, Wire, number
+from tests.faults.engine.values import DIGITS, Item, Wire, number
 
 Change = Callable[[Item, Item, Values], None]
 
@@ -199,4 +199,5 @@ def _joined(there: Wire | None, more: Wire) -> Wire:
 def _added(left: Wire, right: Wire, sign: int) -> Wire:
     if "N" not in left or "N" not in right:
         raise InvalidUpdateError("An operand is no number.")
-    return number(Decimal(left["N"]) + sign * Decimal(right["N"]))
+    combine = DIGITS.add if sign > 0 else DIGITS.subtract
+    return number(combine(Decimal(left["N"]), Decimal(right["N"])))

@@ -1,7 +1,10 @@
 """DynamoDB's values as they are on the wire, such as `{"S": "text"}`: how they compare and add."""
 
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any
+
+# DynamoDB keeps 38 digits of a number, and Python 28 unless it is told.
+DIGITS = Context(prec=38)
 
 Wire = dict[str, Any]
 Item = dict[str, Wire]
@@ -51,7 +54,7 @@ def length(value: Wire) -> int:
 
 
 def number(value: Decimal | int) -> Wire:
-    return {"N": f"{Decimal(value).normalize():f}"}
+    return {"N": f"{DIGITS.normalize(Decimal(value)):f}"}
 
 
 def normal(value: Wire) -> Wire:
