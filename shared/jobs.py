@@ -27,7 +27,7 @@ Operation = Mapping[str, Any]
 
 
 class JobKind(StrEnum):
-    """What a job does. Its id begins with this."""
+    """What a job does. The ids of stored jobs begin with these values, so they do not change."""
 
     RELEASE = "RELEASE"
     REPLAY = "REPLAY"
@@ -166,8 +166,7 @@ class JobStore:
 
         Nothing happens if the job has moved on, or is just doing so.
         """
-        condition = _unchanged(job)
-        update = Update().set({"wake_at": now + OVERDUE_MS}).when(condition.text, condition.values)
+        update = Update().set({"wake_at": now + OVERDUE_MS}).when(*_unchanged(job))
         try:
             self._table.apply(_key(job.id), update)
         except ItemBusyError:
@@ -188,8 +187,7 @@ class JobStore:
                 "wake_at": page.next_at + OVERDUE_MS,
             }
         )
-        condition = _unchanged(job)
-        update.when(condition.text, condition.values)
+        update.when(*_unchanged(job))
         refused = self._table.transact([self._table.updating(_key(job.id), update), *page.also])
         return None if refused else following
 

@@ -21,7 +21,8 @@ class _Entry(NamedTuple, Generic[V]):
 class Remembered(Generic[K, V]):
     """Up to 1,000 values, each for 30 s; the least recently used values go first.
 
-    `max_weight` bounds the sum of their weights as well. The newest value stays, however heavy.
+    It is for one thread at a time. `max_weight` bounds the sum of the weights as well; the newest
+    value stays, however heavy.
     """
 
     def __init__(

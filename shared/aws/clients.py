@@ -34,7 +34,8 @@ _config = Config(
     connect_timeout=2,
     read_timeout=5,
     retries={"mode": "standard", "total_max_attempts": 4},
-    max_pool_connections=25,
+    # A run of repair has the most threads: a thread for each shard, and ten for overdue jobs.
+    max_pool_connections=32,
     tcp_keepalive=True,
     # In us-east-1 too the host of the region: the old host is in the list that is not read.
     s3={"us_east_1_regional_endpoint": "regional"},

@@ -3,8 +3,8 @@
 import base64
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 # Words of DynamoDB's expressions that are names of attributes here.
 _RESERVED = ("state", "status")
@@ -19,15 +19,14 @@ def from_item(item: Mapping[str, Any]) -> dict[str, Any]:
     return {name: _value(attribute) for name, attribute in item.items()}
 
 
-@dataclass(frozen=True)
-class Condition:
+class Condition(NamedTuple):
     """A condition expression, such as `attempt = :when_attempt`, with `attempt` in `values`.
 
     `text` names attributes without `#`, except for the reserved words `#state` and `#status`.
     """
 
     text: str
-    values: Mapping[str, Any] = field(default_factory=dict)
+    values: Mapping[str, Any] = MappingProxyType({})
 
     def request(self) -> dict[str, Any]:
         request: dict[str, Any] = {"ConditionExpression": self.text}

@@ -7,7 +7,7 @@ item. Every other error of DynamoDB is raised as botocore raises it.
 import random
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -127,14 +127,6 @@ class Table:
         answer = self._ask(query, Select="COUNT")
         return answer["Count"], _last(answer)
 
-    def _ask(self, query: Query, **more: Any) -> Any:
-        try:
-            return self.client.query(**query.request(self.name), **more)
-        except ClientError as error:
-            if query.after is None or error.response["Error"]["Code"] != "ValidationException":
-                raise
-            raise StartKeyError from None
-
     def pages(self, query: Query) -> Iterator[list[Item]]:
         """The items page by page; each page is read when it is needed."""
         while True:
@@ -151,23 +143,23 @@ class Table:
     def put(self, item: Mapping[str, Any], when: Condition | None = None) -> Refused | None:
         """Write a whole item. Returns None if it is written."""
         request = self._conditional({"Item": to_item(item)}, when)
-        return self._write(self.client.put_item, request)
+        return _refusal(self._write(self.client.put_item, request))
 
     def update(self, key: Key, update: Update) -> Item | Refused:
         """Update the item, or make it. Returns the item after the update. Raises ItemBusyError."""
         request = {"Key": to_item(key), "ReturnValues": "ALL_NEW", **update.request()}
-        answer: dict[str, Any] = {}
-        refused = self._write(self.client.update_item, request, answer)
-        return from_item(answer["Attributes"]) if refused is None else refused
+        answer = self._write(self.client.update_item, request)
+        return answer if isinstance(answer, Refused) else from_item(answer["Attributes"])
 
     def apply(self, key: Key, update: Update) -> Refused | None:
         """As `update`, without the new item. Returns None if it is written."""
-        return self._write(self.client.update_item, {"Key": to_item(key), **update.request()})
+        request = {"Key": to_item(key), **update.request()}
+        return _refusal(self._write(self.client.update_item, request))
 
     def delete(self, key: Key, when: Condition | None = None) -> Refused | None:
         """Returns None if the item is deleted or did not exist."""
         request = self._conditional({"Key": to_item(key)}, when)
-        return self._write(self.client.delete_item, request)
+        return _refusal(self._write(self.client.delete_item, request))
 
     def putting(self, item: Mapping[str, Any], when: Condition | None = None) -> dict[str, Any]:
         """`put` as an operation of a transaction."""
@@ -213,13 +205,20 @@ class Table:
     def _named(self, request: dict[str, Any]) -> dict[str, Any]:
         return {"TableName": self.name, **request}
 
-    def _write(
-        self, write: Any, request: dict[str, Any], answer: dict[str, Any] | None = None
-    ) -> Refused | None:
+    def _ask(self, query: Query, **more: Any) -> Any:
+        try:
+            return self.client.query(**query.request(self.name), **more)
+        except ClientError as error:
+            if query.after is None or error.response["Error"]["Code"] != "ValidationException":
+                raise
+            raise StartKeyError from None
+
+    def _write(self, write: Callable[..., Any], request: dict[str, Any]) -> Item | Refused:
+        """What the client answers, as it came."""
         if "ConditionExpression" in request:
             request = {"ReturnValuesOnConditionCheckFailure": "ALL_OLD", **request}
         try:
-            given = write(**self._named(request))
+            answer: Item = write(**self._named(request))
         except ClientError as error:
             code = error.response["Error"]["Code"]
             if code == "TransactionConflictException":
@@ -228,9 +227,11 @@ class Table:
                 raise
             item: Any = error.response.get("Item")
             return Refused(None if item is None else from_item(item))
-        if answer is not None:
-            answer |= given
-        return None
+        return answer
+
+
+def _refusal(answer: Item | Refused) -> Refused | None:
+    return answer if isinstance(answer, Refused) else None
 
 
 def _last(answer: Mapping[str, Any]) -> Item | None:

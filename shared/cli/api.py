@@ -64,9 +64,9 @@ class ApiClient:
 
 def _refusal(method: str, path: str, answer: requests.Response) -> str:
     """The error text of the API, and the id by which its log lines are found."""
-    told = f"{method} {path} was answered {answer.status_code}: {_message(answer)}"
+    text = f"{method} {path} was answered {answer.status_code}: {_message(answer)}"
     request_id = answer.headers.get("apigw-requestid")
-    return f"{told}\nIts lines in the log: correlation_id {request_id}" if request_id else told
+    return f"{text}\nIts lines in the log: correlation_id {request_id}" if request_id else text
 
 
 def _message(answer: requests.Response) -> str:

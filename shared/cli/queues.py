@@ -59,8 +59,8 @@ def peek(sqs: Any, url: str) -> list[dict[str, Any]]:
 
 def _reason(message: dict[str, Any]) -> dict[str, Any]:
     """The reason without the body, which may be personal."""
-    told = message.get("MessageAttributes", {})
-    reason = {name: told[name]["StringValue"] for name in told if name in LETTERS}
+    attributes = message.get("MessageAttributes", {})
+    reason = {name: attributes[name]["StringValue"] for name in attributes if name in LETTERS}
     received = message.get("Attributes", {}).get("ApproximateReceiveCount")
     return {"source_id": message["MessageId"], "received": received} | reason
 

@@ -35,7 +35,7 @@ class ActivityMarker(Model):
 
     @property
     def sk(self) -> str:
-        return event_table.slot_sk(self.since, self.until, self.workspace_id)
+        return event_table.marker_sk(self.since, self.until, self.workspace_id)
 
     @property
     def end(self) -> str:

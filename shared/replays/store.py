@@ -58,7 +58,7 @@ class ReplayStore:
 
     def start(self, replay: Replay) -> None:
         """Raises ForbiddenError if too many replays of the workspace have not ended."""
-        update = Update().set(stored(replay)).when(IS_NEW.text, IS_NEW.values)
+        update = Update().set(stored(replay)).when(*IS_NEW)
         count = Update().add("active", 1)
         count.when("attribute_not_exists(active) OR active < :when_limit", {"limit": MAX_ACTIVE})
         job = jobs.starting(self._table, _job(replay, replay.created_at))

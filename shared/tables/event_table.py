@@ -8,7 +8,7 @@
     W#<workspace>#V#<key>   VISITOR         a visitor, or the id of another visitor
     W#<workspace>#M#<key>   EMAIL           the visitor id of an e-mail address
     W#<workspace>#A#<hash>  ACTION          an action that was accepted in the last 24 hours
-    ACTIVE#<shard>          <slot>          activity marker: a workspace stored events
+    ACTIVE#<shard>          <marker>        activity marker: a workspace stored events
 
 The keys of visitors and e-mail addresses are hashes: no key holds an address (docs/privacy.md).
 
@@ -100,8 +100,8 @@ def log_sk(at_ms: int, unique: str) -> str:
     return f"{at_ms:015d}#{unique}"
 
 
-def slot_sk(since: int, until: int, workspace_id: str) -> str:
-    """Sorts by the end of the slot."""
+def marker_sk(since: int, until: int, workspace_id: str) -> str:
+    """Sorts by the end of the marker's time."""
     return f"{until:015d}#{since:015d}#{workspace_id}"
 
 

@@ -143,7 +143,7 @@ class WorkspaceStore:
             yield jobs.going_on(self._table, job)
 
     def _link_secret(self, workspace_id: str, update: Update) -> str:
-        update.when(EXISTS.text, EXISTS.values)
+        update.when(*EXISTS)
         written = self._table.update(workspace_key(workspace_id), update)
         if isinstance(written, Refused):
             raise _unknown(f"workspace {workspace_id}")

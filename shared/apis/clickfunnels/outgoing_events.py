@@ -102,14 +102,14 @@ def _delivery(event: int, delivery: Delivery) -> OutgoingDelivery:
 
 
 def _attempt(attempt: Attempt) -> OutgoingAttempt:
-    told = (
+    message = (
         None if attempt.cause is None else f"{attempt.cause}: {attempt.detail}".removesuffix(": ")
     )
     return OutgoingAttempt(
         attempt_number=attempt.number,
         response_code=attempt.status_code,
         response_body=attempt.excerpt or None,
-        error_message=told,
+        error_message=message,
         created_at=attempt.started_at,
     )
 
