@@ -121,17 +121,8 @@ class EngineAccount(Account):
     def item(self, table: str, key: dict[str, str]) -> Json:
         return unpacked(from_item(self._database.tables[table].get(to_item(key)) or {}))
 
-    def set_attribute(self, table: str, key: dict[str, str], name: str, value: Any) -> None:
-        self._database.update_item(
-            TableName=self._ref(table),
-            Key=to_item(key),
-            UpdateExpression="SET #name = :value",
-            ExpressionAttributeNames={"#name": name},
-            ExpressionAttributeValues=to_item({":value": value}),
-        )
-
-    def delete_item(self, table: str, key: dict[str, str]) -> None:
-        self._database.delete_item(TableName=table, Key=to_item(key))
+    def _by_hand(self) -> Any:
+        return self._database
 
     # ── Messages ──────────────────────────────────────────────────────────────────────────────────
 

@@ -73,17 +73,8 @@ class MotoAccount(Account):
         answer = _dynamodb().get_item(TableName=table, Key=to_item(key))
         return unpacked(from_item(answer.get("Item", {})))
 
-    def set_attribute(self, table: str, key: dict[str, str], name: str, value: Any) -> None:
-        _dynamodb().update_item(
-            TableName=self._ref(table),
-            Key=to_item(key),
-            UpdateExpression="SET #name = :value",
-            ExpressionAttributeNames={"#name": name},
-            ExpressionAttributeValues=to_item({":value": value}),
-        )
-
-    def delete_item(self, table: str, key: dict[str, str]) -> None:
-        _dynamodb().delete_item(TableName=table, Key=to_item(key))
+    def _by_hand(self) -> "DynamoDBClient":
+        return _dynamodb()
 
     # ── Messages ──────────────────────────────────────────────────────────────────────────────────
 

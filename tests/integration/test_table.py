@@ -266,20 +266,20 @@ class TestUpdate:
     def test_happens_if_its_condition_holds(self, table: Table) -> None:
         table.put(ITEM)
 
-        update = Update().set({"state": "sending"}).when(CLAIM.text, CLAIM.values)
+        update = Update().set({"state": "sending"}).when(*CLAIM)
 
         assert table.update(KEY, update) == ITEM | {"state": "sending"}
 
     def test_is_refused_with_the_item_that_is_stored(self, table: Table) -> None:
         table.put(ITEM | {"state": "done"})
-        update = Update().set({"state": "sending"}).when(CLAIM.text, CLAIM.values)
+        update = Update().set({"state": "sending"}).when(*CLAIM)
 
         assert table.update(KEY, update) == Refused(ITEM | {"state": "done"})
         assert table.apply(KEY, update) == Refused(ITEM | {"state": "done"})
         assert table.get(KEY) == ITEM | {"state": "done"}
 
     def test_is_refused_without_an_item_if_none_is_stored(self, table: Table) -> None:
-        update = Update().set({"state": "sending"}).when(CLAIM.text, CLAIM.values)
+        update = Update().set({"state": "sending"}).when(*CLAIM)
 
         assert table.update(KEY, update) == Refused(None)
         assert table.apply(KEY, update) == Refused(None)
@@ -331,7 +331,7 @@ class TestTransact:
     def test_writes_all_operations(self, table: Table) -> None:
         table.put(ITEM)
         table.put(ITEM | {"sk": "gone"})
-        done = Update().set({"state": "done"}).when(CLAIM.text, CLAIM.values)
+        done = Update().set({"state": "done"}).when(*CLAIM)
 
         refused = table.transact(
             [
