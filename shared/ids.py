@@ -11,6 +11,8 @@ import re
 import secrets
 import string
 import uuid
+from collections.abc import Mapping
+from typing import Any
 
 # A UUID of version 8 has 122 free bits: 80 for the event, 42 for the delivery.
 _EVENT_BITS = 80
@@ -41,9 +43,25 @@ def new_event_id() -> str:
     return str(uuid.uuid4())
 
 
-def natural_event_id(*parts: str) -> str:
-    """The same for the same parts. The parts, which may be personal, cannot be read from it."""
-    return sha256_hex(json.dumps(parts))[:32]
+def natural_event_id(event_type: str, context: Mapping[str, Any]) -> str | None:
+    """The same id for the same conversion, custom event, or hit at a node; None for any other.
+
+    `context` is what the event says. It may be personal, and cannot be read from the id.
+    """
+    parts = _natural_parts(context)
+    return None if parts is None else sha256_hex(json.dumps((event_type, *parts)))[:32]
+
+
+def _natural_parts(context: Mapping[str, Any]) -> tuple[str, ...] | None:
+    for name in ("conversion", "custom_event"):
+        if name in context:
+            return (context[name][f"{name}_id"],)
+    hit, session, funnel = (context.get(name, {}) for name in ("hit", "session", "funnel"))
+    hit_id = hit.get("hit_id") or session.get("hit_id")
+    node_id = funnel.get("node_id") or hit.get("node_id")
+    if not hit_id or not node_id:
+        return None
+    return hit_id, node_id, str(context.get("action_number", ""))
 
 
 def new_workspace_id() -> str:

@@ -10,7 +10,7 @@ from enum import StrEnum
 from heapq import nsmallest
 from typing import Any, NamedTuple, Protocol
 
-from shared.aws.items import Condition, Update
+from shared.aws.items import Condition, Update, as_model
 from shared.aws.table import ItemBusyError, Query, Table
 from shared.clock import MS_PER_MINUTE, MS_PER_S, Clock
 from shared.model import Model
@@ -238,4 +238,4 @@ def _key(job_id: str) -> dict[str, str]:
 
 
 def _job(values: Mapping[str, Any]) -> Job:
-    return Job.from_item({**values, "id": values["sk"]})
+    return as_model(Job, {**values, "id": values["sk"]})

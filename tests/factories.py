@@ -5,7 +5,8 @@ from typing import Any
 from uuid import UUID
 
 from shared import ids
-from shared.configs.models import Trigger, WebhookConfig
+from shared.configs.models import WebhookConfig
+from shared.configs.triggers import Trigger
 from shared.deliveries.queue import AttemptMessage
 from shared.events.models import Event, TriggerType
 from shared.replays.models import Replay

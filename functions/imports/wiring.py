@@ -14,7 +14,7 @@ from shared.events.store import EventStore
 from shared.imports.bucket import ImportBucket
 from shared.imports.importer import Importer
 from shared.imports.queue import ImportQueue
-from shared.workspaces.models import Retention
+from shared.workspaces.models import Workspace
 from shared.workspaces.store import WorkspaceStore
 
 
@@ -23,7 +23,7 @@ def importer(has_time: Callable[[], bool]) -> Importer:
         bucket=_bucket(),
         queue=_queue(),
         acceptor=_acceptor(),
-        retention_of=_retention_of,
+        workspace_of=_workspace,
         dead_letters=_dead_letters,
         clock=now_ms,
         has_time=has_time,
@@ -44,13 +44,13 @@ def _acceptor() -> Acceptor:
     env = settings.load()
     store = EventStore(clients.event_table(), env.retention_days, env.repair_after_s)
     types = EventTypeStore(clients.config_table())
-    return Acceptor(store, SchemaChecker(types.find_schema, now_ms).check, now_ms)
+    check = SchemaChecker(types.find_schema, now_ms).check
+    return Acceptor(store, check, now_ms, env.retention_days)
 
 
-def _retention_of(workspace_id: str) -> Retention:
+def _workspace(workspace_id: str) -> Workspace:
     """Raises NotFoundError. Read for each run: a run may take as long as its function."""
-    workspace = WorkspaceStore(clients.config_table()).get(workspace_id)
-    return workspace.retention(settings.load().retention_days)
+    return WorkspaceStore(clients.config_table()).get(workspace_id)
 
 
 @cache

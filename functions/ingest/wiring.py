@@ -15,7 +15,7 @@ from shared.events.store import EventStore
 from shared.remembered import Remembered
 from shared.web.authentication import IngestAuthenticator, Keyring
 from shared.web.rate_limits import EventRateLimiter
-from shared.workspaces.models import Retention, Workspace
+from shared.workspaces.models import Workspace
 from shared.workspaces.store import WorkspaceStore
 
 
@@ -32,17 +32,18 @@ def store() -> EventStore:
 @cache
 def acceptor() -> Acceptor:
     types = EventTypeStore(clients.config_table())
-    return Acceptor(store(), SchemaChecker(types.find_schema, now_ms).check, now_ms)
+    check = SchemaChecker(types.find_schema, now_ms).check
+    return Acceptor(store(), check, now_ms, env().retention_days)
 
 
 @cache
 def intake() -> Intake:
     remembered = Remembered[str, Workspace](now_ms)
 
-    def retention_of(workspace_id: str) -> Retention:
-        return retention(remembered.get(workspace_id, lambda: workspaces().get(workspace_id)))
+    def workspace(workspace_id: str) -> Workspace:
+        return remembered.get(workspace_id, lambda: workspaces().get(workspace_id))
 
-    return Intake(acceptor(), retention_of, dead_letters)
+    return Intake(acceptor(), workspace, dead_letters)
 
 
 @cache
@@ -78,7 +79,3 @@ def funnelytics_authenticator() -> IngestAuthenticator:
 @cache
 def action_authenticator() -> ActionAuthenticator:
     return ActionAuthenticator(keyring().bearer, workspaces().get, rate(), now_ms)
-
-
-def retention(workspace: Workspace) -> Retention:
-    return workspace.retention(env().retention_days)

@@ -15,7 +15,7 @@ from shared.attempts import log_lines, outcome, request
 from shared.attempts.reader import AttemptContext, AttemptReader, Unreadable
 from shared.clock import MS_PER_S, Clock
 from shared.configs.models import WebhookConfig
-from shared.deliveries.ledger import Ledger
+from shared.deliveries.ledger import Ledger, is_leased
 from shared.deliveries.models import Attempt, AttemptOrigin, Delivery, DeliveryState, Reason
 from shared.deliveries.queue import AttemptMessage, Queue
 from shared.deliveries.transitions import NotDue, is_parked
@@ -238,7 +238,7 @@ class AttemptRunner:
         Raises LeaseSpentError if the request could outlast the lease.
         """
         config, rendered = task.config, task.rendered(delivery)
-        if not delivery.is_leased(started_at + config.timeout_s * MS_PER_S):
+        if not is_leased(delivery, started_at + config.timeout_s * MS_PER_S):
             raise LeaseSpentError
         prepared = request.prepare(config, delivery.request_id, rendered, started_at)
         with self._in_flight.request(task.message, config, started_at):
@@ -290,6 +290,11 @@ def _event_in(content: Rendered | Event | None) -> Event | None:
 
 
 def _origin(delivery: Delivery, admitted: Admitted) -> AttemptOrigin:
-    """A resend stays a resend if it is the probe as well."""
-    is_probe = admitted.probe is not None and delivery.origin is not AttemptOrigin.RESEND
-    return AttemptOrigin.PROBE if is_probe else delivery.origin
+    """Of the attempt that was begun. A resend stays a resend if it is the probe as well."""
+    resend = delivery.resend
+    if resend is not None and delivery.attempt == resend.after + 1:
+        return AttemptOrigin.RESEND
+    if admitted.probe is not None:
+        return AttemptOrigin.PROBE
+    is_replay = delivery.replay_id is not None and delivery.attempt == 1
+    return AttemptOrigin.REPLAY if is_replay else AttemptOrigin.SCHEDULE

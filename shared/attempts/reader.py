@@ -4,18 +4,17 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from shared import ids
-from shared.aws.items import unpack
+from shared.aws.items import as_model, unpack
 from shared.aws.table import Table, get_across
 from shared.configs.models import WebhookConfig
-from shared.configs.store import config_key, health_key
 from shared.deliveries.queue import AttemptMessage
 from shared.dialects import Rendered
 from shared.endpoints.breaker import EndpointHealth
 from shared.events.models import Event
 from shared.events.store import event_from
 from shared.tables import event_table as keys
+from shared.tables.config_table import config_key, health_key, workspace_key
 from shared.workspaces.models import Workspace
-from shared.workspaces.store import workspace_key
 
 ItemKey = tuple[str, str]
 Items = dict[ItemKey, dict[str, Any]]
@@ -82,9 +81,9 @@ def _context(message: AttemptMessage, items: Items) -> AttemptContext:
     workspace = items.get(_key(workspace_key(message.workspace_id)))
     event, kept = items.get(_key(_event_key(message))), items.get(_key(_body_key(message)))
     return AttemptContext(
-        config=None if config is None else WebhookConfig.from_item(config),
-        workspace=Workspace.from_item(workspace or _nameless(message)),
-        health=EndpointHealth.from_item(health),
+        config=None if config is None else as_model(WebhookConfig, config),
+        workspace=as_model(Workspace, workspace or _nameless(message)),
+        health=as_model(EndpointHealth, health),
         event=None if event is None else event_from(event),
         kept=None if kept is None else Rendered(unpack(kept["body"]), kept["headers"]),
     )

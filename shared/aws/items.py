@@ -4,7 +4,11 @@ import base64
 import zlib
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
+
+from shared.model import Model
+
+M = TypeVar("M", bound=Model)
 
 # Words of DynamoDB's expressions that are names of attributes here.
 _RESERVED = ("state", "status")
@@ -17,6 +21,12 @@ def to_item(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def from_item(item: Mapping[str, Any]) -> dict[str, Any]:
     return {name: _value(attribute) for name, attribute in item.items()}
+
+
+def as_model(model: type[M], values: Mapping[str, Any]) -> M:
+    """The model in an item's values, without its other attributes. Raises ValidationError."""
+    fields = model.model_fields.keys() & values.keys()
+    return model.model_validate({name: values[name] for name in fields})
 
 
 class Condition(NamedTuple):

@@ -5,14 +5,15 @@ from typing import Any, NamedTuple
 
 import click
 
+from shared.aws.items import as_model
 from shared.aws.table import Table
 from shared.cli import show
 from shared.cli.options import as_json, on_stack
 from shared.cli.queues import attributes
 from shared.cli.target import StackTarget
 from shared.clock import rfc3339
-from shared.configs.store import health_key
 from shared.endpoints.breaker import EndpointHealth
+from shared.tables.config_table import health_key
 
 QUEUES = ("queue", "waiting", "in_flight", "delayed", "oldest_s", "dead_letters")
 FUNCTIONS = ("function", "errors_last_hour", "throttles_last_hour")
@@ -140,7 +141,7 @@ def _tripped(target: StackTarget, config_ids: list[str]) -> dict[str, str | None
         for config_id in config_ids
     }
     found = table.get_many(map(dict, wanted))
-    open_now = [(item, EndpointHealth.from_item(item)) for item in found]
+    open_now = [(item, as_model(EndpointHealth, item)) for item in found]
     return {
         wanted[(("pk", item["pk"]), ("sk", item["sk"]))]: _moment(health.failing_since)
         for item, health in open_now

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
-from shared.aws.items import IS_NEW, Condition
+from shared.aws.items import IS_NEW, Condition, as_model
 from shared.aws.table import Query, Table
 from shared.clock import MS_PER_S, Clock
 from shared.configs.models import Status
@@ -88,7 +89,7 @@ class CategoryStore:
     def find_many(self, workspace_id: str, ids: Sequence[str]) -> list[Category]:
         """Categories in the order of `ids`; unknown ids are left out."""
         wanted = [_key(workspace_id, category_id) for category_id in dict.fromkeys(ids)]
-        found = map(Category.from_item, self._table.get_many(wanted))
+        found = map(partial(as_model, Category), self._table.get_many(wanted))
         by_id = {category.id: category for category in found}
         return [by_id[category_id] for category_id in dict.fromkeys(ids) if category_id in by_id]
 
@@ -98,7 +99,7 @@ class CategoryStore:
             "pk = :pk AND begins_with(sk, :prefix)",
             {"pk": config_table.workspace(workspace_id), "prefix": config_table.CATEGORY_PREFIX},
         )
-        return map(Category.from_item, self._table.items(query))
+        return map(partial(as_model, Category), self._table.items(query))
 
 
 def empty(category: Category, configs: ConfigStore, clock: Clock) -> None:

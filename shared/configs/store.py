@@ -7,16 +7,19 @@ deletes the health of its endpoint and starts the job that releases its held del
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from shared import jobs
-from shared.aws.items import IS_NEW, Condition, Update
+from shared.aws.items import IS_NEW, Condition, Update, as_model
 from shared.aws.table import Query, Table
 from shared.clock import MS_PER_DAY, MS_PER_S
 from shared.configs import listings
-from shared.configs.models import ALL_TYPES, ConfigName, Interest, Status, WebhookConfig
+from shared.configs.models import ConfigName, Status, WebhookConfig
+from shared.configs.triggers import ALL_TYPES, Interest
 from shared.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from shared.tables import config_table
+from shared.tables.config_table import config_key, health_key
 
 # DynamoDB takes 400 KB an item and 4 MB a transaction, and the triggers are written twice.
 MAX_BYTES = 350_000
@@ -95,7 +98,7 @@ class ConfigStore:
         found = self._table.get(config_key(workspace_id, config_id))
         if found is None:
             raise NotFoundError(f"No webhook config {config_id} is known here.")
-        return WebhookConfig.from_item(found)
+        return as_model(WebhookConfig, found)
 
     def find_undeleted(self, workspace_id: str, config_id: str) -> WebhookConfig:
         """Raises NotFoundError, and ConflictError if the config is deleted."""
@@ -109,7 +112,7 @@ class ConfigStore:
     def find_many(self, workspace_id: str, ids: Sequence[str]) -> list[WebhookConfig]:
         """Configs in the order of `ids`; unknown ids are left out."""
         wanted = [config_key(workspace_id, config_id) for config_id in dict.fromkeys(ids)]
-        found = map(WebhookConfig.from_item, self._table.get_many(wanted))
+        found = map(partial(as_model, WebhookConfig), self._table.get_many(wanted))
         by_id = {config.id: config for config in found}
         return [by_id[config_id] for config_id in dict.fromkeys(ids) if config_id in by_id]
 
@@ -196,14 +199,6 @@ def _saved_meanwhile(config_id: str) -> ConflictError:
     return ConflictError(
         f"The config {config_id} was saved by somebody else meanwhile. Read it and save again."
     )
-
-
-def config_key(workspace_id: str, config_id: str) -> dict[str, str]:
-    return {"pk": config_table.workspace(workspace_id), "sk": config_table.config_sk(config_id)}
-
-
-def health_key(workspace_id: str, config_id: str) -> dict[str, str]:
-    return {"pk": config_table.endpoint(workspace_id, config_id), "sk": config_table.HEALTH_SK}
 
 
 def _item(config: WebhookConfig) -> dict[str, Any]:

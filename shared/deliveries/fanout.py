@@ -7,8 +7,8 @@ from shared import ids
 from shared.aws.dead_letters import DeadLetters
 from shared.aws.items import from_item
 from shared.aws.runtime import Record, each
-from shared.configs.models import ALL_TYPES, Interest, interested
 from shared.configs.store import ConfigStore
+from shared.configs.triggers import ALL_TYPES, Interest, interested
 from shared.deliveries.queue import AttemptMessage, Queue
 from shared.events.models import Event, config_of, is_operational
 from shared.events.operational import Bus, not_put

@@ -9,17 +9,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared import ids
-from shared.aws.items import IS_NEW, Update, pack
+from shared.aws.items import IS_NEW, Update, as_model, pack
 from shared.aws.table import Refused, Table
 from shared.clock import MS_PER_S
 from shared.deliveries import transitions
 from shared.deliveries.models import Attempt, Delivery, DeliveryState, Reason, Resend
 from shared.deliveries.queue import AttemptMessage
-from shared.deliveries.transitions import NotDue, Terms
+from shared.deliveries.transitions import Lease, NotDue, Terms
 from shared.dialects import Rendered
 from shared.events.models import Event
 from shared.tables import event_table
 from shared.workspaces.models import Retention
+
+# Longer than a whole attempt: 10 s for the exchange, and what the writes around it may take.
+LEASE_MS = 30 * MS_PER_S
 
 
 class Ledger:
@@ -39,12 +42,12 @@ class Ledger:
 
         `event` is needed for the first attempt, which makes the delivery.
         """
-        lease = ids.new_lease()
+        lease = Lease(ids.new_lease(), now + LEASE_MS)
         update = transitions.claim(message, event, lease, self._terms(retention), now)
         found = self._update(message, update)
         if isinstance(found, Delivery):
             return found
-        return transitions.why_not(_stored(found), message.attempt, lease, now)
+        return transitions.why_not(_stored(found), message.attempt, lease.holder, now)
 
     def defer(
         self,
@@ -136,11 +139,16 @@ class Ledger:
 
     def _update(self, of: AttemptMessage | Delivery, update: Update) -> Delivery | Refused:
         found = self._table.update(_key(of), update)
-        return found if isinstance(found, Refused) else Delivery.from_item(found)
+        return found if isinstance(found, Refused) else as_model(Delivery, found)
 
     def _update_seen(self, seen: Delivery, update: Update) -> Delivery:
         found = self._update(seen, update)
         return found if isinstance(found, Delivery) else _stored(found) or seen
+
+
+def is_leased(delivery: Delivery, until: int) -> bool:
+    """Whether no other worker may take the attempt over before that moment (ms)."""
+    return delivery.lease_until is not None and until <= delivery.lease_until
 
 
 def _key(of: AttemptMessage | Delivery) -> dict[str, str]:
@@ -148,4 +156,4 @@ def _key(of: AttemptMessage | Delivery) -> dict[str, str]:
 
 
 def _stored(refused: Refused) -> Delivery | None:
-    return None if refused.item is None else Delivery.from_item(refused.item)
+    return None if refused.item is None else as_model(Delivery, refused.item)

@@ -105,21 +105,9 @@ class Delivery(Model):
     resend: Resend | None = None
 
     @property
-    def origin(self) -> AttemptOrigin:
-        """The origin of the latest attempt that was begun."""
-        if self.resend is not None and self.attempt == self.resend.after + 1:
-            return AttemptOrigin.RESEND
-        is_replay = self.replay_id is not None and self.attempt == 1
-        return AttemptOrigin.REPLAY if is_replay else AttemptOrigin.SCHEDULE
-
-    @property
     def counts_from(self) -> int | None:
         """The attempt after which the schedule begins; None if no schedule follows."""
         return 0 if self.resend is None else self.resend.counts_from
-
-    def is_leased(self, until: int) -> bool:
-        """Whether no other worker may take the attempt over before that moment."""
-        return self.lease_until is not None and until <= self.lease_until
 
     @property
     def next_message(self) -> AttemptMessage:

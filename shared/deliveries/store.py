@@ -1,8 +1,10 @@
 """Deliveries as they stand: one by its request id, all of an event, a config's in a state."""
 
 from collections.abc import Iterator
+from functools import partial
 from uuid import UUID
 
+from shared.aws.items import as_model
 from shared.aws.table import Query, Table
 from shared.clock import MS_PER_S, Clock, now_ms
 from shared.deliveries.models import Delivery, DeliveryState
@@ -39,19 +41,21 @@ class DeliveryStore:
         """All deliveries, or the first `at_most`, in the order of their request ids."""
         found: list[Delivery] = []
         for page in self._table.pages(_of_event(event)):
-            found += map(Delivery.from_item, page)
+            found += map(partial(as_model, Delivery), page)
             if at_most is not None and len(found) >= at_most:
                 break
         return found[:at_most]
 
     def fresh_of_event(self, event: Event) -> Iterator[Delivery]:
         """Each as it is when its page is read, for a caller that changes it."""
-        return map(Delivery.from_item, self._table.items(_of_event(event, consistent=True)))
+        return map(
+            partial(as_model, Delivery), self._table.items(_of_event(event, consistent=True))
+        )
 
     def after(self, event: Event, request_id: UUID | None, limit: int) -> list[Delivery]:
         """One page of the list of `of_event`: the deliveries after a request id."""
         page = self._table.query(_of_event(event, after=request_id, limit=limit))
-        return [Delivery.from_item(item) for item in page.items]
+        return [as_model(Delivery, item) for item in page.items]
 
     def in_state(
         self, workspace_id: str, config_id: str, state: DeliveryState, after: str, limit: int
@@ -78,7 +82,7 @@ class DeliveryStore:
         item = self._table.get(key, consistent)
         if item is None or item["expires_at"] * MS_PER_S <= self._clock():
             raise _unknown(request_id)
-        return Delivery.from_item(item)
+        return as_model(Delivery, item)
 
 
 def _of_event(

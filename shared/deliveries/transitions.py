@@ -18,8 +18,6 @@ from shared.model import Model
 from shared.tables import event_table
 from shared.workspaces.models import Retention
 
-# Longer than a whole attempt: 10 s for the exchange, and what the writes around it may take.
-LEASE_MS = 30 * MS_PER_S
 # A message that comes early by no more than this is not sent round again.
 EARLY_MS = MS_PER_S
 # A wait beyond the delay queue's reach is parked in the due index until so long before its end.
@@ -51,6 +49,13 @@ class Terms(NamedTuple):
     repair_after_ms: int
 
 
+class Lease(NamedTuple):
+    """An attempt belongs to one worker, its `holder`, up to `until` (ms)."""
+
+    holder: str
+    until: int
+
+
 class NotDue(Model):
     """The attempt that is to be made, `wait_ms` from now."""
 
@@ -62,25 +67,24 @@ class NotDue(Model):
 
 
 def claim(
-    message: AttemptMessage, event: Event | None, lease: str, terms: Terms, now: int
+    message: AttemptMessage, event: Event | None, lease: Lease, terms: Terms, now: int
 ) -> Update:
     """The attempt becomes the caller's alone, until its lease runs out.
 
     A first attempt stays out of the due index, and later ones stay where they are in it: moving an
     entry costs two writes.
     """
-    until = now + LEASE_MS
     update = Update().set(
         {
             "state": DeliveryState.SENDING,
             "reason": None,
             "attempt": message.attempt,
-            "lease": lease,
-            "lease_until": until,
+            "lease": lease.holder,
+            "lease_until": lease.until,
         }
     )
     if message.attempt > 1:
-        update.once(_due_by(message.request_id, until + terms.repair_after_ms))
+        update.once(_due_by(message.request_id, lease.until + terms.repair_after_ms))
     update.once({"built_at": now})
     return _next_attempt(update, message, event, terms.retention.record_until_s(now), now)
 

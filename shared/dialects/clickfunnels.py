@@ -17,13 +17,12 @@ from shared.clock import rfc3339
 from shared.dialects.dialect import (
     CLICKFUNNELS_SCHEDULE,
     Rendered,
-    compact,
     data_of,
     funnel_of,
     page_of,
     subject_of,
 )
-from shared.events.models import Event
+from shared.events.models import Event, compact_json
 from shared.workspaces.models import Workspace
 
 SUCCESS = frozenset({*range(200, 208), 226})
@@ -45,7 +44,8 @@ class ClickFunnels:
     def render(
         self, event: Event, workspace: Workspace, request_id: UUID, built_at_ms: int
     ) -> Rendered:
-        return Rendered(compact(self._envelope(event, json.loads(event.payload))), {})
+        envelope = self._envelope(event, json.loads(event.payload))
+        return Rendered(compact_json(envelope).encode(), {})
 
     def signature(self, secret: str, body: bytes, now_s: int) -> dict[str, str]:
         signed = f"{now_s}.".encode() + body

@@ -3,7 +3,6 @@
 The rest of the code calls the methods of a dialect and never asks which dialect it is.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
@@ -68,11 +67,6 @@ class Subject(NamedTuple):
 
     kind: str
     id: Identifier
-
-
-def compact(value: Any) -> bytes:
-    """JSON in UTF-8, without white space between the tokens."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def data_of(payload: dict[str, Any]) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from uuid import UUID
 
 from shared import ids
 from shared.clock import rfc3339
-from shared.dialects.dialect import Rendered, compact, data_of, source_of
-from shared.events.models import Event
+from shared.dialects.dialect import Rendered, data_of, source_of
+from shared.events.models import Event, compact_json
 from shared.version import FLOWESTATE_AGENT
 from shared.workspaces.models import Workspace
 
@@ -48,7 +48,7 @@ class FlowEstate:
             "X-FlowEstate-Delivery": str(request_id),
             "X-FlowEstate-Source": source_of(values),
         }
-        return Rendered(compact(envelope), headers)
+        return Rendered(compact_json(envelope).encode(), headers)
 
     def signature(self, secret: str, body: bytes, now_s: int) -> dict[str, str]:
         digest = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()

@@ -6,8 +6,8 @@ Source: FunnelFlux Pro, "Webhook Payloads" (schema_version 1.0).
 from uuid import UUID
 
 from shared import ids
-from shared.dialects.dialect import CLICKFUNNELS_SCHEDULE, Rendered, compact
-from shared.events.models import TRACKING_TYPES, Event
+from shared.dialects.dialect import CLICKFUNNELS_SCHEDULE, Rendered
+from shared.events.models import TRACKING_TYPES, Event, compact_json
 from shared.workspaces.models import Workspace
 
 PAYLOAD_SCHEMA = "webhook_outbound_payload_v1"
@@ -28,7 +28,7 @@ class FunnelFlux:
         self, event: Event, workspace: Workspace, request_id: UUID, built_at_ms: int
     ) -> Rendered:
         """The stored payload follows the contract already, so it is inserted without parsing."""
-        head = compact(
+        head = compact_json(
             {
                 "schema_version": SCHEMA_VERSION,
                 "event_type": event.event_type,
@@ -36,14 +36,14 @@ class FunnelFlux:
                 "timestamp": built_at_ms,
             }
         )
-        context = event.payload.encode()
-        body = head if context == b"{}" else head[:-1] + b"," + context[1:]
+        context = event.payload
+        body = head if context == "{}" else head[:-1] + "," + context[1:]
         headers = {
             "X-Funnelflux-Payload-Schema": PAYLOAD_SCHEMA,
             "X-Funnelflux-Trigger-Type": event.event_type,
             "X-Funnelflux-Request-ID": str(request_id),
         }
-        return Rendered(body, headers)
+        return Rendered(body.encode(), headers)
 
     def signature(self, secret: str, body: bytes, now_s: int) -> dict[str, str]:
         """Empty: FunnelFlux has no signature of its own."""

@@ -11,7 +11,7 @@ time" of the generic cell rate algorithm). Each send moves that time by one inte
 
 from enum import Enum
 
-from shared.aws.items import Update
+from shared.aws.items import Update, as_model
 from shared.aws.table import Refused, Table
 from shared.clock import MS_PER_DAY, MS_PER_S
 from shared.configs.models import WebhookConfig
@@ -109,8 +109,8 @@ class RateLimiter:
         }
         written = self._table.update(key, update)
         if isinstance(written, Refused):
-            return Level.from_item(written.item or {}), False
-        return Level.from_item(written), True
+            return as_model(Level, written.item or {}), False
+        return as_model(Level, written), True
 
 
 def _update(level: Level, made: Move, rate: int, now: int, reserved: bool) -> Update:

@@ -8,15 +8,15 @@ conditional, so one of many workers that see the same result acts on it.
 from typing import Any
 
 from shared import ids, jobs
-from shared.aws.items import Update
+from shared.aws.items import Update, as_model
 from shared.aws.table import Key, Refused, Table
 from shared.clock import MS_PER_DAY, MS_PER_S
 from shared.configs.models import DisabledReason, WebhookConfig
-from shared.configs.store import config_key, health_key
 from shared.endpoints import breaker
 from shared.endpoints.breaker import Count, EndpointHealth, Outcome
 from shared.events.models import Event
 from shared.events.store import EventStore
+from shared.tables.config_table import config_key, health_key
 
 # The item expires so long after the last failure.
 FORGET_MS = 30 * MS_PER_DAY
@@ -32,7 +32,7 @@ class HealthStore:
 
     def find(self, workspace_id: str, config_id: str) -> EndpointHealth:
         item = self._table.get(health_key(workspace_id, config_id))
-        return EndpointHealth.from_item(item or {})
+        return as_model(EndpointHealth, item or {})
 
     def lease_probe(self, config: WebhookConfig, known: EndpointHealth, now: int) -> str | None:
         """The lease of the one probe that may be sent now; None if another worker has it."""
@@ -137,7 +137,7 @@ class HealthStore:
     def _write(self, config: WebhookConfig, update: Update) -> EndpointHealth | None:
         """The new health; None if the condition does not hold."""
         written = self._table.update(_key(config), update)
-        return None if isinstance(written, Refused) else EndpointHealth.from_item(written)
+        return None if isinstance(written, Refused) else as_model(EndpointHealth, written)
 
 
 def _key(config: WebhookConfig) -> Key:

@@ -7,32 +7,34 @@ import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any
+from typing import Any, TypeGuard
 
 from pydantic import ValidationError
 
 from shared import ids
 from shared.clock import Clock
 from shared.errors import ConflictError, FunnelhooksError, InvalidError, Problem, TooLargeError
-from shared.events import legacy
-from shared.events.context import Hit, Session
+from shared.events import catalogue, legacy
 from shared.events.models import (
-    MAX_BATCH_EVENTS,
-    MAX_EVENT_BYTES,
     TRACKING_TYPES,
     Event,
     EventId,
     NewEvent,
     ResourceEvent,
     TrackingEvent,
-    payload_text,
+    compact_json,
 )
 from shared.events.store import EventStore
 from shared.input.validation import invalid
 from shared.model import Model
 from shared.observability import event_accepted, event_failed, request_refused
-from shared.workspaces.models import Retention
+from shared.workspaces.models import Workspace
 
+# For an event as JSON, and for its payload. SQS takes messages of this size.
+MAX_EVENT_BYTES = 256 * 1024
+# For a batch in one HTTPS request.
+MAX_BATCH_BYTES = 4 * 1024 * 1024
+MAX_BATCH_EVENTS = 100
 PARALLEL = 10
 # Where an event names its visitor: the most reliable place first.
 _VISITOR_OBJECTS = ("visitor", "hit", "session")
@@ -42,7 +44,7 @@ _FAULT = (
 )
 
 # Raises InvalidError if the event of a workspace breaks the schema of its type.
-CheckSchema = Callable[[str, NewEvent], None]
+CheckSchema = Callable[[str, ResourceEvent], None]
 
 
 class AcceptedEvent(Model):
@@ -78,9 +80,9 @@ def identify(new: NewEvent, workspace_id: str, at_ms: int, default_id: str | Non
 
     The id is the `event_id` of the event, else its natural id, else `default_id`, else a new one.
     """
-    natural = natural_id(new)
-    event_id = new.event_id or natural or default_id or ids.new_event_id()
     context = new.payload()
+    natural = ids.natural_event_id(new.event_type, context)
+    event_id = new.event_id or natural or default_id or ids.new_event_id()
     config_ids = tuple(dict.fromkeys(new.webhook_config_ids or ()))
     # EventBridge gives each report of one conversion another time.
     identifying_time = None if event_id == natural else new.occurred_at
@@ -91,17 +93,16 @@ def identify(new: NewEvent, workspace_id: str, at_ms: int, default_id: str | Non
         event_type=str(new.event_type),
         accepted_at=at_ms,
         occurred_at=at_ms if new.occurred_at is None else new.occurred_at,
-        payload=payload_text(context),
+        payload=compact_json(context),
         fingerprint=_fingerprint(new.event_type, identifying_time, config_ids, context),
         config_ids=config_ids,
         visitor_id=visitor_of(context),
     )
 
 
-def natural_id(event: NewEvent) -> str | None:
-    """The same id for the same conversion, custom event, or hit at a node; None for any other."""
-    parts = _natural_parts(event) if isinstance(event, TrackingEvent) else None
-    return None if parts is None else ids.natural_event_id(event.event_type, *parts)
+def is_of_own_type(new: NewEvent) -> TypeGuard[ResourceEvent]:
+    """Whether the type of the event may be one that the workspace has registered."""
+    return isinstance(new, ResourceEvent) and catalogue.find(new.event_type) is None
 
 
 def checked_batch(batch: Any) -> list[Any]:
@@ -112,25 +113,24 @@ def checked_batch(batch: Any) -> list[Any]:
 
 
 class Acceptor:
-    def __init__(self, store: EventStore, check: CheckSchema, clock: Clock) -> None:
+    """`retention_days` is how long the stack keeps what a workspace does not limit."""
+
+    def __init__(
+        self, store: EventStore, check: CheckSchema, clock: Clock, retention_days: int
+    ) -> None:
         self._store = store
         self._check = check
         self._clock = clock
+        self._retention_days = retention_days
 
-    def accept(
-        self, values: Any, workspace_id: str, retention: Retention, origin: str | None = None
-    ) -> EventId:
+    def accept(self, values: Any, workspace: Workspace, origin: str | None = None) -> EventId:
         """`store`, with a line in the log."""
-        accepted = self.store(values, workspace_id, retention, origin)
-        event_accepted(workspace_id, accepted.event_id, accepted.is_new, origin)
+        accepted = self.store(values, workspace, origin)
+        event_accepted(workspace.workspace_id, accepted.event_id, accepted.is_new, origin)
         return accepted.event_id
 
     def accept_batch(
-        self,
-        batch: list[Any],
-        workspace_id: str,
-        retention: Retention,
-        origin: str | None = None,
+        self, batch: list[Any], workspace: Workspace, origin: str | None = None
     ) -> list[EventResult]:
         """A result for each event, in the order of the batch.
 
@@ -140,11 +140,9 @@ class Acceptor:
         """
         origins = [origin and f"{origin}-{number}" for number in range(len(batch))]
         with ThreadPoolExecutor(PARALLEL) as pool:
-            return list(pool.map(partial(self._result, workspace_id, retention), batch, origins))
+            return list(pool.map(partial(self._result, workspace), batch, origins))
 
-    def store(
-        self, values: Any, workspace_id: str, retention: Retention, origin: str | None = None
-    ) -> AcceptedEvent:
+    def store(self, values: Any, workspace: Workspace, origin: str | None = None) -> AcceptedEvent:
         """Store the event, unless it is stored already with the same body.
 
         `origin` names the record that brings the event, such as a message or a line of a file. It
@@ -152,9 +150,11 @@ class Acceptor:
         TooLargeError, and ConflictError if the id is taken by an event with another body.
         """
         new = read(values)
-        self._check(workspace_id, new)
-        event = identify(new, workspace_id, self._clock(), origin)
+        if is_of_own_type(new):
+            self._check(workspace.workspace_id, new)
+        event = identify(new, workspace.workspace_id, self._clock(), origin)
         _check_size(event)
+        retention = workspace.retention(self._retention_days)
         expires_at = retention.record_until_s(event.accepted_at)
         known = self._store.add(
             event.model_copy(update={"origin": origin, "expires_at": expires_at})
@@ -168,32 +168,17 @@ class Acceptor:
         is_new = known is None or (origin is not None and known.origin == origin)
         return AcceptedEvent(event_id=event.event_id, is_new=is_new)
 
-    def _result(
-        self, workspace_id: str, retention: Retention, values: Any, origin: str | None
-    ) -> EventResult:
+    def _result(self, workspace: Workspace, values: Any, origin: str | None) -> EventResult:
         try:
-            return EventResult(event_id=self.accept(values, workspace_id, retention, origin))
+            return EventResult(event_id=self.accept(values, workspace, origin))
         except FunnelhooksError as error:
             request_refused(error)
             return EventResult(error=Problem.of(error))
         except Exception as error:
             if origin is not None:
                 raise
-            event_failed(workspace_id, error)
+            event_failed(workspace.workspace_id, error)
             return EventResult(error=Problem.fault(_FAULT))
-
-
-def _natural_parts(event: TrackingEvent) -> tuple[str, ...] | None:
-    if event.conversion is not None:
-        return (event.conversion.conversion_id,)
-    if event.custom_event is not None:
-        return (event.custom_event.custom_event_id,)
-    hit, session = event.hit or Hit(), event.session or Session()
-    hit_id = hit.hit_id or session.hit_id
-    node_id = (event.funnel and event.funnel.node_id) or hit.node_id
-    if not hit_id or not node_id:
-        return None
-    return hit_id, node_id, "" if event.action_number is None else str(event.action_number)
 
 
 def _fingerprint(

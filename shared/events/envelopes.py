@@ -11,11 +11,10 @@ from typing import Any, NamedTuple
 from shared.aws.dead_letters import DeadLetter, DeadLetters, dead_letter
 from shared.aws.runtime import Record, message_id
 from shared.errors import FunnelhooksError, InvalidError, NotFoundError, Problem
-from shared.events.accept import Acceptor, checked_batch
-from shared.events.models import MAX_EVENT_BYTES
+from shared.events.accept import MAX_EVENT_BYTES, Acceptor, checked_batch
 from shared.input.json_body import check, parse_json
 from shared.observability import request_refused
-from shared.workspaces.models import Retention
+from shared.workspaces.models import Workspace
 
 # Leaves room for the number of an event in a batch.
 _ENVELOPE_ID = re.compile(r"[A-Za-z0-9._:~@+=-]{1,100}")
@@ -30,7 +29,7 @@ class Opened(NamedTuple):
 
 
 class Intake:
-    """`retention_of` raises NotFoundError for an unknown workspace.
+    """`workspace_of` raises NotFoundError for an unknown workspace.
 
     `dead_letters` is called when an event is refused, so that no other run makes a client of SQS.
     """
@@ -38,11 +37,11 @@ class Intake:
     def __init__(
         self,
         acceptor: Acceptor,
-        retention_of: Callable[[str], Retention],
+        workspace_of: Callable[[str], Workspace],
         dead_letters: Callable[[], DeadLetters],
     ) -> None:
         self._acceptor = acceptor
-        self._retention_of = retention_of
+        self._workspace_of = workspace_of
         self._dead_letters = dead_letters
 
     def receive(self, record: Record) -> None:
@@ -69,16 +68,15 @@ class Intake:
             raise
 
     def _take(self, sent: Opened) -> dict[str, Any]:
-        retention = self._retention(sent.workspace_id)
+        workspace = self._workspace(sent.workspace_id)
         if "events" in sent.values:
-            return {"results": self._take_batch(sent, retention)}
-        event_id = self._acceptor.accept(sent.values, sent.workspace_id, retention, sent.origin)
-        return {"event_id": event_id}
+            return {"results": self._take_batch(sent, workspace)}
+        return {"event_id": self._acceptor.accept(sent.values, workspace, sent.origin)}
 
-    def _take_batch(self, sent: Opened, retention: Retention) -> list[dict[str, Any]]:
+    def _take_batch(self, sent: Opened, workspace: Workspace) -> list[dict[str, Any]]:
         """A refused event becomes a dead letter too: nobody may read the results."""
         batch = checked_batch(sent.values["events"])
-        results = self._acceptor.accept_batch(batch, sent.workspace_id, retention, sent.origin)
+        results = self._acceptor.accept_batch(batch, workspace, sent.origin)
         refused = [
             _dead_letter(sent, index, result.error)
             for index, result in enumerate(results)
@@ -88,9 +86,9 @@ class Intake:
             self._dead_letters().put(refused)
         return [result.model_dump(exclude_none=True) for result in results]
 
-    def _retention(self, workspace_id: str) -> Retention:
+    def _workspace(self, workspace_id: str) -> Workspace:
         try:
-            return self._retention_of(workspace_id)
+            return self._workspace_of(workspace_id)
         except NotFoundError:
             raise InvalidError.at("workspace_id", "is not known here") from None
 

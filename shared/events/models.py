@@ -24,12 +24,6 @@ from shared.events.context import (
 )
 from shared.model import Model
 
-# For an event as JSON, and for its payload. SQS takes messages of this size.
-MAX_EVENT_BYTES = 256 * 1024
-# For a batch in one HTTPS request.
-MAX_BATCH_BYTES = 4 * 1024 * 1024
-MAX_BATCH_EVENTS = 100
-
 EventId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:~@+=-]{1,128}$")]
 # No id from outside may begin with it, so clients cannot make operational events.
 OPERATIONAL_MARK = "!"
@@ -198,8 +192,8 @@ def config_of(operational: Event) -> str:
     return str(json.loads(operational.payload)["data"]["config_id"])
 
 
-def payload_text(values: Any) -> str:
-    """JSON as an event holds it: without blanks, each character as it is."""
+def compact_json(values: Any) -> str:
+    """JSON as an event holds it and a webhook sends it: without blanks, each character as it is."""
     return json.dumps(values, separators=(",", ":"), ensure_ascii=False)
 
 

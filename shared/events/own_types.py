@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
 
-from shared.aws.items import EXISTS, IS_NEW, Update
+from shared.aws.items import EXISTS, IS_NEW, Update, as_model
 from shared.aws.table import Query, Refused, Table
 from shared.errors import ConflictError, ForbiddenError, NotFoundError
 from shared.events import catalogue
@@ -52,12 +52,12 @@ class OwnType(Model):
     created_at: int
     updated_at: int
 
-    @classmethod
-    def from_item(cls, values: Mapping[str, Any]) -> Self:
-        text = values.get("definition")
-        return super().from_item(
-            {**values, "definition": None if text is None else json.loads(text)}
-        )
+
+def own_type(values: Mapping[str, Any]) -> OwnType:
+    """The type in the values of its item."""
+    text = values.get("definition")
+    definition = None if text is None else json.loads(text)
+    return as_model(OwnType, {**values, "definition": definition})
 
 
 class EventTypeStore:
@@ -105,11 +105,11 @@ class EventTypeStore:
             },
             consistent=True,
         )
-        return map(OwnType.from_item, self._table.items(query))
+        return map(own_type, self._table.items(query))
 
     def _read(self, workspace_id: str, name: str) -> OwnType | None:
         item = self._table.get(_key(workspace_id, name))
-        return None if item is None else OwnType.from_item(item)
+        return None if item is None else own_type(item)
 
     def _replace(self, own: OwnType) -> OwnType:
         changes = _values(own, {"group", "description", "definition", "updated_at"})
@@ -117,7 +117,7 @@ class EventTypeStore:
         item = self._table.update(_key(own.workspace_id, own.name), update)
         if isinstance(item, Refused):
             raise ConflictError(f"{own.name} was deleted at the same moment. Save again.")
-        return OwnType.from_item(item)
+        return own_type(item)
 
     def _counting(self, workspace_id: str, change: int, limit: int | None) -> dict[str, Any]:
         """The workspace keeps the number of its types, so that no list is read to check it."""
@@ -125,7 +125,7 @@ class EventTypeStore:
         if limit is not None:
             room = "attribute_not_exists(event_type_count) OR event_type_count < :when_limit"
             update.when(room, {"limit": limit})
-        key = {"pk": config_table.workspace(workspace_id), "sk": config_table.WORKSPACE_SK}
+        key = config_table.workspace_key(workspace_id)
         return self._table.updating(key, update)
 
 

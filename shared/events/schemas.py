@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from shared.clock import Clock
 from shared.errors import Field, InvalidError
-from shared.events import catalogue
-from shared.events.models import NewEvent, ResourceEvent
+from shared.events.models import ResourceEvent
 from shared.events.schema_bounds import MAX_BYTES, MAX_WORK, Schema, count, measured, refused
 from shared.observability import logger
 from shared.remembered import Remembered
@@ -80,13 +79,11 @@ class SchemaChecker:
         self._lock = Lock()
         self._known = Remembered[tuple[str, str], DataSchema | None](clock, _weight, MAX_WEIGHT)
 
-    def check(self, workspace_id: str, event: NewEvent) -> None:
+    def check(self, workspace_id: str, event: ResourceEvent) -> None:
         """Raises InvalidError if the event breaks the schema of its type.
 
-        A built-in type has none, and costs no read; a type that is not registered is not checked.
+        A type that is not registered has none.
         """
-        if not isinstance(event, ResourceEvent) or catalogue.find(event.event_type):
-            return
         schema = self._schema_of(workspace_id, event.event_type)
         if schema is not None:
             schema.check(event.data)

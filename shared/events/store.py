@@ -9,12 +9,12 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from shared.aws.items import EXISTS, IS_NEW, Update, pack, unpack
+from shared.aws.items import EXISTS, IS_NEW, Update, as_model, pack, unpack
 from shared.aws.table import Table
 from shared.clock import MS_PER_DAY, MS_PER_MINUTE, MS_PER_S, Clock, now_ms
 from shared.errors import NotFoundError
 from shared.events import personal
-from shared.events.models import Event, payload_text
+from shared.events.models import Event, compact_json
 from shared.ids import event_key, visitor_key
 from shared.model import Model
 from shared.tables import event_table
@@ -131,7 +131,7 @@ class EventStore:
 
     def erase(self, event: Event, now: int) -> None:
         """Take the personal data out of the event, which stays in the index of its visitor."""
-        payload = payload_text(personal.remains(json.loads(event.payload)))
+        payload = compact_json(personal.remains(json.loads(event.payload)))
         self._change(event, _of_its_visitor(event, _holding(payload).set({"erased_at": now})))
 
     def untie(self, event: Event) -> None:
@@ -174,7 +174,7 @@ class EventStore:
 
 def event_from(item: dict[str, Any]) -> Event:
     payload, key = unpack(item["payload"]).decode(), event_table.event_key_of(item["pk"])
-    return Event.from_item({**item, "payload": payload, "key": key})
+    return as_model(Event, {**item, "payload": payload, "key": key})
 
 
 def _holding(payload: str) -> Update:

@@ -13,8 +13,7 @@ from shared.aws.dead_letters import DeadLetters, dead_letter, sendable
 from shared.aws.runtime import Record, message_id
 from shared.clock import Clock
 from shared.errors import FunnelhooksError, InvalidError, NotFoundError
-from shared.events.accept import Acceptor
-from shared.events.models import MAX_EVENT_BYTES
+from shared.events.accept import MAX_EVENT_BYTES, Acceptor
 from shared.imports.bucket import ImportBucket, ObjectGoneError
 from shared.imports.lines import Line, lines
 from shared.imports.models import (
@@ -30,7 +29,7 @@ from shared.imports.queue import ImportQueue, job_in
 from shared.imports.streams import UnreadableObjectError
 from shared.input.json_body import parse_json
 from shared.observability import ACCEPTED, DUPLICATES, REFUSED_LINES, Metric, logger, measured
-from shared.workspaces.models import Retention
+from shared.workspaces.models import Workspace
 
 # Lines between two looks at the time.
 BATCH = 100
@@ -55,7 +54,7 @@ class Importer:
         bucket: ImportBucket,
         queue: ImportQueue,
         acceptor: Acceptor,
-        retention_of: Callable[[str], Retention],
+        workspace_of: Callable[[str], Workspace],
         dead_letters: Callable[[], DeadLetters],
         clock: Clock,
         has_time: Callable[[], bool],
@@ -63,7 +62,7 @@ class Importer:
         self._bucket = bucket
         self._queue = queue
         self._acceptor = acceptor
-        self._retention_of = retention_of
+        self._workspace_of = workspace_of
         self._dead_letters = dead_letters
         self._clock = clock
         self._has_time = has_time
@@ -103,7 +102,7 @@ class Importer:
     def _read(self, job: ImportJob) -> Run:
         source = job.source
         try:
-            retention = self._retention_of(source.workspace_id)
+            workspace = self._workspace_of(source.workspace_id)
         except NotFoundError:
             reason = "The key must begin with the id of a workspace: <workspace_id>/<name>.jsonl"
             return Run(job, ImportState.FAILED, reason)
@@ -113,7 +112,7 @@ class Importer:
         try:
             with ThreadPoolExecutor(PARALLEL) as pool:
                 for batch in _batches(unread):
-                    job = self._store(job, batch, retention, pool)
+                    job = self._store(job, batch, workspace, pool)
                     if len(batch) == BATCH and not self._has_time():
                         return Run(job, ImportState.RUNNING)
         except UnreadableObjectError as error:
@@ -121,13 +120,13 @@ class Importer:
         return Run(job, ImportState.DONE)
 
     def _store(
-        self, job: ImportJob, batch: list[Line], retention: Retention, pool: Executor
+        self, job: ImportJob, batch: list[Line], workspace: Workspace, pool: Executor
     ) -> ImportJob:
-        outcomes = pool.map(partial(self._outcome, job.source, retention), batch)
+        outcomes = pool.map(partial(self._outcome, job.source, workspace), batch)
         position = batch[-1].after if batch else job.position
         return job.model_copy(update={"tally": counted(job.tally, outcomes), "position": position})
 
-    def _outcome(self, source: ImportSource, retention: Retention, line: Line) -> Outcome:
+    def _outcome(self, source: ImportSource, workspace: Workspace, line: Line) -> Outcome:
         if line.content is None:
             message = f"The line has more than {MAX_EVENT_BYTES} bytes."
             return RefusedLine(line=line.number, code="too_large", message=message)
@@ -136,7 +135,7 @@ class Importer:
         try:
             values = parse_json(line.content, MAX_EVENT_BYTES)
             origin = source.line_id(line.number)
-            return self._acceptor.store(values, source.workspace_id, retention, origin).is_new
+            return self._acceptor.store(values, workspace, origin).is_new
         except FunnelhooksError as error:
             message = sendable(error.message, MAX_MESSAGE)
             return RefusedLine(line=line.number, code=error.code, message=message)

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from shared.apis.funnelflux import mapping
-from shared.apis.funnelflux.models import MASK
 from shared.configs.models import BasicAuth, Listing, WebhookConfig
 from shared.dialects import DIALECTS
 from shared.errors import ConflictError, InvalidError
 from shared.moving.lines import ConfigLine
+from shared.outbound.redaction import MASK
 
 # A line for a known config may not change these.
 _LASTING = ("dialect", "managed_by", "external_id", "listing")

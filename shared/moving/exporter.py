@@ -4,10 +4,11 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+from shared.aws.items import as_model
 from shared.aws.table import Query, Table
 from shared.configs.categories import Category
 from shared.configs.models import Status, WebhookConfig
-from shared.events.own_types import OwnType
+from shared.events.own_types import OwnType, own_type
 from shared.input.paging import foreign_cursor, read_cursor, write_cursor
 from shared.moving import config_lines
 from shared.moving.lines import MAX_PAGE_BYTES
@@ -84,7 +85,7 @@ def _text(values: Values) -> str:
 
 
 def _workspace(values: Values) -> Values:
-    return settings(Workspace.from_item(values))
+    return settings(as_model(Workspace, values))
 
 
 def settings(workspace: Workspace) -> Values:
@@ -94,7 +95,7 @@ def settings(workspace: Workspace) -> Values:
 
 
 def _category(values: Values) -> Values:
-    found = Category.from_item(values)
+    found = as_model(Category, values)
     return {
         "kind": "category",
         "idCategory": found.id,
@@ -104,13 +105,13 @@ def _category(values: Values) -> Values:
 
 
 def _event_type(values: Values) -> Values:
-    found: OwnType = OwnType.from_item(values)
+    found: OwnType = own_type(values)
     moved = found.model_dump(include={"name", "group", "description"})
     return {"kind": "event_type"} | moved | {"schema": found.definition}
 
 
 def _config(values: Values) -> Values:
-    return {"kind": "config"} | config_lines.written(WebhookConfig.from_item(values))
+    return {"kind": "config"} | config_lines.written(as_model(WebhookConfig, values))
 
 
 _KINDS: dict[str, Callable[[Values], Values]] = {

@@ -22,7 +22,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError
 
-from shared.outbound import ssrf
+from shared.outbound import dns, ssrf
 from shared.outbound.dns import Lookups
 from shared.outbound.response import Cause
 
@@ -297,7 +297,7 @@ def tls_context(ca_file: str) -> ssl.SSLContext:
     return context
 
 
-def _connect_any(exchange: Exchange, addresses: list[ssrf.Address], until: float) -> TimedSocket:
+def _connect_any(exchange: Exchange, addresses: list[dns.Address], until: float) -> TimedSocket:
     failure = OSError("the host has no address")
     for left, address in zip(range(len(addresses), 0, -1), addresses, strict=True):
         remaining = until - time.monotonic()
@@ -311,7 +311,7 @@ def _connect_any(exchange: Exchange, addresses: list[ssrf.Address], until: float
     raise failure
 
 
-def _connect(address: ssrf.Address, wait_s: float) -> TimedSocket:
+def _connect(address: dns.Address, wait_s: float) -> TimedSocket:
     sock = TimedSocket(address.family, socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

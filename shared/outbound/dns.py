@@ -7,10 +7,12 @@ take only half of all threads.
 """
 
 import errno
+import socket
 import threading
 import time
 from collections import OrderedDict
 from concurrent.futures import Future
+from typing import NamedTuple
 
 from shared.outbound import ssrf
 
@@ -19,8 +21,17 @@ PENDING_SLOW = PENDING // 2
 PER_HOST = 2
 REMEMBERED = 1024
 
-_Lookup = Future[list[ssrf.Address]]
 _Host = tuple[str, int]  # and port
+
+
+class Address(NamedTuple):
+    """The arguments of `socket.connect`, after every address of the name was vetted."""
+
+    family: socket.AddressFamily
+    sockaddr: tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]
+
+
+_Lookup = Future[list[Address]]
 
 
 class TooManyLookupsError(OSError):
@@ -37,9 +48,9 @@ class Lookups:
         self._pending: dict[_Host, list[_Lookup]] = {}
         self._slow: OrderedDict[str, None] = OrderedDict()
 
-    def addresses(self, host: str, port: int, until: float) -> list[ssrf.Address]:
+    def addresses(self, host: str, port: int, until: float) -> list[Address]:
         """All addresses of the host, vetted. Raises TimeoutError at `until` (monotonic seconds),
-        TooManyLookupsError, and the errors of `ssrf.resolve`."""
+        TooManyLookupsError, and the errors of `resolve`."""
         lookup = self._begin_or_join(host, port)
         try:
             found = lookup.result(until - time.monotonic())
@@ -71,7 +82,7 @@ class Lookups:
 
     def _run(self, host: _Host, lookup: _Lookup) -> None:
         try:
-            found = ssrf.resolve(*host, self._policy)
+            found = resolve(*host, self._policy)
         except Exception as error:
             self._end(host, lookup)
             lookup.set_exception(error)
@@ -91,3 +102,16 @@ class Lookups:
             self._slow.move_to_end(host)
             if len(self._slow) > REMEMBERED:
                 self._slow.popitem(last=False)
+
+
+def resolve(host: str, port: int, policy: ssrf.Policy) -> list[Address]:
+    """All addresses of the name, from one look-up.
+
+    Raises RefusedAddressError if one of them is not public, and OSError if the look-up fails.
+    """
+    # Bytes, because Python loads and runs its IDNA codec for text; the URL is encoded already.
+    found = socket.getaddrinfo(host.encode("ascii"), port, type=socket.SOCK_STREAM)
+    addresses = [Address(family, sockaddr) for family, _, _, _, sockaddr in found]
+    if not policy.allow_private:
+        ssrf.vet(str(address.sockaddr[0]) for address in addresses)
+    return list(dict.fromkeys(addresses))

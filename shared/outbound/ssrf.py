@@ -5,11 +5,9 @@ Sources: the IANA IPv4 and IPv6 special-purpose address registries and the RFCs 
 """
 
 import re
-import socket
 from collections.abc import Iterable
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
-from typing import NamedTuple
 
 from urllib3.exceptions import LocationParseError
 from urllib3.util import Url, parse_url
@@ -81,13 +79,6 @@ class Policy(Model):
 
     allow_private: bool = False
     ports: frozenset[int] = frozenset({443, 8443})
-
-
-class Address(NamedTuple):
-    """The arguments of `socket.connect`, after every address of the name was vetted."""
-
-    family: socket.AddressFamily
-    sockaddr: tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]
 
 
 class RefusedUrlError(ValueError):
@@ -178,19 +169,6 @@ def _check_name(name: str, policy: Policy) -> None:
         return
     if len(labels) == 1 or any(f".{name}".endswith(f".{local}") for local in _LOCAL_NAMES):
         raise RefusedUrlError("the host is a name for local use; use a public domain name")
-
-
-def resolve(host: str, port: int, policy: Policy) -> list[Address]:
-    """All addresses of the name, from one look-up.
-
-    Raises RefusedAddressError if one of them is not public, and OSError if the look-up fails.
-    """
-    # Bytes, because Python loads and runs its IDNA codec for text; the URL is encoded already.
-    found = socket.getaddrinfo(host.encode("ascii"), port, type=socket.SOCK_STREAM)
-    addresses = [Address(family, sockaddr) for family, _, _, _, sockaddr in found]
-    if not policy.allow_private:
-        vet(str(address.sockaddr[0]) for address in addresses)
-    return list(dict.fromkeys(addresses))
 
 
 def vet(addresses: Iterable[str]) -> None:

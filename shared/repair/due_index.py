@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
-from shared.aws.items import Update
+from shared.aws.items import Update, as_model
 from shared.aws.table import Query, Refused, Table
 from shared.clock import MS_PER_S
 from shared.deliveries import transitions
@@ -74,7 +74,7 @@ class DueIndex:
         moves_at = max(now, delivery.next_attempt_at or now)
         update = transitions.push_back(entry.wake_at, moves_at, self._repair_after_ms)
         values = self._table.update(_key(entry), update)
-        return None if isinstance(values, Refused) else Delivery.from_item(values)
+        return None if isinstance(values, Refused) else as_model(Delivery, values)
 
     def look_again(self, event: Event, now: int) -> None:
         """Put an event into the index, so that a later run looks at it."""
@@ -117,7 +117,7 @@ class DueIndex:
 
     def _read(self, entry: DueEntry) -> Delivery | None:
         found = self._table.get_many([_key(entry)])
-        return Delivery.from_item(found[0]) if found else None
+        return as_model(Delivery, found[0]) if found else None
 
 
 def _key(entry: DueEntry) -> dict[str, str]:

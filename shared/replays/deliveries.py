@@ -4,6 +4,7 @@ A delivery keeps the position of that entry. So a page that is done twice counts
 deliveries, and an event that is found by two entries is counted once.
 """
 
+from shared.aws.items import as_model
 from shared.aws.table import Table
 from shared.clock import MS_PER_S
 from shared.deliveries import transitions
@@ -41,7 +42,7 @@ class ReplayDeliveries:
             return delivery
         stored = refused.item or {}
         is_same = stored.get("replay_spot") == found.position
-        return Delivery.from_item(stored) if is_same else None
+        return as_model(Delivery, stored) if is_same else None
 
 
 def planned(replay: Replay, found: Found, at: int) -> Delivery:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from shared.aws.items import as_model
 from shared.aws.table import Query, Table
 from shared.deliveries.models import DeliveryState
 from shared.jobs import Cursor
@@ -113,4 +114,4 @@ def _following(
 
 
 def _entry(part: int, values: Mapping[str, Any]) -> ReplayEntry:
-    return ReplayEntry.from_item({**values, "position": f"{part}#{values['log_sk']}"})
+    return as_model(ReplayEntry, {**values, "position": f"{part}#{values['log_sk']}"})

@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 from shared import jobs
-from shared.aws.items import IS_NEW, Update
+from shared.aws.items import IS_NEW, Update, as_model
 from shared.aws.table import Query, Table
 from shared.clock import MS_PER_DAY, MS_PER_S
 from shared.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
@@ -35,7 +35,7 @@ class ReplayStore:
         values = self._table.get(_key(workspace_id, replay_id)) if is_id else None
         if values is None:
             raise NotFoundError(f"No replay {replay_id} is known here.")
-        return Replay.from_item(values)
+        return as_model(Replay, values)
 
     def page(
         self, workspace_id: str, limit: int, cursor: str | None
@@ -51,7 +51,7 @@ class ReplayStore:
             after=None if cursor is None else _key(workspace_id, cursor),
         )
         page = self._table.query(query)
-        found = [Replay.from_item(values) for values in page.items]
+        found = [as_model(Replay, values) for values in page.items]
         return found, None if page.last is None else found[-1].replay_id
 
     # ── On request ────────────────────────────────────────────────────────────────────────────────

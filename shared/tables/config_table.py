@@ -35,8 +35,16 @@ def workspace(workspace_id: str) -> str:
     return f"W#{workspace_id}"
 
 
-def config_sk(config_id: str) -> str:
-    return CONFIG_PREFIX + config_id
+def workspace_key(workspace_id: str) -> dict[str, str]:
+    return {"pk": workspace(workspace_id), "sk": WORKSPACE_SK}
+
+
+def config_key(workspace_id: str, config_id: str) -> dict[str, str]:
+    return {"pk": workspace(workspace_id), "sk": CONFIG_PREFIX + config_id}
+
+
+def health_key(workspace_id: str, config_id: str) -> dict[str, str]:
+    return {"pk": endpoint(workspace_id, config_id), "sk": HEALTH_SK}
 
 
 def category_sk(category_id: str) -> str:

@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from shared import ids
-from shared.aws.items import IS_NEW, Condition, Update
+from shared.aws.items import IS_NEW, Condition, Update, as_model
 from shared.aws.table import Table
 from shared.clock import MS_PER_DAY, MS_PER_S
 from shared.tables import event_table
 from shared.visitors.models import Identity, IdentityKind, Known, Trace, VisitorEntry, VisitorRecord
-from shared.visitors.rules import FRESH_MS, MAX_IDENTITIES, Resolution, known
+from shared.visitors.resolution import FRESH_MS, MAX_IDENTITIES, Resolution, known
 
 # Each merge may make a chain longer by one step, and the number of identities is limited.
 MAX_STEPS = MAX_IDENTITIES + 1
@@ -154,4 +154,4 @@ def _entry_from(item: Mapping[str, Any], now: int) -> VisitorEntry:
         return entry.model_copy(update={"leads_to": item["leads_to"]})
     if "first_seen_at" not in item:
         return entry
-    return entry.model_copy(update={"visitor": VisitorRecord.from_item(item)})
+    return entry.model_copy(update={"visitor": as_model(VisitorRecord, item)})

@@ -5,14 +5,16 @@ pointer in the workspace's partition makes the key listable; both are written in
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from shared import ids, jobs
-from shared.aws.items import EXISTS, IS_NEW, Update
+from shared.aws.items import EXISTS, IS_NEW, Update, as_model
 from shared.aws.table import ItemBusyError, Query, Refused, Table
 from shared.clock import MS_PER_MINUTE, MS_PER_S, Clock, now_ms
 from shared.errors import ConflictError, NotFoundError
 from shared.tables import config_table
+from shared.tables.config_table import workspace_key
 from shared.workspaces.models import ApiKey, Workspace
 
 # The use of a key is recorded at most this often.
@@ -40,7 +42,7 @@ class WorkspaceStore:
         found = self._table.get(workspace_key(workspace_id))
         if found is None:
             raise _unknown(f"workspace {workspace_id}")
-        return Workspace.from_item(found)
+        return as_model(Workspace, found)
 
     def replace(self, old: Workspace, new: Workspace) -> Workspace:
         """The workspace with the settings of `new`.
@@ -74,7 +76,7 @@ class WorkspaceStore:
     def find_key(self, secret: str) -> ApiKey | None:
         """The key with the secret; None if there is none."""
         found = self._table.get(_key_of(secret))
-        return None if found is None else ApiKey.from_item(found)
+        return None if found is None else as_model(ApiKey, found)
 
     def list_keys(self, workspace_id: str) -> list[ApiKey]:
         """The keys of a workspace, oldest first."""
@@ -85,7 +87,7 @@ class WorkspaceStore:
             consistent=True,
         )
         keys = [_hashed(item["key_sha256"]) for item in self._table.items(pointers)]
-        found = map(ApiKey.from_item, self._table.get_many(keys))
+        found = map(partial(as_model, ApiKey), self._table.get_many(keys))
         return sorted(found, key=lambda key: (key.created_at, key.id))
 
     def get_key(self, workspace_id: str, key_id: str) -> ApiKey:
@@ -93,7 +95,7 @@ class WorkspaceStore:
         found = self._table.get(self._locate(workspace_id, key_id))
         if found is None:
             raise _unknown(f"API key {key_id}")
-        return ApiKey.from_item(found)
+        return as_model(ApiKey, found)
 
     def replace_key(self, old: ApiKey, new: ApiKey) -> None:
         """Raises ConflictError if `old` is no longer stored; NotFoundError if no key is."""
@@ -154,10 +156,6 @@ class WorkspaceStore:
         if pointer is None:
             raise _unknown(f"API key {key_id}")
         return _hashed(pointer["key_sha256"])
-
-
-def workspace_key(workspace_id: str) -> dict[str, str]:
-    return {"pk": config_table.workspace(workspace_id), "sk": config_table.WORKSPACE_SK}
 
 
 def _changing(changes: Mapping[str, Any], version: int) -> Update:

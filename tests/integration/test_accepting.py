@@ -7,7 +7,8 @@ from unittest.mock import patch
 import pytest
 from botocore.exceptions import ClientError
 
-from shared.events.models import MAX_EVENT_BYTES, Event, TriggerType
+from shared.events.accept import MAX_EVENT_BYTES
+from shared.events.models import Event, TriggerType
 from shared.events.store import EventStore
 from tests import factories
 from tests.integration.invocations import http_event

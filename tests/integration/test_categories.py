@@ -8,7 +8,8 @@ import pytest
 from shared.aws import clients
 from shared.aws.items import to_item
 from shared.configs.categories import CategoryStore
-from shared.configs.store import ConfigStore, config_key
+from shared.configs.store import ConfigStore
+from shared.tables.config_table import config_key
 from tests import factories
 from tests.integration.world import CrashError, Reply, World
 

@@ -17,7 +17,7 @@ from shared.attempts.attempt import AttemptRunner
 from shared.aws import clients
 from shared.aws.items import to_item
 from shared.aws.table import Table
-from shared.configs.store import ConfigStore, health_key
+from shared.configs.store import ConfigStore
 from shared.deliveries.ledger import Ledger
 from shared.endpoints import breaker
 from shared.endpoints.breaker import PROBE_MS, EndpointHealth, Outcome, Result
@@ -25,6 +25,7 @@ from shared.endpoints.store import HealthStore
 from shared.events.store import EventStore
 from shared.outbound.response import Cause, Response, Timings
 from shared.outbound.sender import Sender
+from shared.tables.config_table import health_key
 from tests import factories
 from tests.integration.account import Account
 from tests.integration.test_flowestate_api import key_of

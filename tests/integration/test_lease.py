@@ -8,10 +8,10 @@ import pytest
 
 from shared.aws import clients
 from shared.aws.table import Table
-from shared.deliveries.ledger import Ledger
+from shared.deliveries.ledger import LEASE_MS, Ledger
 from shared.deliveries.models import Attempt, Delivery, DeliveryState, Reason
 from shared.deliveries.queue import AttemptMessage
-from shared.deliveries.transitions import LEASE_MS, NotDue
+from shared.deliveries.transitions import NotDue
 from shared.events.store import EventStore
 from shared.outbound.response import Timings
 from shared.outbound.sender import Sender

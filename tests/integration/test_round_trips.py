@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from shared.apis.funnelflux import models as wire
 from shared.apis.funnelflux.mapping import MAX_OLD_SECRETS
-from shared.apis.funnelflux.models import MASK
 from shared.aws import clients
 from shared.aws.items import to_item
 from shared.aws.table import Table
 from shared.configs.models import Status, TargetType, WebhookConfig
 from shared.configs.store import ConfigStore
 from shared.events.models import TriggerType
+from shared.outbound.redaction import MASK
 from shared.tables import config_table
 from tests import factories
 from tests.integration.account import Account

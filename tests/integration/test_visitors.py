@@ -280,7 +280,7 @@ class TestAtOnce:
     def test_no_more_are_tied_than_a_person_has(
         self, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("shared.visitors.rules.MAX_IDENTITIES", 5)
+        monkeypatch.setattr("shared.visitors.resolution.MAX_IDENTITIES", 5)
         monkeypatch.setattr("shared.visitors.store.MAX_IDENTITIES", 5)
 
         sent_at_once(

@@ -11,8 +11,9 @@ from shared.aws import clients
 from shared.aws.items import to_item
 from shared.aws.table import Table
 from shared.configs.models import WebhookConfig
-from shared.configs.store import ConfigStore, config_key
+from shared.configs.store import ConfigStore
 from shared.outbound.ssrf import Policy
+from shared.tables.config_table import config_key
 from tests import factories
 from tests.integration.world import Reply, World
 

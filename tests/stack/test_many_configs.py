@@ -7,8 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from shared.aws.table import Table
-from shared.configs.models import Trigger, WebhookConfig
+from shared.configs.models import WebhookConfig
 from shared.configs.store import ConfigStore
+from shared.configs.triggers import Trigger
 from tests.local.receiver import Receiver
 from tests.local.stack import Stack
 from tests.stack.client import Client

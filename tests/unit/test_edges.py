@@ -22,7 +22,7 @@ from shared.input.paging import Window
 from shared.outbound.response import Timings
 from shared.repair.due_index import DueIndex
 from shared.visitors.store import VisitorStore
-from shared.workspaces.models import Retention
+from shared.workspaces.models import Retention, Workspace
 from tests import factories
 from tests.factories import WORKSPACE
 from tests.fakes import NOW
@@ -62,8 +62,9 @@ def list_events(client: Any) -> Any:
 
 def accept_action(client: Any) -> Any:
     events, visitors = EventStore(Table(client, "t"), 30, 600), VisitorStore(Table(client, "t"), 30)
-    acceptance = Acceptance(Table(client, "t"), events, visitors, lambda: NOW)
-    return acceptance.accept(WORKSPACE, rules.read("Demo", {}), "digest", Retention.of_days(30))
+    workspace = Workspace(workspace_id=WORKSPACE, name="", created_at=NOW)
+    acceptance = Acceptance(Table(client, "t"), events, visitors, lambda: NOW, 30)
+    return acceptance.accept(workspace, rules.read("Demo", {}), "digest")
 
 
 WRITES = [

@@ -74,8 +74,7 @@ def _follow(
     )
     event = on_action(action, caller, submission, request)
     location = _location(caller, submission)
-    workspace = caller.workspace
-    event_id = wiring.acceptor().accept(event, workspace.workspace_id, wiring.retention(workspace))
+    event_id = wiring.acceptor().accept(event, caller.workspace)
     return Redirect(location=location) if location else EventAccepted(event_id=event_id)
 
 

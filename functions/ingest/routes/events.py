@@ -6,15 +6,14 @@ from pydantic import Field
 
 from functions.ingest import wiring
 from shared.errors import InvalidError, TooLargeError
-from shared.events.accept import EventResult, checked_batch
-from shared.events.models import (
+from shared.events.accept import (
     MAX_BATCH_BYTES,
     MAX_BATCH_EVENTS,
     MAX_EVENT_BYTES,
-    EventId,
-    ResourceEvent,
-    TrackingEvent,
+    EventResult,
+    checked_batch,
 )
+from shared.events.models import EventId, ResourceEvent, TrackingEvent
 from shared.input.json_body import parse_json
 from shared.model import Model
 from shared.web.operations import Api, RawBody, require_json
@@ -63,17 +62,15 @@ def accept_events(caller: Caller, body: RawBody) -> EventAccepted | EventResults
     require_json(body.headers.get("content-type", "application/json"))
     idempotency_key = body.headers.get("idempotency-key")
     values = _parse(body.content)
-    retention = wiring.retention(caller.workspace)
     if isinstance(values, dict) and "events" in values:
         _refuse_others(values, idempotency_key)
         events = checked_batch(values["events"])
         # The authenticator has counted the first event.
         wiring.rate().take(caller.workspace, len(events) - 1)
-        results = wiring.acceptor().accept_batch(events, caller.workspace_id, retention)
+        results = wiring.acceptor().accept_batch(events, caller.workspace)
         return EventResults(results=results)
     identified = _identified(values, idempotency_key)
-    event_id = wiring.acceptor().accept(identified, caller.workspace_id, retention)
-    return EventAccepted(event_id=event_id)
+    return EventAccepted(event_id=wiring.acceptor().accept(identified, caller.workspace))
 
 
 def _parse(body: bytes) -> Any:

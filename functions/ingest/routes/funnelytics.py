@@ -9,7 +9,7 @@ from shared.apis.funnelytics import rules
 from shared.apis.funnelytics.acceptance import Acceptance
 from shared.aws import clients
 from shared.clock import now_ms
-from shared.events.models import MAX_EVENT_BYTES
+from shared.events.accept import MAX_EVENT_BYTES
 from shared.input.json_body import parse_json
 from shared.model import Model
 from shared.observability import event_accepted
@@ -45,8 +45,7 @@ def accept_action(caller: Caller, action: str, body: RawBody) -> ActionAccepted:
     # The authenticator has counted one.
     wiring.rate().take(caller.workspace, max(0, len(read.purchases) - 1))
     digest = rules.digest(caller.workspace_id, action, values)
-    retention = wiring.retention(caller.workspace)
-    accepted = _acceptance().accept(caller.workspace_id, read, digest, retention)
+    accepted = _acceptance().accept(caller.workspace, read, digest)
     for event in accepted:
         event_accepted(caller.workspace_id, event.event_id, is_new=True)
     return ActionAccepted(accepted=True, events=len(accepted))
@@ -56,4 +55,4 @@ def accept_action(caller: Caller, action: str, body: RawBody) -> ActionAccepted:
 def _acceptance() -> Acceptance:
     env = wiring.env()
     visitors = VisitorStore(clients.event_table(), env.retention_days)
-    return Acceptance(clients.event_table(), wiring.store(), visitors, now_ms)
+    return Acceptance(clients.event_table(), wiring.store(), visitors, now_ms, env.retention_days)

@@ -9,7 +9,8 @@ from pydantic import Field, StringConstraints
 
 from shared.apis.clickfunnels.numbers import workspace_number
 from shared.clock import Timestamp
-from shared.configs.models import ALL_TYPES, Listing, Trigger, WebhookConfig
+from shared.configs.models import Listing, WebhookConfig
+from shared.configs.triggers import ALL_TYPES, Trigger
 from shared.dialects import DIALECTS, clickfunnels_ids
 from shared.dialects.clickfunnels import ClickFunnels, ClickFunnelsV1
 from shared.model import Model

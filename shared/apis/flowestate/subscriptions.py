@@ -10,7 +10,8 @@ from pydantic import Field, StringConstraints, field_validator
 
 from shared import ids
 from shared.clock import Timestamp
-from shared.configs.models import Listing, Status, Trigger, WebhookConfig
+from shared.configs.models import Listing, Status, WebhookConfig
+from shared.configs.triggers import Trigger
 from shared.dialects import DIALECTS
 from shared.model import Model
 from shared.workspaces.models import Client

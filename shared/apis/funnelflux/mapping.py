@@ -8,23 +8,14 @@ from pydantic import ValidationError
 from shared import ids
 from shared.apis.checks import ConfigChecks
 from shared.apis.funnelflux import models as wire
-from shared.apis.funnelflux.models import MASK
 from shared.clock import MS_PER_S
-from shared.configs import targets
-from shared.configs.models import (
-    BasicAuth,
-    ConfigName,
-    Listing,
-    OldSecret,
-    Status,
-    Trigger,
-    WebhookConfig,
-)
+from shared.configs import secrets, targets
+from shared.configs.models import BasicAuth, ConfigName, Listing, OldSecret, Status, WebhookConfig
+from shared.configs.triggers import Trigger
 from shared.dialects import DIALECTS, Dialect, clickfunnels_ids
 from shared.errors import InvalidError
 from shared.events import catalogue
 from shared.input.validation import invalid
-from shared.outbound.redaction import is_secret
 
 # Old secrets that sign beside the new one; beyond this number the oldest stops early.
 MAX_OLD_SECRETS = 5
@@ -61,7 +52,8 @@ def created(
 ) -> WebhookConfig:
     """The new config. Masked secrets are taken from `like`. Raises InvalidError."""
     return WebhookConfig(
-        **_saved(new) | {"headers": _unmasked(new.headers, like.headers if like else {})},
+        **_saved(new)
+        | {"headers": secrets.kept_headers(new.headers, like.headers if like else {})},
         dialect=new.dialect,
         listing=_listing(new),
         basic_auth=_basic_auth(new.basicAuth, like.basic_auth if like else None),
@@ -85,7 +77,7 @@ def replaced(old: WebhookConfig, new: wire.WebhookConfigBody, now: int) -> Webho
         now,
         **_saved(new)
         | {
-            "headers": _unmasked(new.headers, old.headers),
+            "headers": secrets.kept_headers(new.headers, old.headers),
             "basic_auth": _basic_auth(new.basicAuth, old.basic_auth),
             **_still_disabled(old, new),
             "deleted_at": now if new.status is Status.DELETED else None,
@@ -161,7 +153,7 @@ def full(config: WebhookConfig, warnings: Sequence[str]) -> wire.WebhookConfigRe
         disabledReason=config.disabled_reason,
         disabledAt=config.disabled_at,
         managedBy=config.managed_by,
-        headers={name: _masked(name, value) for name, value in config.headers.items()},
+        headers=secrets.masked(config.headers),
         basicAuth=basic and wire.WebhookBasicAuthRead(username=basic.username),
         warnings=tuple(warnings),
         createdAt=config.created_at,
@@ -255,28 +247,5 @@ def _wire_trigger(trigger: Trigger) -> wire.WebhookTrigger:
     return wire.WebhookTrigger.model_validate(values)
 
 
-def _masked(name: str, value: str) -> str:
-    return MASK if is_secret(name, value) else value
-
-
-def _unmasked(new: Mapping[str, str], old: Mapping[str, str]) -> dict[str, str]:
-    # An imported config that still lacks a secret holds the mask in its place.
-    stored = {name.lower(): value for name, value in old.items() if value != MASK}
-    unmasked = {}
-    for name, value in new.items():
-        if value == MASK and name.lower() not in stored:
-            raise InvalidError.at(
-                f"headers.{name}", f"{MASK} stands for a stored value, and none is stored"
-            )
-        unmasked[name] = stored[name.lower()] if value == MASK else value
-    return unmasked
-
-
 def _basic_auth(new: wire.WebhookBasicAuth | None, old: BasicAuth | None) -> BasicAuth | None:
-    if new is None:
-        return None
-    if new.password is not None and new.password != MASK:
-        return BasicAuth(username=new.username, password=new.password)
-    if old is None or old.password == MASK:
-        raise InvalidError.at("basicAuth.password", "is required, because none is stored")
-    return BasicAuth(username=new.username, password=old.password)
+    return None if new is None else secrets.kept_basic_auth(new.username, new.password, old)

@@ -10,14 +10,13 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, field_validator
 
 from shared.clock import Timestamp
-from shared.configs.models import ALL_TYPES, DisabledReason, Status, TargetType
+from shared.configs.models import DisabledReason, Status, TargetType
+from shared.configs.triggers import ALL_TYPES
 from shared.dialects import DIALECTS
 from shared.events import catalogue
 from shared.events.models import EVENT_TYPE, ConfigId
 from shared.model import Model
 
-# A read shows this in place of a secret; in a save it stands for the stored secret.
-MASK = "********"
 FUNNELFLUX = "funnelflux"
 MAX_ENTRIES = 100
 MAX_TRIGGERS = 50

@@ -17,9 +17,9 @@ from shared.events.models import Event
 from shared.events.store import EventStore
 from shared.tables import event_table
 from shared.visitors.models import Identity, IdentityKind
-from shared.visitors.rules import resolve
+from shared.visitors.resolution import resolve
 from shared.visitors.store import VisitorStore
-from shared.workspaces.models import Retention
+from shared.workspaces.models import Workspace
 
 # A transaction takes 4 MB; the rest is room for the keys and times of its items.
 MAX_TOGETHER_BYTES = 3_900_000
@@ -32,46 +32,45 @@ Sleep = Callable[[float], None]
 
 
 class Acceptance:
+    """`retention_days` is how long the stack keeps what a workspace does not limit."""
+
     def __init__(
         self,
         table: Table,
         events: EventStore,
         visitors: VisitorStore,
         clock: Clock,
+        retention_days: int,
         sleep: Sleep = time.sleep,
     ) -> None:
         self._table = table
         self._events = events
         self._visitors = visitors
         self._clock = clock
+        self._retention_days = retention_days
         self._sleep = sleep
 
-    def accept(
-        self, workspace_id: str, action: rules.InboundAction, digest: str, retention: Retention
-    ) -> list[Event]:
+    def accept(self, workspace: Workspace, action: rules.InboundAction, digest: str) -> list[Event]:
         """The stored events.
 
         Raises ConflictError if the action was accepted in the last 24 hours, TooLargeError, and
         ContentionError.
         """
         for _ in range(ROUNDS):
-            accepted = self._try(workspace_id, action, digest, retention, self._clock())
+            accepted = self._try(workspace, action, digest, self._clock())
             if accepted is not None:
                 return accepted
             self._sleep(PAUSE_S * random.random())  # noqa: S311 -- spreads, hides nothing
         raise ContentionError
 
     def _try(
-        self,
-        workspace_id: str,
-        action: rules.InboundAction,
-        digest: str,
-        retention: Retention,
-        now: int,
+        self, workspace: Workspace, action: rules.InboundAction, digest: str, now: int
     ) -> list[Event] | None:
+        workspace_id = workspace.workspace_id
         traces = self._visitors.trace(workspace_id, identities(action), now)
         found = resolve(workspace_id, traces, now, ids.new_visitor_id())
         new = _identified(workspace_id, action, digest, found.visitor.visitor_id, now)
+        retention = workspace.retention(self._retention_days)
         expiry = {"expires_at": retention.record_until_s(now)}
         accepted = [event.model_copy(update=expiry) for event in new]
         marker = self._marker(workspace_id, digest, now)

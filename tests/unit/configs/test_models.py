@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.configs.models import ALL_TYPES, MAX_LISTED, Interest, Trigger, interested
+from shared.configs.triggers import ALL_TYPES, MAX_LISTED, Interest, Trigger, interested
 from shared.events.models import Event
 from tests import factories
 from tests.fakes import NOW

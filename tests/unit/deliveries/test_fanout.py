@@ -3,8 +3,8 @@ from typing import Any, cast
 
 import pytest
 
-from shared.configs.models import Interest, Trigger
 from shared.configs.store import ConfigStore
+from shared.configs.triggers import Interest, Trigger
 from shared.deliveries import fanout
 from shared.deliveries.fanout import first_messages, remembering, send_all
 from shared.deliveries.queue import AttemptMessage, Queue

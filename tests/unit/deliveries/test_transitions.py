@@ -8,12 +8,13 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from shared.aws.items import Update
+from shared.aws.items import Update, as_model
 from shared.aws.table import Refused, Table
 from shared.deliveries import transitions
+from shared.deliveries.ledger import LEASE_MS
 from shared.deliveries.models import ENDED, Attempt, Delivery, DeliveryState, Reason, Resend
 from shared.deliveries.queue import MAX_DELAY_MS
-from shared.deliveries.transitions import EARLY_MS, LEASE_MS, PARK_LEAD_MS, NotDue, Terms
+from shared.deliveries.transitions import EARLY_MS, PARK_LEAD_MS, Lease, NotDue, Terms
 from shared.outbound.response import Timings
 from shared.tables import event_table
 from shared.workspaces.models import Retention
@@ -33,6 +34,10 @@ LEASE = "lease-1"
 SPOT = "0#1"
 
 
+def lease(holder: str, now: int) -> Lease:
+    return Lease(holder, now + LEASE_MS)
+
+
 class Stored:
     """One delivery in a table in memory, moved from state to state."""
 
@@ -45,7 +50,7 @@ class Stored:
     def make(self, update: Update) -> Delivery | None:
         """The delivery after the transition; None if it was refused and changed nothing."""
         found = self._table.update(self.key, update)
-        return None if isinstance(found, Refused) else Delivery.from_item(found)
+        return None if isinstance(found, Refused) else as_model(Delivery, found)
 
     @property
     def item(self) -> dict[str, Any]:
@@ -53,10 +58,10 @@ class Stored:
 
     @property
     def delivery(self) -> Delivery | None:
-        return Delivery.from_item(self.item) if self.item else None
+        return as_model(Delivery, self.item) if self.item else None
 
     def sending(self, now: int = NOW) -> Delivery:
-        return made(self.make(transitions.claim(MESSAGE, EVENT, LEASE, TERMS, now)))
+        return made(self.make(transitions.claim(MESSAGE, EVENT, lease(LEASE, now), TERMS, now)))
 
     def waiting(self, wait_ms: int = 60_000, now: int = NOW) -> Delivery:
         failed = attempt(1, 500, wait_ms)
@@ -123,7 +128,7 @@ class TestAFirstClaim:
         assert {"wake_at", "log_pk", "state_pk"} & stored.item.keys() == set()
 
     def test_without_the_event_makes_nothing(self, stored: Stored) -> None:
-        assert stored.make(transitions.claim(MESSAGE, None, LEASE, TERMS, NOW)) is None
+        assert stored.make(transitions.claim(MESSAGE, None, lease(LEASE, NOW), TERMS, NOW)) is None
         assert stored.item == {}
 
     def test_takes_a_delivery_that_repair_has_begun(self, stored: Stored) -> None:
@@ -171,7 +176,9 @@ class TestAClaim:
 
 
 def again(number: int = 1, now: int = NOW) -> Update:
-    return transitions.claim(factories.pointer(attempt=number), EVENT, "other", TERMS, now)
+    return transitions.claim(
+        factories.pointer(attempt=number), EVENT, lease("other", now), TERMS, now
+    )
 
 
 class TestSettling:
@@ -483,8 +490,8 @@ class Life(RuleBasedStateMachine):
 
     @rule(number=st.integers(1, 4))
     def a_worker_claims(self, number: int) -> None:
-        message, lease = factories.pointer(attempt=number), f"lease-{len(self.claims)}"
-        claimed = self.stored.make(transitions.claim(message, EVENT, lease, TERMS, self.now))
+        message, own = factories.pointer(attempt=number), lease(f"{len(self.claims)}", self.now)
+        claimed = self.stored.make(transitions.claim(message, EVENT, own, TERMS, self.now))
         if claimed is not None:
             self.claims.append(claimed)
 

@@ -1,6 +1,6 @@
 from shared.deliveries import views
 from shared.deliveries.models import Attempt, Delivery, DeliveryState
-from shared.events.models import MAX_EVENT_BYTES
+from shared.events.accept import MAX_EVENT_BYTES
 from shared.outbound.response import Cause, Timings
 from tests import factories
 from tests.factories import WORKSPACE

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared import ids
 from shared.events import accept
-from shared.events.accept import natural_id
 from tests import factories
 
 IN_FLOW = ["node_execution", "on_action"]
@@ -15,7 +15,8 @@ Parts = tuple[str, str, int | None]
 
 
 def identity(values: dict[str, Any]) -> str | None:
-    return natural_id(accept.read(values))
+    new = accept.read(values)
+    return ids.natural_event_id(new.event_type, new.payload())
 
 
 def at_node(hit_id: str, node_id: str, number: int | None = None) -> str | None:

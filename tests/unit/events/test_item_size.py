@@ -14,7 +14,7 @@ from shared.aws.table import Table
 from shared.errors import InvalidError, TooLargeError
 from shared.events.accept import Acceptor
 from shared.events.store import EventStore
-from shared.workspaces.models import Retention
+from shared.workspaces.models import Workspace
 from tests import factories
 from tests.factories import WORKSPACE
 from tests.fakes import NOW
@@ -37,8 +37,9 @@ class Kept:
 def stored(values: Any) -> dict[str, dict[str, Any]]:
     table = Kept()
     store = EventStore(Table(cast(Any, table), "t"), 30, 600)
-    acceptor = Acceptor(store, lambda *_: None, lambda: NOW)
-    acceptor.store(values, WORKSPACE, Retention.of_days(30), "o" * 128)
+    acceptor = Acceptor(store, lambda *_: None, lambda: NOW, 30)
+    workspace = Workspace(workspace_id=WORKSPACE, name="", created_at=NOW)
+    acceptor.store(values, workspace, "o" * 128)
     return table.item
 
 

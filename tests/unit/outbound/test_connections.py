@@ -8,7 +8,7 @@ import pytest
 import trustme
 
 from shared.outbound import connection as wire
-from shared.outbound import ssrf
+from shared.outbound import dns
 from shared.outbound.response import Cause, Response
 from shared.outbound.sender import Sender
 from shared.outbound.ssrf import Policy
@@ -53,7 +53,7 @@ class TestAConnection:
     ) -> None:
         made, connect = list[wire.TimedSocket](), wire._connect
 
-        def connected(address: ssrf.Address, wait_s: float) -> wire.TimedSocket:
+        def connected(address: dns.Address, wait_s: float) -> wire.TimedSocket:
             made.append(connect(address, wait_s))
             return made[-1]
 

@@ -11,7 +11,7 @@ import pytest
 import trustme
 
 from shared.outbound import connection as wire
-from shared.outbound import ssrf
+from shared.outbound import dns, ssrf
 from shared.outbound.connection import Stage
 from shared.outbound.response import Cause
 from shared.outbound.sender import Sender
@@ -289,7 +289,7 @@ class TestADestination:
     ) -> None:
         clock, connect = SenderClock(), wire._connect
 
-        def deaf_first(address: ssrf.Address, wait_s: float) -> wire.TimedSocket:
+        def deaf_first(address: dns.Address, wait_s: float) -> wire.TimedSocket:
             if address.sockaddr[0] == "127.0.0.1":
                 clock.advance(wait_s)
                 raise TimeoutError

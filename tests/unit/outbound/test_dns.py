@@ -10,7 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from shared.outbound import dns, ssrf
+from shared.outbound import dns
 from shared.outbound.dns import Lookups, TooManyLookupsError
 from shared.outbound.response import Cause
 from shared.outbound.sender import Sender
@@ -44,7 +44,7 @@ def resolver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Resolver]:
     fake.silence.set()
 
 
-def _ask(names: Lookups, host: str, wait_s: float = 0.01) -> list[ssrf.Address]:
+def _ask(names: Lookups, host: str, wait_s: float = 0.01) -> list[dns.Address]:
     return names.addresses(host, 443, time.monotonic() + wait_s)
 
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from urllib3.util import parse_url
 
-from shared.outbound import ssrf
+from shared.outbound import dns, ssrf
 from shared.outbound.ssrf import Policy, RefusedAddressError, RefusedUrlError
 
 ROWS = json.loads(Path(__file__).with_name("refused_addresses.json").read_text(encoding="utf-8"))
@@ -249,7 +249,7 @@ class TestNames:
         _names_resolve_to(monkeypatch, *answer)
 
         with pytest.raises(RefusedAddressError, match=words):
-            ssrf.resolve("hooks.example.com", 443, PUBLIC)
+            dns.resolve("hooks.example.com", 443, PUBLIC)
 
     @pytest.mark.parametrize("answer", _accepted_rows("answer"))
     def test_give_all_their_public_addresses_in_order(
@@ -257,17 +257,17 @@ class TestNames:
     ) -> None:
         _names_resolve_to(monkeypatch, *answer)
 
-        found = ssrf.resolve("hooks.example.com", 443, PUBLIC)
+        found = dns.resolve("hooks.example.com", 443, PUBLIC)
 
         assert [address.sockaddr[0] for address in found] == list(dict.fromkeys(answer))
 
     def test_give_an_address_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
         _names_resolve_to(monkeypatch, "8.8.8.8", "8.8.8.8")
 
-        assert len(ssrf.resolve("hooks.example.com", 443, PUBLIC)) == 1
+        assert len(dns.resolve("hooks.example.com", 443, PUBLIC)) == 1
 
     def test_may_be_private_in_local_runs(self) -> None:
-        (found,) = ssrf.resolve("127.0.0.1", 8080, LOCAL)
+        (found,) = dns.resolve("127.0.0.1", 8080, LOCAL)
 
         assert found == (socket.AF_INET, ("127.0.0.1", 8080))
 
@@ -277,7 +277,7 @@ class TestNames:
         _names_resolve_to(monkeypatch, "10.77.66.55")
 
         with pytest.raises(RefusedAddressError, match=r"10\.0\.0\.0/8") as refusal:
-            ssrf.resolve("hooks.example.com", 443, PUBLIC)
+            dns.resolve("hooks.example.com", 443, PUBLIC)
 
         assert "10.77.66.55" not in str(refusal.value)
 

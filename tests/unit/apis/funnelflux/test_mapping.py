@@ -5,9 +5,9 @@ import pytest
 
 from shared.apis.funnelflux import mapping
 from shared.apis.funnelflux import models as wire
-from shared.apis.funnelflux.models import MASK
 from shared.configs.models import ConfigName, DisabledReason, Status, WebhookConfig
 from shared.errors import InvalidError
+from shared.outbound.redaction import MASK
 from tests import factories
 from tests.factories import WORKSPACE
 from tests.fakes import NOW

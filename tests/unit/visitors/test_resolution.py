@@ -2,7 +2,7 @@
 
 from shared.clock import MS_PER_DAY
 from shared.visitors.models import Identity, IdentityKind, Known, Trace, VisitorEntry, VisitorRecord
-from shared.visitors.rules import MAX_IDENTITIES, Resolution, resolve
+from shared.visitors.resolution import MAX_IDENTITIES, Resolution, resolve
 from tests.factories import WORKSPACE
 from tests.fakes import NOW
 
