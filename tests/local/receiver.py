@@ -207,7 +207,11 @@ class _Handler(BaseHTTPRequestHandler):
     wbufsize = -1  # headers and body in one packet
 
     def do_POST(self) -> None:
-        reply = self.server.receiver.take(self._received())
+        body = self.rfile.read(self._length)
+        if len(body) < self._length:  # the sender is gone: this was no request
+            self.close_connection = True
+            return
+        reply = self.server.receiver.take(self._received(body))
         self.send_response(reply.status)
         for name, value in reply.headers.items():
             self.send_header(name, value)
@@ -218,13 +222,16 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_GET = do_PUT = do_POST
 
-    def _received(self) -> Received:
-        length = int(self.headers.get("Content-Length", 0))
+    @property
+    def _length(self) -> int:
+        return int(self.headers.get("Content-Length", 0))
+
+    def _received(self, body: bytes) -> Received:
         return Received(
             method=self.command,
             path=self.path,
             headers=CaseInsensitiveDict(self.headers.items()),
-            body=self.rfile.read(length),
+            body=body,
             received_at=time.time(),
             monotonic=time.monotonic(),
             client_port=self.client_address[1],

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import socket
 from typing import Any
 
 import pytest
@@ -169,3 +170,13 @@ class TestFunnelFlux:
     )
     def test_refuses_what_its_headers_do_not_say(self, name: str, value: str) -> None:
         assert self.receive(FF_EVENT | {name: value}) == 400
+
+
+def test_a_request_that_is_cut_off_is_none() -> None:
+    with Receiver() as receiver:
+        with socket.create_connection(("127.0.0.1", receiver.port)) as sender:
+            sender.sendall(b"POST /in HTTP/1.1\r\nHost: here\r\nContent-Length: 9\r\n\r\nhalf")
+            sender.shutdown(socket.SHUT_WR)
+            assert sender.recv(1) == b""
+
+        assert receiver.requests() == []
