@@ -6,7 +6,6 @@ import pytest
 
 from tests.faults.isolation import Figures, Load, measure
 
-pytestmark = pytest.mark.timeout(600)  # of a machine that is busy with other things
 LOAD = Load(per_s=100, seconds=20, workers=14)
 SEED = 3
 DIES_AFTER_S = 8

@@ -3,7 +3,6 @@
 import os
 from typing import Any
 
-import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -137,7 +136,6 @@ class Machine(RuleBasedStateMachine):
             self._context.__exit__(None, None, None)
 
 
-@pytest.mark.timeout(1_200)  # if it fails, it looks for a short example
 class TestMachine(Machine.TestCase):  # type: ignore[misc, valid-type]
     settings = settings(
         max_examples=int(os.environ.get("FAULTS_EXAMPLES", "25")),

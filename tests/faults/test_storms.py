@@ -18,7 +18,6 @@ SEED = 20_261_121
 REPAIR_MS = 1000 * template().functions()["RepairFunction"]["Timeout"]
 # Time for a page or two.
 SHORT_MS = 100
-pytestmark = pytest.mark.timeout(600)  # of a machine that is busy with other things
 NAMES = [storm.name for storm in STORMS]
 
 

@@ -17,6 +17,8 @@ from tests.local.errors import LocalStackError, PortError
 PYTHON = Path(".local/tools/ministack/bin/python")
 HOST = "127.0.0.1"
 
+# A busy machine may take long.
+START_S = 300
 LAUNCHER = Path(__file__).with_name("ministack.py")
 # Whatever proxy the shell names, it does not lead to this machine.
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -79,7 +81,7 @@ def start(
         )
     process.returncode = 0  # it outlives this command on purpose; _reap collects it
     emulator = Emulator(pid=process.pid, port=port, started=_started(process.pid) or "")
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + START_S
     while not emulator.answers():
         if not emulator.is_running() or time.monotonic() > deadline:
             emulator.stop()

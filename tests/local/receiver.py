@@ -18,13 +18,14 @@ from standardwebhooks import Webhook
 
 @dataclass(frozen=True)
 class Reply:
-    """One answer; `hang` keeps the sender waiting until the receiver stops."""
+    """One answer, once `after` is set; `hang` keeps the sender waiting until the receiver stops."""
 
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     delay_s: float = 0.0
     hang: bool = False
+    after: threading.Event | None = None
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ class Receiver:
             return [seen for seen in self._requests if path is None or _under(path, seen.path)]
 
     def wait_for(
-        self, count: int, path: str | None = None, timeout_s: float = 10.0
+        self, count: int, path: str | None = None, timeout_s: float = 300.0
     ) -> list[Received]:
         """Give the requests once there are `count` of them; AssertionError tells what came."""
         with self._changed:
@@ -130,6 +131,8 @@ class Receiver:
             self._requests.append(request)
             reply = self._next_reply(request)
             self._changed.notify_all()
+        if reply.after is not None:
+            reply.after.wait()
         self._stopping.wait(None if reply.hang else reply.delay_s)
         return reply
 

@@ -255,7 +255,7 @@ def _is_healthy(api_url: str) -> bool:
     return _health(api_url) == "200"
 
 
-def _wait_until_healthy(api_url: str, *, timeout_s: float = 15) -> None:
+def _wait_until_healthy(api_url: str, *, timeout_s: float = 300) -> None:
     deadline = time.monotonic() + timeout_s
     while (answer := _health(api_url)) != "200":
         if time.monotonic() > deadline:

@@ -73,7 +73,7 @@ def test_a_form_that_is_posted_without_a_key_arrives_as_a_webhook(
     assert answer.status == 202
     assert json.loads(answer.text)["event_id"]
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
-    (came,) = receiver.wait_for(1, "/in", PATIENCE_S)
+    (came,) = receiver.wait_for(1, "/in")
     body = json.loads(came.body)
     assert came.headers["X-Funnelflux-Trigger-Type"] == body["event_type"] == "on_action"
     assert (body["is_action"], body["action_number"]) == (True, 2)

@@ -6,7 +6,7 @@ import pytest
 import requests
 
 from tests.local.stack import Stack
-from tests.stack.client import Client
+from tests.stack.client import PATIENCE_S, Client
 
 ADDRESSES = [
     ("GET", "/v1/webhookconfig/list", "?status=all"),
@@ -45,7 +45,9 @@ def test_events_are_accepted_at_both_spellings(client: Client) -> None:
 def test_an_unknown_key_is_refused(stack: Stack, method: str, path: str, query: str) -> None:
     headers = {"Authorization": "Bearer fh_unknown"}
 
-    answer = requests.request(method, stack.api_url + path + query, headers=headers, timeout=60)
+    answer = requests.request(
+        method, stack.api_url + path + query, headers=headers, timeout=PATIENCE_S
+    )
 
     assert answer.status_code == 401
     assert answer.json()["error"]["code"] == "unauthenticated"

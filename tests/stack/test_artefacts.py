@@ -48,7 +48,6 @@ def test_a_handler_starts_from_its_artefact_alone(
         [sys.executable, "-I", "-S", "-c", START, function, artefact.absolute(), runtime],
         capture_output=True,
         text=True,
-        timeout=60,
         check=False,
     )
 

@@ -8,16 +8,12 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import pytest
-
 from shared.observability import METRICS
 from tests.local.receiver import Receiver
 from tests.local.stack import Stack, function_logs
 from tests.stack.client import Client, until
 
 CLI = [sys.executable, "-m", "shared.cli"]
-
-pytestmark = pytest.mark.timeout(300)
 
 
 def environment(client: Client) -> dict[str, str]:
@@ -28,7 +24,7 @@ def environment(client: Client) -> dict[str, str]:
 def run(client: Client, *command: str, code: int = 0) -> str:
     """What a command of the client's workspace prints; `code` is what it ends with."""
     words, env = [*CLI, *command, "--local"], environment(client)
-    done = subprocess.run(words, capture_output=True, text=True, timeout=60, env=env)
+    done = subprocess.run(words, capture_output=True, text=True, env=env)
     assert done.returncode == code, done.stderr
     return done.stderr if code else done.stdout
 

@@ -19,7 +19,7 @@ def test_an_accepted_event_is_delivered_signed_and_as_it_came(
 
     event_id = client.send(**CONTEXT)
 
-    (received,) = receiver.wait_for(1, "/hook", timeout_s=60)
+    (received,) = receiver.wait_for(1, "/hook")
     body = json.loads(received.body)
     assert {key: body[key] for key in CONTEXT} == CONTEXT
     assert body.keys() - CONTEXT.keys() == {
@@ -44,7 +44,7 @@ def test_basic_auth_goes_out_and_never_comes_back(client: Client, receiver: Rece
 
     client.send()
 
-    (received,) = receiver.wait_for(1, "/hook", timeout_s=60)
+    (received,) = receiver.wait_for(1, "/hook")
     shown = client.call("GET", f"/v1/webhookconfig/find/byId?idWebhookConfig={config.id}").json()
     assert received.headers["Authorization"] == "Basic dXNlcjpwYXNz"
     assert shown["basicAuth"] == {"username": "user"}
@@ -58,9 +58,9 @@ def test_a_failing_endpoint_is_tried_again_on_schedule_with_the_same_bytes(
 
     event_id = client.send(**CONTEXT)
 
-    first, second, third = receiver.wait_for(3, "/flaky", timeout_s=60)
-    assert 1 <= second.received_at - first.received_at < 1 + 20
-    assert 2 <= third.received_at - second.received_at < 2 + 20
+    first, second, third = receiver.wait_for(3, "/flaky")
+    assert second.received_at - first.received_at >= 1
+    assert third.received_at - second.received_at >= 2
     assert first.body == second.body == third.body
     ids = {request.headers["webhook-id"] for request in (first, second, third)}
     assert len(ids) == 1
@@ -184,7 +184,7 @@ def test_events_of_other_aws_services_take_the_same_road(
         Payload=json.dumps(event | {"event_type": "node_execution"}),
     )
 
-    received = receiver.wait_for(3, "/hook", timeout_s=60)
+    received = receiver.wait_for(3, "/hook")
     types = sorted(request.headers["X-Funnelflux-Trigger-Type"] for request in received)
     assert types == ["node_execution", "node_execution", "on_action"]
 
@@ -212,5 +212,5 @@ def test_a_funnelytics_purchase_becomes_a_conversion_for_each_item(
     )
 
     assert (answer.status_code, answer.json()) == (202, {"accepted": True, "events": 2})
-    bodies = [json.loads(request.body) for request in receiver.wait_for(2, "/hook", timeout_s=60)]
+    bodies = [json.loads(request.body) for request in receiver.wait_for(2, "/hook")]
     assert sorted(body["conversion"]["revenue"] for body in bodies) == ["19.99", "5.00"]

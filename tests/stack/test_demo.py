@@ -21,7 +21,6 @@ def test_the_demo_delivers_everything_and_leaves_no_secret_and_no_payload_in_a_l
         env=os.environ | {"FUNNELHOOKS_STATE": str(state_folder())},
         capture_output=True,
         text=True,
-        timeout=110,
         check=False,
     )
 

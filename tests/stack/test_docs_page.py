@@ -26,7 +26,6 @@ def test_the_page_lists_every_group_of_operations(stack: Stack, tmp_path: Path) 
         ],
         capture_output=True,
         text=True,
-        timeout=100,
         check=True,
     ).stdout
 

@@ -12,13 +12,11 @@ from tests.integration.test_flowestate_api import NEW, PUBLISHED, SUBSCRIPTIONS
 from tests.local.receiver import Receiver
 from tests.local.stack import Stack
 from tests.receivers.flowestate import FlowEstateReceiver
-from tests.stack.client import Client
+from tests.stack.client import PATIENCE_S, Client
 
 PARALLEL = 50
 ROUNDS = 6
 SERVER_ERROR = 500
-# So many at once start so many workers, on a machine that may have two cores.
-CROWD_S = 300
 LEAD = {
     "event_type": "lead.created",
     "subject_type": "Lead",
@@ -26,8 +24,6 @@ LEAD = {
     "data": {"lead": {"id": "lead_1", "name": "Anna"}},
     "source": "ui",
 }
-
-pytestmark = pytest.mark.timeout(2 * CROWD_S)
 
 
 @pytest.fixture
@@ -38,7 +34,7 @@ def workers(stack: Stack) -> None:
 
     def knock(_: int) -> int:
         url = stack.api_url + SUBSCRIPTIONS
-        return requests.get(url, headers=unknown, timeout=CROWD_S).status_code
+        return requests.get(url, headers=unknown, timeout=PATIENCE_S).status_code
 
     for some in range(5, PARALLEL + 1, 5):
         with ThreadPoolExecutor(some) as pool:
@@ -58,7 +54,7 @@ class Integration:
         return self._owner.call(method, path, headers=self._headers, **options)
 
     def subscribe(self, **changes: Any) -> requests.Response:
-        return self.call("POST", SUBSCRIPTIONS, json=NEW | changes, timeout=CROWD_S)
+        return self.call("POST", SUBSCRIPTIONS, json=NEW | changes, timeout=PATIENCE_S)
 
     def ids(self) -> list[str]:
         return [one["id"] for one in self.call("GET", SUBSCRIPTIONS).json()["data"]]

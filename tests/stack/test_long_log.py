@@ -14,8 +14,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
-import pytest
-
 from shared import ids
 from shared.aws.items import to_item
 from shared.aws.table import Table
@@ -36,8 +34,6 @@ LIMIT = 100
 BATCH = 25
 LOOKS = 15
 DAY_MS = 86_400_000
-
-pytestmark = pytest.mark.timeout(1800)
 
 
 class Log:

@@ -10,7 +10,7 @@ import requests
 
 from tests.local.openapi import text
 from tests.local.stack import Stack
-from tests.stack.client import Client
+from tests.stack.client import PATIENCE_S, Client
 
 CHECKS = (
     "not_a_server_error",
@@ -23,13 +23,12 @@ LIMITS = {"requests_per_minute": 1_000_000, "events_per_second": 1_000_000, "con
 
 
 def test_the_document_that_is_served_is_the_one_of_the_code(stack: Stack) -> None:
-    answer = requests.get(f"{stack.api_url}/openapi.json", timeout=60)
+    answer = requests.get(f"{stack.api_url}/openapi.json", timeout=PATIENCE_S)
 
     assert answer.headers["Content-Type"] == "application/json"
     assert answer.text == text()
 
 
-@pytest.mark.timeout(660)
 def test_no_generated_request_gets_an_answer_outside_the_document(
     stack: Stack, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -50,7 +49,6 @@ def test_no_generated_request_gets_an_answer_outside_the_document(
         ],
         capture_output=True,
         text=True,
-        timeout=600,
         check=False,
     )
 

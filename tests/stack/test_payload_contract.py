@@ -10,7 +10,7 @@ from tests.local.demo_samples import PUBLISHED, Sample
 from tests.local.receiver import Receiver, verify_standard_webhook
 from tests.local.schema import text
 from tests.local.stack import Stack
-from tests.stack.client import Client
+from tests.stack.client import PATIENCE_S, Client
 
 SCHEMA = "/schemas/webhook-outbound-payload-v1.schema.json"
 MADE_ANEW = {"request_id", "timestamp"}
@@ -18,7 +18,7 @@ MADE_ANEW = {"request_id", "timestamp"}
 
 @pytest.mark.parametrize("path", [SCHEMA, f"{SCHEMA}/"])
 def test_the_schema_that_is_served_is_the_one_of_the_code(stack: Stack, path: str) -> None:
-    answer = requests.get(stack.api_url + path, timeout=60)
+    answer = requests.get(stack.api_url + path, timeout=PATIENCE_S)
 
     assert answer.status_code == 200
     assert answer.headers["Content-Type"] == "application/schema+json"
@@ -29,7 +29,7 @@ def test_the_schema_that_is_served_is_the_one_of_the_code(stack: Stack, path: st
 def test_a_published_payload_comes_out_as_it_went_in_and_once(
     client: Client, receiver: Receiver, stack: Stack, sample: Sample
 ) -> None:
-    schema = requests.get(stack.api_url + SCHEMA, timeout=60).json()
+    schema = requests.get(stack.api_url + SCHEMA, timeout=PATIENCE_S).json()
     config = client.make_config(receiver.url("/hook"))
 
     first = client.call("POST", "/v1/events", json=sample.json())

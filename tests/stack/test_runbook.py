@@ -33,8 +33,6 @@ EVENT = {"event_id": "from-a-letter", "event_type": "node_execution"}
 Test = TypeVar("Test", bound=Callable[..., None])
 tried = set[str]()
 
-pytestmark = pytest.mark.timeout(300)
-
 
 def tries(step: str) -> Callable[[Test], Test]:
     tried.add(step)
@@ -52,7 +50,6 @@ def typed(step: str, stack: Stack, given: str = "", **values: str) -> str:
         input=given,
         capture_output=True,
         text=True,
-        timeout=120,
         env=environment(stack) | values,
         check=False,
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.local.receiver import Receiver
 from tests.receivers.clickfunnels import ClickFunnelsReceiver
 from tests.receivers.flowestate import FlowEstateReceiver
 from tests.receivers.funnelflux import FunnelFluxReceiver
