@@ -183,7 +183,7 @@ build-SchemaLayer: dependencies
 build-%: dependencies
 	@cp -R "$(DEPENDENCIES)/." "$(ARTIFACTS_DIR)"
 	@cd "$(ARTIFACTS_DIR)" && rm -r $(IN_LAYER) $(LEFT_OUT)
-	@find functions shared \( -name __pycache__ -o -path shared/cli \) -prune -o -type f -print | \
+	@find functions shared \( -name __pycache__ -o -path shared/cli -o -path shared/standalone \) -prune -o -type f -print | \
 		tar -cf - -T - | tar -xf - -C "$(ARTIFACTS_DIR)"
 	@$(call compile,$(ARTIFACTS_DIR),"$(ARTIFACTS_DIR)/functions" "$(ARTIFACTS_DIR)/shared")
 

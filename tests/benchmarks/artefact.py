@@ -12,9 +12,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from pkgutil import iter_modules
 
+from shared.standalone.template import template
 from tests.benchmarks.figures import Figure, Table
 from tests.local.emulator import PYTHON
-from tests.template import template
 
 STATE = Path(".local/bench")
 MAX_ZIPPED_MB = 8.0

@@ -11,9 +11,9 @@ import requests
 from shared.aws.items import from_item
 from shared.events.models import TrackingEvent
 from shared.events.store import event_from
+from shared.standalone.template import Json
 from shared.tables import event_table
 from tests.benchmarks.scenes import Scene
-from tests.template import Json
 
 
 def ingest(scene: Scene) -> None:

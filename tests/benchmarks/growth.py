@@ -7,13 +7,13 @@ from functools import partial
 
 from shared.clock import MS_PER_DAY
 from shared.events.store import marker_of
+from shared.standalone.template import Json
 from shared.tables import event_table
 from tests.benchmarks import journey, samples
 from tests.benchmarks.figures import Figure, Table
 from tests.benchmarks.journey import Course
 from tests.benchmarks.model import Model
 from tests.integration.invocations import http_event
-from tests.template import Json
 
 PAGE = 100
 ROUNDS = 20

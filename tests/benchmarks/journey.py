@@ -6,12 +6,12 @@ from typing import Any
 
 import boto3
 
+from shared.standalone.template import Json
 from tests.benchmarks import log_bytes, samples
 from tests.benchmarks.meter import Meter, Used
 from tests.integration.moto_account import account_on_moto
 from tests.integration.world import World, new_world
 from tests.local.receiver import Receiver
-from tests.template import Json
 
 # The worker's own limits are not what is measured here.
 _LIMITS = {"events_per_second": 1_000_000, "requests_per_minute": 1_000_000}

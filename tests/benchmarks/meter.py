@@ -9,9 +9,10 @@ from typing import Any
 import boto3
 
 from shared.aws import clients
+from shared.standalone.engine.sizes import size
+from shared.standalone.template import Json, template
 from shared.tables import event_table
-from tests.benchmarks.units import READ_UNIT, Index, read_units, size, write_units
-from tests.template import Json, template
+from tests.benchmarks.units import READ_UNIT, Index, read_units, write_units
 
 _SINGLE_WRITES = {"PutItem", "UpdateItem", "DeleteItem"}
 _KEYS = ("pk", "sk")

@@ -13,8 +13,8 @@ from typing import Any
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
+from shared.standalone.template import Json
 from tests.benchmarks.tape import Raw, instead_of_moto
-from tests.template import Json
 
 # One item in DynamoDB's own JSON.
 Made = Callable[[int], Json]

@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 from shared.repair.event_scan import PAGE
 from shared.repair.sweeper import SHARD_MARGIN_MS
+from shared.standalone.template import template
 from shared.tables.event_table import SHARDS
 from tests.benchmarks.prices import Assumed, prices
-from tests.template import template
 
 RATES = (1, 10, 100, 1_000, 10_000)
 

@@ -12,13 +12,13 @@ from unittest.mock import patch
 from shared import clock
 from shared.imports.models import ImportJob, ImportSource
 from shared.imports.queue import message_of
+from shared.standalone.template import Json, template
 from tests.benchmarks import journey, log_bytes, samples, sink
 from tests.benchmarks.journey import Course
 from tests.benchmarks.tape import Tape
 from tests.fakes import FakeContext
 from tests.integration.account import IMPORT_BUCKET
 from tests.integration.invocations import http_event
-from tests.template import Json, template
 
 BATCH = 10
 

@@ -2,11 +2,11 @@
 
 import pytest
 
+from shared.standalone.template import template
 from tests.benchmarks import artefact, scenes
 from tests.benchmarks.cold_start import SERVICES, start
 from tests.benchmarks.first_event import written
 from tests.benchmarks.reach import reached, source
-from tests.template import template
 
 # What only some functions need, and who they are.
 NEEDED_BY = {

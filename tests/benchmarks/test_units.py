@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.benchmarks.units import Index, read_units, size, write_units
+from shared.standalone.engine.sizes import size
+from tests.benchmarks.units import Index, read_units, write_units
 
 KB = 1024
 LOG = {

@@ -1,47 +1,18 @@
-"""DynamoDB's arithmetic: the size of an item, and what reading and writing it costs.
+"""What reading and writing an item costs.
 
 Sources: "Item sizes and formats", "Read and write operations", "Global secondary indexes: write
 capacity units" in the Amazon DynamoDB developer guide.
 """
 
 from collections.abc import Iterable, Mapping
-from decimal import Decimal
 from typing import Any
+
+from shared.standalone.engine.sizes import size
 
 WRITE_UNIT = 1024
 READ_UNIT = 4096
 
 Item = Mapping[str, Any]
-
-
-def size(item: Item) -> int:
-    """Bytes of an item in DynamoDB's own JSON, such as `{"pk": {"S": "W#1"}}`."""
-    return sum(len(name.encode()) + value_size(value) for name, value in item.items())
-
-
-def value_size(value: Mapping[str, Any]) -> int:
-    ((kind, content),) = value.items()
-    match kind:
-        case "S":
-            return len(content.encode())
-        case "N":
-            return _number_size(content)
-        case "B":
-            return len(content)
-        case "BOOL" | "NULL":
-            return 1
-        case "L":
-            return 3 + sum(1 + value_size(element) for element in content)
-        case "M":
-            return 3 + len(content) + size(content)
-        case _:
-            return sum(value_size({kind[0]: element}) for element in content)
-
-
-def _number_size(text: str) -> int:
-    """About a byte for two digits, zeros at either end left out, one more, one for a minus."""
-    sign, digits, _ = Decimal(text).normalize().as_tuple()
-    return (len(digits) + 1) // 2 + 1 + sign
 
 
 def write_units(before: Item | None, after: Item | None) -> int:

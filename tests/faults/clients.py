@@ -4,11 +4,11 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from shared.standalone.template import Json
 from tests.faults.engine import simulation
 from tests.faults.engine.cloud import Cloud
 from tests.faults.engine.simulation import Group, Task
 from tests.integration.invocations import function_for, http_event
-from tests.template import Json
 
 # The longest wait before a client asks again who was not answered, or answered 5xx.
 MAX_WAIT_MS = 60_000

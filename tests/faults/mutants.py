@@ -6,11 +6,11 @@ from functools import partial
 from typing import Any
 
 from shared.aws.items import pack, unpack
+from shared.standalone.engine.groups import QueuedMessage
+from shared.standalone.template import Json
 from shared.tables import event_table
 from tests.faults.engine.cloud import Cloud
-from tests.faults.engine.groups import Message
 from tests.faults.engine.queues import SqsQueue
-from tests.template import Json
 
 Mutant = Callable[[Cloud], None]
 
@@ -108,8 +108,8 @@ def _with_half_the_delays(request: Json) -> Json:
 
 
 def _receive_and_delete(
-    queue: SqsQueue, receive: Callable[[int], list[Message]], limit: int
-) -> list[Message]:
+    queue: SqsQueue, receive: Callable[[int], list[QueuedMessage]], limit: int
+) -> list[QueuedMessage]:
     messages = receive(limit)
     for message in messages:
         queue.delete(message, message.received_at)

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from moto import mock_aws
 
 from shared.aws.items import to_item
-from tests.faults.engine.conditions import compiled
-from tests.faults.engine.database import Database
-from tests.faults.engine.transactions import Transactions
-from tests.faults.engine.updates import projection, update
-from tests.faults.engine.values import UnsupportedError
-from tests.template import Json, template
+from shared.standalone.engine.conditions import compiled
+from shared.standalone.engine.database import Database
+from shared.standalone.engine.transactions import Transactions
+from shared.standalone.engine.updates import projection, update
+from shared.standalone.engine.values import UnsupportedError
+from shared.standalone.template import Json, template
 
 TABLE = "EventTable"
 PROPERTIES = template().of_type("AWS::DynamoDB::Table")[TABLE]

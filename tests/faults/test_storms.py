@@ -10,8 +10,8 @@ import pytest
 
 from shared.repair import sweeper
 from shared.repair.sweeper import Swept
+from shared.standalone.template import template
 from tests.faults.storms import STORMS, Result, named, run
-from tests.template import template
 
 EVENTS = 250
 SEED = 20_261_121

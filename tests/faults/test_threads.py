@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from shared.standalone.template import Json
 from tests.faults.clients import event_json
 from tests.faults.engine.receivers import Reply
 from tests.faults.threads import Threads
 from tests.faults.world import Config, World, new_world
-from tests.template import Json
 
 EVENTS = 60
 CONFIGS = (Config("one", "funnel", (1,)), Config("two", "funnel", (1,)))

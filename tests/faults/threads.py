@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
+from shared.standalone.template import Json
 from tests.faults.engine import simulation
 from tests.faults.engine.cloud import Cloud
 from tests.faults.engine.functions import Context
 from tests.faults.engine.simulation import Group, Simulation, Task
 from tests.faults.engine.sources import sqs_record
 from tests.faults.engine.wire import Wire
-from tests.template import Json
 
 WORKERS = 8
 # The real ones, which a simulation replaces.

@@ -6,13 +6,13 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from shared.ids import event_key, request_id
+from shared.standalone.engine.memory import Key
+from shared.standalone.template import Json
 from shared.tables import event_table
 from tests import factories
 from tests.faults.clients import Clients
 from tests.faults.engine.cloud import LATENCY_MS, Cloud, new_cloud
 from tests.faults.engine.faults import NoFaults
-from tests.faults.engine.tables import Key
-from tests.template import Json
 
 UNLIMITED = {"events_per_second": 1_000_000, "requests_per_minute": 1_000_000}
 

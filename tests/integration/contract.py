@@ -11,11 +11,11 @@ from moto.backends import get_backend
 
 from shared.aws import clients
 from shared.aws.items import from_item
-from tests.faults.engine.database import Database
-from tests.faults.engine.values import Item
+from shared.standalone.engine.database import Database
+from shared.standalone.engine.values import Item
+from shared.standalone.template import Json, template
 from tests.integration.account import ACCOUNT, REGION
 from tests.integration.invocations import base64ed
-from tests.template import Json, template
 
 # moto takes long for more. What reads or writes more is compared where there is less of it.
 MAX_ITEMS = 40

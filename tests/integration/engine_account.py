@@ -13,19 +13,19 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
 from shared.aws.items import from_item, to_item
+from shared.standalone.engine.buckets import Bucket
+from shared.standalone.engine.database import Database
+from shared.standalone.engine.groups import QueuedMessage
+from shared.standalone.engine.memory import MemoryTable
+from shared.standalone.engine.transactions import Transactions
+from shared.standalone.engine.values import Item, UnsupportedError
+from shared.standalone.template import Json, template
 from tests.fakes import NOW, FakeClock
-from tests.faults.engine.buckets import Bucket
 from tests.faults.engine.bus import Bus
-from tests.faults.engine.database import Database
-from tests.faults.engine.groups import Message
 from tests.faults.engine.queues import URL, Queues
 from tests.faults.engine.simulation import Simulation
-from tests.faults.engine.tables import Table
-from tests.faults.engine.transactions import Transactions
-from tests.faults.engine.values import Item, UnsupportedError
 from tests.integration.account import ACCOUNT, IMPORT_BUCKET, REGION, Account, unpacked
 from tests.integration.contract import Contract
-from tests.template import Json, template
 
 
 @contextmanager
@@ -75,7 +75,7 @@ class EngineAccount(Account):
         self._queues = Queues(self._simulation, Random(0))  # noqa: S311 -- of no use here
         for queue in self._queues:
             queue.is_fair = False  # the next in the order of arrival
-        self._received: dict[str, tuple[Message, int]] = {}
+        self._received: dict[str, tuple[QueuedMessage, int]] = {}
         self._bucket = Bucket()
         self._records: list[Json] = []
         self._of_tables: dict[str, Callable[..., Json]] = {
@@ -173,7 +173,7 @@ class EngineAccount(Account):
     def _let_time_pass(self) -> None:
         self._simulation.advance(max(0, self._clock() - NOW - self._simulation.now))
 
-    def _changed(self, table: Table, old: Item | None, new: Item | None) -> None:
+    def _changed(self, table: MemoryTable, old: Item | None, new: Item | None) -> None:
         if "StreamSpecification" not in self._tables[table.name]:
             return
         number = f"{len(self._records) + 1:021d}"
@@ -194,7 +194,7 @@ class EngineAccount(Account):
         self._queues.by_url(QueueUrl).send(MessageBody)
         return {}
 
-    def _handed_out(self, message: Message) -> Json:
+    def _handed_out(self, message: QueuedMessage) -> Json:
         handle = f"{message.number}-{message.received_at}"
         self._received[handle] = (message, message.received_at)
         return {

@@ -8,8 +8,8 @@ from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 
+from shared.standalone.template import Json, template
 from tests.integration.account import ACCOUNT
-from tests.template import Json, template
 
 
 def http_event(

@@ -15,8 +15,8 @@ from moto.backends import get_backend
 from moto.core.botocore_stubber import BotocoreStubber
 
 from shared.aws.items import from_item, to_item
+from shared.standalone.template import Json, resolved, template
 from tests.integration.account import ACCOUNT, IMPORT_BUCKET, REGION, Account, unpacked
-from tests.template import Json, resolved, template
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -11,11 +11,11 @@ from botocore.exceptions import ClientError
 
 from shared.aws import clients
 from shared.aws.items import to_item
+from shared.standalone.template import template
 from tests.fakes import FakeClock
 from tests.integration.account import IMPORT_BUCKET, Account
 from tests.integration.engine_account import account_in_memory
 from tests.integration.moto_account import account_on_moto
-from tests.template import template
 
 QUEUE = "RetryQueue"
 EVENT = {"pk": "W#1#E#1", "sk": "EVENT"}

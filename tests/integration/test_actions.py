@@ -11,13 +11,13 @@ from functions.configs.routes.action_links import PATH as LINKS
 from shared.aws import clients
 from shared.aws.table import Table
 from shared.errors import NotFoundError
+from shared.standalone.template import template
 from shared.workspaces.store import WorkspaceStore
 from tests.integration.documented import assert_documented
 from tests.integration.invocations import function_for, http_event
 from tests.integration.world import Reply, World
 from tests.local import demo_invoke
 from tests.local.demo_samples import FOLDER
-from tests.template import template
 
 PATH = "/v1/actions/funnel_1/node_form/2"
 FORM = "application/x-www-form-urlencoded"

@@ -20,13 +20,13 @@ from shared.outbound.response import Timings
 from shared.privacy.delivery_erasure import DeliveryErasure
 from shared.privacy.visitor_entries import VisitorEntries
 from shared.privacy.visitor_erasure import VisitorErasure
+from shared.standalone.template import Json
 from shared.workspaces.models import Retention
 from tests import factories
 from tests.integration.actions import COMMERCE, post
 from tests.integration.world import CrashError, World
 from tests.local.receiver import Receiver
 from tests.local.receiver import Reply as Answer
-from tests.template import Json
 
 EMAIL = "Alice.Liddell@example.com"
 IP = "203.0.113.99"

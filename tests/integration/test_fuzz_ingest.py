@@ -13,11 +13,11 @@ import pytest
 
 from functions.ingest.handler import lambda_handler
 from functions.ingest.routes.events import api
+from shared.standalone.template import Json
 from tests.integration import fuzz
 from tests.integration.documented import assert_documented
 from tests.integration.invocations import http_event
 from tests.integration.world import World
-from tests.template import Json
 
 REQUESTS = 10_000
 MESSAGES = 1_000

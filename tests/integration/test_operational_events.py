@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from shared.events.operational import OPERATIONAL_TYPES, Bus
+from shared.standalone.template import template
 from tests import factories
 from tests.integration.world import World, refuse
 from tests.local.receiver import Receiver
-from tests.template import template
 
 
 def subscribe(world: World, url: str, config_id: str, **changes: Any) -> None:

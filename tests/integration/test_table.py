@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from shared.aws import clients
 from shared.aws.items import EXISTS, IS_NEW, Condition, Update
 from shared.aws.table import ItemBusyError, Query, Refused, StartKeyError, Table
-from tests.faults.engine.clients import DynamoDb
-from tests.faults.engine.database import Database
-from tests.faults.engine.errors import client_error
-from tests.faults.engine.transactions import Transactions
+from shared.standalone.engine.clients import DynamoDbClient
+from shared.standalone.engine.database import Database
+from shared.standalone.engine.errors import client_error
+from shared.standalone.engine.transactions import Transactions
+from shared.standalone.template import Json, template
 from tests.faults.engine.wire import Wire
 from tests.integration.account import Account
 from tests.integration.moto_account import account_on_moto
-from tests.template import Json, template
 
 NAME = "EventTable"
 MOTO = ("moto", "moto, botocore untrimmed")
@@ -68,7 +68,7 @@ def engine() -> Table:
     properties = template().of_type("AWS::DynamoDB::Table")
     database = Database(properties, lambda: 0, lambda *_: None)
     transactions = Transactions(database, lambda: 0)
-    return Table(cast(Any, DynamoDb(cast(Wire, DirectWire()), database, transactions)), NAME)
+    return Table(cast(Any, DynamoDbClient(cast(Wire, DirectWire()), database, transactions)), NAME)
 
 
 @pytest.fixture(autouse=True)

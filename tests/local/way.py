@@ -8,13 +8,13 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
+from shared.standalone.template import Json
 from tests.faults.engine.functions import cold_start
 from tests.integration.moto_account import account_on_moto
 from tests.integration.world import World, new_world
 from tests.local.receiver import Receiver
 from tests.local.trace import Called, Trace
 from tests.sources import PRODUCT, ROOT
-from tests.template import Json
 
 # A second attempt is due after one second.
 _WAIT_S = 2

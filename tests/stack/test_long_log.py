@@ -20,13 +20,13 @@ from shared.aws.table import Table
 from shared.events import log
 from shared.events.log import LogReader
 from shared.input.paging import Window
+from shared.standalone.engine.database import Database
+from shared.standalone.template import template
 from shared.tables import event_table
 from shared.tables.event_table import delivery_key
 from tests.factories import WORKSPACE
-from tests.faults.engine.database import Database
 from tests.local.stack import Stack
 from tests.stack.client import Client, until
-from tests.template import template
 
 COUNT = int(os.environ.get("FUNNELHOOKS_LOG_ITEMS", "2000"))
 LIMIT = 100

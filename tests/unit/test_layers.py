@@ -38,10 +38,11 @@ def test_shared_never_uses_functions() -> None:
         assert not any(name.startswith("functions") for name in used), module.name
 
 
-def test_what_ships_never_uses_the_commands_which_do_not() -> None:
+@pytest.mark.parametrize("room", ["cli", "standalone"])
+def test_what_ships_never_uses_what_does_not(room: str) -> None:
     for module in modules(*PRODUCT):
-        uses = any(is_within(used, {"cli"}) for used in imported(module.text))
-        assert not uses or module.name.startswith("shared.cli."), module.name
+        uses = any(is_within(used, {room}) for used in imported(module.text))
+        assert not uses or module.name.startswith(f"shared.{room}."), module.name
 
 
 def test_a_function_uses_no_other_function() -> None:

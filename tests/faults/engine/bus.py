@@ -1,6 +1,6 @@
 """The EventBridge bus: what the platform tells about itself."""
 
-from tests.template import Json
+from shared.standalone.template import Json
 
 
 class Bus:

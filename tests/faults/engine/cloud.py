@@ -19,11 +19,15 @@ from shared import clock as shared_clock
 from shared import settings
 from shared.aws import clients
 from shared.outbound.sender import Sender
+from shared.standalone.engine.clients import DynamoDbClient, EventsClient, SqsClient, client_of
+from shared.standalone.engine.database import Database
+from shared.standalone.engine.memory import MemoryTable
+from shared.standalone.engine.transactions import Transactions
+from shared.standalone.engine.values import Item
+from shared.standalone.template import Json, template
 from tests.fakes import NOW
 from tests.faults.engine import pools, simulation
 from tests.faults.engine.bus import Bus
-from tests.faults.engine.clients import DynamoDb, Events, Sqs, client_of
-from tests.faults.engine.database import Database
 from tests.faults.engine.functions import (
     Environment,
     Function,
@@ -35,13 +39,9 @@ from tests.faults.engine.queues import URL, Queues
 from tests.faults.engine.receivers import Receivers
 from tests.faults.engine.simulation import Simulation
 from tests.faults.engine.sources import QueueMapping, Schedule, StreamMapping
-from tests.faults.engine.tables import Table
-from tests.faults.engine.transactions import Transactions
-from tests.faults.engine.values import Item
 from tests.faults.engine.watch import Watch
 from tests.faults.engine.wire import Wire
 from tests.integration.invocations import passes_the_filter
-from tests.template import Json, template
 
 LATENCY_MS = (2, 12)
 
@@ -91,9 +91,9 @@ class Cloud:
 
     def _clients(self) -> dict[str, Any]:
         return {
-            "dynamodb": DynamoDb(self.wire, self.database, self.transactions),
-            "sqs": Sqs(self.wire, self.queues),
-            "events": Events(self.wire, self.bus),
+            "dynamodb": DynamoDbClient(self.wire, self.database, self.transactions),
+            "sqs": SqsClient(self.wire, self.queues),
+            "events": EventsClient(self.wire, self.bus),
         }
 
     def sleep(self, seconds: float) -> None:
@@ -102,7 +102,7 @@ class Cloud:
         else:
             simulation.sleep(round(seconds * 1000))
 
-    def _changed(self, table: Table, old: Item | None, new: Item | None) -> None:
+    def _changed(self, table: MemoryTable, old: Item | None, new: Item | None) -> None:
         if table.name != "EventTable" or new is None:
             return
         self.watch.changed(new)

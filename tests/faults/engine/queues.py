@@ -7,11 +7,11 @@ from itertools import count
 from random import Random
 from typing import NamedTuple
 
-from tests.faults.engine.errors import client_error
-from tests.faults.engine.groups import Message, Ready, Shares
+from shared.standalone.engine.errors import client_error
+from shared.standalone.engine.groups import QueuedMessage, Ready, Shares
+from shared.standalone.engine.values import UnsupportedError
+from shared.standalone.template import Json, template
 from tests.faults.engine.simulation import Simulation
-from tests.faults.engine.values import UnsupportedError
-from tests.template import Json, template
 
 MAX_DELAY_S = 900
 URL = "https://sqs.us-east-1.amazonaws.com/123456789012/"
@@ -57,8 +57,8 @@ class SqsQueue:
         self._random = random
         self._visibility_ms = visibility_s * 1000
         self._ready = Ready()
-        self._delayed: dict[int, Message] = {}
-        self._in_flight: dict[int, Message] = {}
+        self._delayed: dict[int, QueuedMessage] = {}
+        self._in_flight: dict[int, QueuedMessage] = {}
         self._shares = Shares()
         self._numbers = count(1)
 
@@ -89,12 +89,12 @@ class SqsQueue:
             raise client_error("SendMessageBatch", "InvalidParameterValue")
         for extra_ms in self.troubles.extra_delays_ms(self._random):
             number = next(self._numbers)
-            self._delayed[number] = Message(
+            self._delayed[number] = QueuedMessage(
                 number, body, group or f"alone-{number}", attributes or {}
             )
             self._simulation.after(delay_s * 1000 + extra_ms, partial(self._show, number))
 
-    def receive(self, limit: int = 10) -> list[Message]:
+    def receive(self, limit: int = 10) -> list[QueuedMessage]:
         now = self._simulation.now
         received = []
         for message in self._ready.take(limit, self._shares if self.is_fair else None):
@@ -111,7 +111,7 @@ class SqsQueue:
             received.append(message)
         return received
 
-    def delete(self, message: Message, received_at: int) -> None:
+    def delete(self, message: QueuedMessage, received_at: int) -> None:
         """Without effect if the message has been received again since."""
         if self._is_held(message.number, received_at):
             self._release(message.number)
@@ -145,7 +145,7 @@ class SqsQueue:
         if self._is_held(number, received_at):
             self._make_ready(self._release(number))
 
-    def _make_ready(self, message: Message) -> None:
+    def _make_ready(self, message: QueuedMessage) -> None:
         self._ready.add(message)
         self.on_ready()
 
@@ -153,7 +153,7 @@ class SqsQueue:
         message = self._in_flight.get(number)
         return message is not None and message.received_at == received_at
 
-    def _release(self, number: int) -> Message:
+    def _release(self, number: int) -> QueuedMessage:
         message = self._in_flight.pop(number)
         now = self._simulation.now
         self._shares.ended(message.group, now, now - message.received_at)

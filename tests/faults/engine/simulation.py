@@ -11,7 +11,7 @@ from uuid import UUID
 
 from greenlet import getcurrent, greenlet
 
-from tests.faults.engine.values import UnsupportedError
+from shared.standalone.engine.values import UnsupportedError
 
 T = TypeVar("T")
 

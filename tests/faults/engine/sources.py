@@ -8,12 +8,12 @@ from random import Random
 from typing import Any
 from zlib import crc32
 
+from shared.standalone.engine.groups import QueuedMessage
+from shared.standalone.engine.values import Item
+from shared.standalone.template import Json
 from tests.faults.engine.functions import Function, Invocation
-from tests.faults.engine.groups import Message
 from tests.faults.engine.queues import SqsQueue
 from tests.faults.engine.simulation import Simulation
-from tests.faults.engine.values import Item
-from tests.template import Json
 
 MINUTE_MS = 60_000
 # How long after a message can be received it is in the hands of a function.
@@ -64,14 +64,16 @@ class QueueMapping:
             if messages:
                 self._hand_over(messages)
 
-    def _hand_over(self, messages: list[Message]) -> None:
+    def _hand_over(self, messages: list[QueuedMessage]) -> None:
         self.busy += 1
         received_at = self._simulation.now
         records = [sqs_record(self._queue.name, message) for message in messages]
         invocation = self._begin(self._function, {"Records": records})
         invocation.task.when_done(lambda: self._finished(invocation, messages, received_at))
 
-    def _finished(self, invocation: Invocation, messages: list[Message], received_at: int) -> None:
+    def _finished(
+        self, invocation: Invocation, messages: list[QueuedMessage], received_at: int
+    ) -> None:
         self.busy -= 1
         if not invocation.failed:
             kept = _identifiers(invocation.answer)
@@ -190,7 +192,7 @@ def hash_of(text: str) -> int:
     return crc32(text.encode())
 
 
-def sqs_record(queue: str, message: Message) -> Json:
+def sqs_record(queue: str, message: QueuedMessage) -> Json:
     return {
         "messageId": str(message.number),
         "receiptHandle": f"{message.number}-{message.receives}",

@@ -3,10 +3,10 @@
 from collections import Counter
 from uuid import UUID
 
+from shared.standalone.engine.values import Item
 from tests.faults.engine import simulation
 from tests.faults.engine.receivers import Receivers, Sent
 from tests.faults.engine.simulation import Group, Simulation, Task
-from tests.faults.engine.values import Item
 
 SETTLED = frozenset({"delivered", "failed", "cancelled", "held"})
 

@@ -9,11 +9,11 @@ from random import Random
 
 from botocore.exceptions import ClientError, ReadTimeoutError
 
+from shared.standalone.engine.errors import client_error
+from shared.standalone.template import Json
 from tests.faults.engine import simulation
-from tests.faults.engine.errors import client_error
 from tests.faults.engine.faults import Call, Faults, Kind, NoFaults, Struck
 from tests.faults.engine.simulation import Task
-from tests.template import Json
 
 TRIES = 4
 READ_TIMEOUT_MS = 5_000

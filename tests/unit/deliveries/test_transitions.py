@@ -16,13 +16,13 @@ from shared.deliveries.models import ENDED, Attempt, Delivery, DeliveryState, Re
 from shared.deliveries.queue import MAX_DELAY_MS
 from shared.deliveries.transitions import EARLY_MS, PARK_LEAD_MS, Lease, NotDue, Terms
 from shared.outbound.response import Timings
+from shared.standalone.engine.database import Database
+from shared.standalone.template import template
 from shared.tables import event_table
 from shared.workspaces.models import Retention
 from tests import factories
 from tests.factories import WORKSPACE
 from tests.fakes import NOW
-from tests.faults.engine.database import Database
-from tests.template import template
 
 DAY_MS = 86_400_000
 REPAIR_MS = 600_000

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 
-from tests.faults.engine import conditions
-from tests.faults.engine.database import OLD, Database
-from tests.faults.engine.errors import client_error
-from tests.faults.engine.tables import Key
-from tests.faults.engine.values import UnsupportedError
-from tests.template import Json
+from shared.standalone.engine import conditions
+from shared.standalone.engine.database import OLD, Database
+from shared.standalone.engine.errors import client_error
+from shared.standalone.engine.memory import Key
+from shared.standalone.engine.values import UnsupportedError
+from shared.standalone.template import Json
 
 MAX_ITEMS = 100
 # A token makes a transaction the same one for ten minutes.

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from tests.faults.engine.values import Item, UnsupportedError, Wire
+from shared.standalone.engine.values import Item, UnsupportedError, Wire
 
 Values = Mapping[str, Wire]
 Operand = Callable[[Item, Values], Wire | None]

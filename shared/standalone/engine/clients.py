@@ -5,27 +5,46 @@ There is no Scan, so a handler that scans fails loudly.
 
 from collections.abc import Callable, Iterator, Mapping
 from itertools import count
-from typing import Any
+from typing import Any, Protocol
 
-from tests.faults.engine.bus import Bus
-from tests.faults.engine.database import Database
-from tests.faults.engine.errors import Exceptions
-from tests.faults.engine.queues import Queues
-from tests.faults.engine.transactions import Transactions
-from tests.faults.engine.values import UnsupportedError
-from tests.faults.engine.wire import Wire
-from tests.template import Json
+from shared.standalone.engine.database import Database
+from shared.standalone.engine.errors import Exceptions
+from shared.standalone.engine.transactions import Transactions
+from shared.standalone.engine.values import UnsupportedError
+from shared.standalone.template import Json
+
+Apply = Callable[[], Json]
 
 
-class Client:
+class ServiceWire(Protocol):
+    """What lies between a client and the service: time that passes, and faults."""
+
+    def call(self, operation: str, apply: Apply, partial: Apply | None = None) -> Json:
+        """The answer of `apply`; `partial` does a part of it, as the service may."""
+        ...
+
+
+class BatchQueue(Protocol):
+    def send_batch(self, entries: list[Json], taken: list[Json]) -> Json: ...
+
+
+class QueuesByUrl(Protocol):
+    def by_url(self, url: str) -> BatchQueue: ...
+
+
+class EventBus(Protocol):
+    def put(self, entries: list[Json]) -> Json: ...
+
+
+class ServiceClient:
     exceptions = Exceptions()
 
     def __getattr__(self, call: str) -> Any:
         raise UnsupportedError(f"{type(self).__name__}.{call}")
 
 
-class DynamoDb(Client):
-    def __init__(self, wire: Wire, database: Database, transactions: Transactions) -> None:
+class DynamoDbClient(ServiceClient):
+    def __init__(self, wire: ServiceWire, database: Database, transactions: Transactions) -> None:
         self._wire = wire
         self._database = database
         self._transactions = transactions
@@ -85,8 +104,8 @@ class Paginator:
             request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
 
-class Sqs(Client):
-    def __init__(self, wire: Wire, queues: Queues) -> None:
+class SqsClient(ServiceClient):
+    def __init__(self, wire: ServiceWire, queues: QueuesByUrl) -> None:
         self._wire = wire
         self._queues = queues
 
@@ -100,8 +119,8 @@ class Sqs(Client):
         )
 
 
-class Events(Client):
-    def __init__(self, wire: Wire, bus: Bus) -> None:
+class EventsClient(ServiceClient):
+    def __init__(self, wire: ServiceWire, bus: EventBus) -> None:
         self._wire = wire
         self._bus = bus
 

@@ -10,9 +10,9 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from tests.faults.engine.conditions import Names, operand
-from tests.faults.engine.tokens import Operand, Path, Tokens, Used, Values, lookup
-from tests.faults.engine.values import DIGITS, Item, Wire, number
+from shared.standalone.engine.conditions import Names, operand
+from shared.standalone.engine.tokens import Operand, Path, Tokens, Used, Values, lookup
+from shared.standalone.engine.values import DIGITS, Item, Wire, number
 
 Change = Callable[[Item, Item, Values], None]
 
@@ -21,7 +21,7 @@ class InvalidUpdateError(Exception):
     """An operand is not there or of the wrong kind: DynamoDB answers ValidationException."""
 
 
-class Update(NamedTuple):
+class UpdateExpression(NamedTuple):
     """`apply` gives the new item; `touched` are the attributes that it names."""
 
     apply: Callable[[Item, Values], Item]
@@ -29,21 +29,21 @@ class Update(NamedTuple):
     touched: tuple[str, ...]
 
 
-class Projection(NamedTuple):
+class ProjectionExpression(NamedTuple):
     of: Callable[[Item], Item]
     used: Used
 
 
-def update(text: str, names: Mapping[str, str]) -> Update:
+def update(text: str, names: Mapping[str, str]) -> UpdateExpression:
     return _update(text, tuple(names.items()))
 
 
-def projection(text: str, names: Mapping[str, str]) -> Projection:
+def projection(text: str, names: Mapping[str, str]) -> ProjectionExpression:
     return _projection(text, tuple(names.items()))
 
 
 @lru_cache(maxsize=4096)
-def _update(text: str, names: Names) -> Update:
+def _update(text: str, names: Names) -> UpdateExpression:
     used, changes, touched = Used(set(), set()), list[Change](), list[Path]()
     tokens = Tokens(text, dict(names), used)
     while verb := tokens.peek():
@@ -59,18 +59,22 @@ def _update(text: str, names: Names) -> Update:
             changes.append(_VERBS[verb](tokens, path))
             more = tokens.take(",")
     names_of_all = tuple(str(path[0]) for path in touched)
-    return Update(lambda item, values: _applied(changes, item, values), used, names_of_all)
+    return UpdateExpression(
+        lambda item, values: _applied(changes, item, values), used, names_of_all
+    )
 
 
 @lru_cache(maxsize=1024)
-def _projection(text: str, names: Names) -> Projection:
+def _projection(text: str, names: Names) -> ProjectionExpression:
     used = Used(set(), set())
     tokens = Tokens(text, dict(names), used)
     wanted = [_whole_attribute(tokens, tokens.path())]
     while tokens.take(","):
         wanted.append(_whole_attribute(tokens, tokens.path()))
     tokens.end()
-    return Projection(lambda item: {name: item[name] for name in wanted if name in item}, used)
+    return ProjectionExpression(
+        lambda item: {name: item[name] for name in wanted if name in item}, used
+    )
 
 
 def _applied(changes: list[Change], item: Item, values: Values) -> Item:

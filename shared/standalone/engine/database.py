@@ -3,19 +3,19 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tests.faults.engine import conditions, updates
-from tests.faults.engine.errors import client_error
-from tests.faults.engine.reading import Query, projected
-from tests.faults.engine.tables import Table
-from tests.faults.engine.tokens import Used
-from tests.faults.engine.values import Item, UnsupportedError, Wire, normal_item
-from tests.template import Json
+from shared.standalone.engine import conditions, updates
+from shared.standalone.engine.errors import client_error
+from shared.standalone.engine.memory import MemoryTable
+from shared.standalone.engine.reading import QueryRequest, projected
+from shared.standalone.engine.tokens import Used
+from shared.standalone.engine.values import Item, UnsupportedError, Wire, normal_item
+from shared.standalone.template import Json
 
 Request = dict[str, Any]
 
 OLD = "ReturnValuesOnConditionCheckFailure"
 
-OnChange = Callable[[Table, Item | None, Item | None], None]
+OnChange = Callable[[MemoryTable, Item | None, Item | None], None]
 
 
 class Database:
@@ -24,7 +24,7 @@ class Database:
     def __init__(
         self, tables: Mapping[str, Json], now: Callable[[], int], on_change: OnChange
     ) -> None:
-        self.tables = {name: Table(name, properties) for name, properties in tables.items()}
+        self.tables = {name: MemoryTable(name, properties) for name, properties in tables.items()}
         self.lag_ms: Callable[[], int] = lambda: 0
         self._now = now
         self._on_change = on_change
@@ -86,15 +86,20 @@ class Database:
         return [answer["Item"] for answer in read if answer]
 
     def query(self, **request: Any) -> Json:
-        return Query(self.tables[request.pop("TableName")], request).answer(self._now())
+        return QueryRequest(self.tables[request.pop("TableName")], request).answer(self._now())
 
     def partition(self, **request: Any) -> list[Item]:
         """All items, as the table has them, of the partition that a Query is about."""
         table = self.tables[request.pop("TableName")]
-        return [table.items[key] for key in Query(table, request).partition()]
+        return [table.items[key] for key in QueryRequest(table, request).partition()]
 
     def _checked(
-        self, operation: str, table: Table, key: Item, request: Request, used: Used | None = None
+        self,
+        operation: str,
+        table: MemoryTable,
+        key: Item,
+        request: Request,
+        used: Used | None = None,
     ) -> Item | None:
         """The item as it is; raises what DynamoDB answers if the request's condition fails."""
         _refuse_unknown(operation, request)
@@ -108,7 +113,7 @@ class Database:
             raise client_error(operation, "ConditionalCheckFailedException", more=shown)
         return old
 
-    def _write(self, table: Table, old: Item | None, new: Item | None) -> None:
+    def _write(self, table: MemoryTable, old: Item | None, new: Item | None) -> None:
         if new is not None:
             table.store(new, self._now(), self.lag_ms())
         elif old is not None:
@@ -125,7 +130,7 @@ _KNOWN = {
 }
 
 
-def _updated(update: updates.Update, old: Item, request: Request) -> Item:
+def _updated(update: updates.UpdateExpression, old: Item, request: Request) -> Item:
     try:
         return normal_item(update.apply(old, request.get("ExpressionAttributeValues", {})))
     except updates.InvalidUpdateError as error:

@@ -5,9 +5,9 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from tests.benchmarks.units import size
-from tests.faults.engine.values import Item, Wire, plain
-from tests.template import Json
+from shared.standalone.engine.sizes import size
+from shared.standalone.engine.values import Item, Wire, plain
+from shared.standalone.template import Json
 
 Key = tuple[Any, Any]
 Place = tuple[Any, Key]  # the range key of an index, then the key of the item
@@ -27,7 +27,7 @@ class Bounds(NamedTuple):
     forward: bool = True
 
 
-class Index:
+class MemoryIndex:
     """Keys of items by partition and in the order of the range key.
 
     `pending` are changes that a reader of the index does not see yet.
@@ -102,12 +102,12 @@ class Index:
         return {name: value for name, value in item.items() if name in self.projected}
 
 
-class Table:
+class MemoryTable:
     def __init__(self, name: str, properties: Json) -> None:
         self.name = name
         self.schema = _schema(properties["KeySchema"])
         self.items: dict[Key, Item] = {}
-        self.primary = Index(self.schema, None)
+        self.primary = MemoryIndex(self.schema, None)
         self.indexes = {
             index["IndexName"]: self._index(index)
             for index in properties.get("GlobalSecondaryIndexes", [])
@@ -141,13 +141,13 @@ class Table:
             self.remove(item, now)
         return len(gone)
 
-    def _index(self, properties: Json) -> Index:
+    def _index(self, properties: Json) -> MemoryIndex:
         schema = _schema(properties["KeySchema"])
         projection = properties["Projection"]
         if projection["ProjectionType"] == "ALL":
-            return Index(schema, None)
+            return MemoryIndex(schema, None)
         shown = {*self.schema, *schema, *projection.get("NonKeyAttributes", [])}
-        return Index(schema, frozenset(shown))
+        return MemoryIndex(schema, frozenset(shown))
 
 
 def _order(place: Place) -> Any:

@@ -4,29 +4,29 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
-from tests.faults.engine.tokens import Operand, Tokens, Used, Values, lookup
-from tests.faults.engine.values import Item, Wire, is_before, kind_of, length, same
+from shared.standalone.engine.tokens import Operand, Tokens, Used, Values, lookup
+from shared.standalone.engine.values import Item, Wire, is_before, kind_of, length, same
 
 Test = Callable[[Item, Values], bool]
 Names = tuple[tuple[str, str], ...]
 
 
-class Condition(NamedTuple):
+class ConditionExpression(NamedTuple):
     holds: Test
     used: Used
 
 
-def compiled(text: str, names: Mapping[str, str]) -> Condition:
+def compiled(text: str, names: Mapping[str, str]) -> ConditionExpression:
     return _compiled(text, tuple(names.items()))
 
 
 @lru_cache(maxsize=4096)
-def _compiled(text: str, names: Names) -> Condition:
+def _compiled(text: str, names: Names) -> ConditionExpression:
     used = Used(set(), set())
     tokens = Tokens(text, dict(names), used)
     test = _disjunction(tokens)
     tokens.end()
-    return Condition(test, used)
+    return ConditionExpression(test, used)
 
 
 def _disjunction(tokens: Tokens) -> Test:

@@ -5,13 +5,13 @@ from collections.abc import Iterator, Mapping
 from itertools import accumulate, islice
 from typing import Any
 
-from tests.faults.engine import conditions, updates
-from tests.faults.engine.conditions import Condition
-from tests.faults.engine.errors import client_error
-from tests.faults.engine.tables import Bounds, Index, Key, Place, Table
-from tests.faults.engine.tokens import Tokens, Used
-from tests.faults.engine.values import Item, UnsupportedError, plain
-from tests.template import Json
+from shared.standalone.engine import conditions, updates
+from shared.standalone.engine.conditions import ConditionExpression
+from shared.standalone.engine.errors import client_error
+from shared.standalone.engine.memory import Bounds, Key, MemoryIndex, MemoryTable, Place
+from shared.standalone.engine.tokens import Tokens, Used
+from shared.standalone.engine.values import Item, UnsupportedError, plain
+from shared.standalone.template import Json
 
 _KNOWN = {
     "IndexName",
@@ -31,8 +31,8 @@ PAGE_BYTES = 1024 * 1024
 MAX_ITEM_BYTES = 400 * 1024
 
 
-class Query:
-    def __init__(self, table: Table, request: Json) -> None:
+class QueryRequest:
+    def __init__(self, table: MemoryTable, request: Json) -> None:
         if unknown := request.keys() - _KNOWN:
             raise UnsupportedError(f"Query with {sorted(unknown)}")
         if request.get("Select", "COUNT") != "COUNT":
@@ -41,7 +41,7 @@ class Query:
         self._request = request
         self._names: dict[str, str] = request.get("ExpressionAttributeNames", {})
         self._values: Item = request.get("ExpressionAttributeValues", {})
-        self._index: Index = table.primary
+        self._index: MemoryIndex = table.primary
         if "IndexName" in request:
             self._index = table.indexes[request["IndexName"]]
             if request.get("ConsistentRead"):
@@ -79,7 +79,7 @@ class Query:
             page["LastEvaluatedKey"] = {name: last[name] for name in names}
         return page
 
-    def _compiled(self, name: str) -> Condition | None:
+    def _compiled(self, name: str) -> ConditionExpression | None:
         text = self._request.get(name)
         return None if text is None else conditions.compiled(text, self._names)
 

@@ -10,7 +10,7 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from itertools import count
 
-from tests.template import Json
+from shared.standalone.template import Json
 
 NOISY_SHARE = 0.1
 NOISY_IN_FLIGHT = 30
@@ -19,7 +19,7 @@ RECENT_MS = 60_000
 
 
 @dataclass(eq=False)
-class Message:
+class QueuedMessage:
     number: int
     body: str
     group: str
@@ -68,22 +68,22 @@ class Ready:
     """Messages that can be received, by group, and the groups by their oldest one."""
 
     def __init__(self) -> None:
-        self._messages: dict[str, deque[tuple[int, Message]]] = {}
+        self._messages: dict[str, deque[tuple[int, QueuedMessage]]] = {}
         self._groups: list[tuple[int, str]] = []
         self._numbers = count()
 
     def __bool__(self) -> bool:
         return bool(self._groups)
 
-    def add(self, message: Message) -> None:
+    def add(self, message: QueuedMessage) -> None:
         waiting = self._messages.setdefault(message.group, deque())
         waiting.append((next(self._numbers), message))
         if len(waiting) == 1:
             heapq.heappush(self._groups, (waiting[0][0], message.group))
 
-    def take(self, limit: int, shares: Shares | None) -> list[Message]:
+    def take(self, limit: int, shares: Shares | None) -> list[QueuedMessage]:
         """The oldest; with `shares`, those of quiet groups before those of noisy ones."""
-        taken: list[Message] = []
+        taken: list[QueuedMessage] = []
         noisy: list[tuple[int, str]] = []
         while self._groups and len(taken) < limit:
             place = heapq.heappop(self._groups)
@@ -106,7 +106,7 @@ class Ready:
     def __len__(self) -> int:
         return sum(map(len, self._messages.values()))
 
-    def _next_of(self, group: str) -> Message:
+    def _next_of(self, group: str) -> QueuedMessage:
         """The oldest of a group that is not in `_groups` now, and is again if it has more."""
         waiting = self._messages[group]
         message = waiting.popleft()[1]
@@ -116,8 +116,8 @@ class Ready:
             del self._messages[group]
         return message
 
-    def _all_of(self, group: str, limit: int) -> list[Message]:
-        taken: list[Message] = []
+    def _all_of(self, group: str, limit: int) -> list[QueuedMessage]:
+        taken: list[QueuedMessage] = []
         while limit > len(taken) and group in self._messages:
             self._groups.remove((self._messages[group][0][0], group))
             heapq.heapify(self._groups)

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-PATH = Path(__file__).parents[1] / "template.yaml"
+PATH = Path(__file__).parents[2] / "template.yaml"
 Json = dict[str, Any]
 
 
