@@ -32,8 +32,9 @@ class Called:
 class Trace:
     """Within `attached`, this thread is observed, and so is each thread that starts there."""
 
-    def __init__(self, folders: Sequence[Path]) -> None:
-        self._folders = tuple(f"{folder}/" for folder in folders)
+    def __init__(self, places: Sequence[Path]) -> None:
+        """`places` are modules, and folders whose modules are ours."""
+        self._ours = tuple(str(at) if at.suffix == ".py" else f"{at}/" for at in places)
         self._called: Called | None = None
 
     @contextmanager
@@ -60,5 +61,5 @@ class Trace:
         called, code = self._called, frame.f_code
         if called is None or event != "call" or code.co_name.startswith("<"):
             return
-        if code.co_filename.startswith(self._folders):
+        if code.co_filename.startswith(self._ours):
             called.codes[code] += 1
