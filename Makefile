@@ -118,7 +118,7 @@ format: .venv/.stamp ## Format the code and mend what the linter can
 	@$(RUN) ruff check --fix .
 	@$(RUN) ruff format .
 
-# What needs no stack runs on every core, a file at a time; the stack tests share one stack.
+# What needs no stack runs on every core, a file at a time; the stack tests have two stacks.
 QUICK = $(filter-out tests/__pycache__/ tests/local/ tests/receivers/ tests/stack/,$(wildcard tests/*/))
 
 openapi: .venv/.stamp ## Write shared/web/openapi.json from the declared operations
@@ -138,7 +138,7 @@ metrics: .venv/.stamp ## How the code is built: files on the way of one event, i
 
 test: check ## All checks and all tests; a local stack of their own serves the stack tests
 	@$(RUN) pytest -n auto --dist loadfile $(QUICK)
-	@FUNNELHOOKS_STATE=.local/test $(RUN) pytest tests/stack/
+	@FUNNELHOOKS_STATE=.local/test $(RUN) pytest -n 2 --dist loadfile --no-loadscope-reorder tests/stack/
 
 # ── Artefacts: every function ships the same folder, so imports read the same everywhere ─────────────
 
@@ -202,5 +202,5 @@ bootstrap: .venv/.stamp ## Make the first workspace and key of a deployed stack:
 	@$(RUN) shared.cli bootstrap --stack $(STACK)
 
 clean: down ## Remove everything that was made here: environments, tools, artefacts
-	@FUNNELHOOKS_STATE=.local/test $(MAKE) down
+	@for state in .local/test*; do FUNNELHOOKS_STATE=$$state $(MAKE) down; done
 	@rm -rf .venv .local .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis
