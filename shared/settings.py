@@ -41,14 +41,25 @@ class Settings(Model):
         return frozenset(int(port) for port in self.target_ports.split(","))
 
 
-def load(environment: Mapping[str, str] = os.environ) -> Settings:
+_environment: Mapping[str, str] = os.environ
+
+
+def read_from(environment: Mapping[str, str]) -> None:
+    """Read variables from here: where several functions are in one process, each has its own."""
+    global _environment
+    _environment = environment
+
+
+def load(environment: Mapping[str, str] | None = None) -> Settings:
     """Raises ValidationError for a variable that has no value of its type."""
+    environment = _environment if environment is None else environment
     given = {name: name.upper() for name in Settings.model_fields if name.upper() in environment}
     return Settings.model_validate({name: environment[key] for name, key in given.items()})
 
 
-def resource(variable: Resource, environment: Mapping[str, str] = os.environ) -> str:
+def resource(variable: Resource, environment: Mapping[str, str] | None = None) -> str:
     """The name or the address of a resource. Raises MissingVariableError."""
+    environment = _environment if environment is None else environment
     if not (value := environment.get(variable)):
         raise MissingVariableError(variable)
     return value

@@ -5,6 +5,7 @@ The session leaves out parts of botocore that cost time and are of no use here
 Lambda runtime and changes without us; TRIM_BOTOCORE=false makes the session as botocore does.
 """
 
+from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -52,13 +53,29 @@ def _session() -> Session:
     return session
 
 
+Make = Callable[[str], Any]
+
+
+def use(make: Make) -> None:
+    """Take clients from `make`, which is given the name of a service, and not from botocore."""
+    global _make
+    _make = make
+
+
 def _client(service: str) -> Any:
+    return _make(service)
+
+
+def _of_botocore(service: str) -> Any:
     """The client; if botocore refuses our parts, one that is made without them."""
     try:
         return _session().create_client(service, config=_config)
     except Exception as error:
         logger.warning("client.plain", service_name=service, **fault(error))
         return get_session().create_client(service, config=_config)
+
+
+_make: Make = _of_botocore
 
 
 @cache

@@ -13,6 +13,7 @@ before run time (docs/decisions/0009-openapi.md).
 
 import base64
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cached_property
 from http import HTTPStatus
@@ -20,6 +21,7 @@ from typing import Any, Generic, Literal, TypeVar, get_args, get_origin, get_typ
 from urllib.parse import unquote
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import TypeAdapter, ValidationError
 
@@ -124,6 +126,27 @@ class Operation:
         return TypeAdapter(self.hints["body"])
 
 
+_current: ContextVar[Any] = ContextVar("current_event")
+
+
+class _Resolver(APIGatewayHttpResolver):
+    """Powertools keeps the request that it answers in a class, so that a process answers one at a
+    time; here each thread has its own."""
+
+    @property
+    def current_event(self) -> Any:
+        return _current.get()
+
+    @current_event.setter
+    def current_event(self, event: Any) -> None:
+        _current.set(event)
+
+    def _to_proxy_event(self, event: dict[str, Any]) -> APIGatewayProxyEventV2:
+        read = APIGatewayProxyEventV2(event)
+        self.current_event = read
+        return read
+
+
 class Api:
     """The operations of a function, and the resolver that routes to them.
 
@@ -135,7 +158,7 @@ class Api:
     ) -> None:
         self._problems = problems
         self._authenticators = authenticators
-        self._app = APIGatewayHttpResolver()
+        self._app = _Resolver()
         self._app.exception_handler(FunnelhooksError)(self._refused)
         self._app.exception_handler(Exception)(self._failed)
         self._app.not_found(lambda _: self._refused(NotFoundError(NO_ADDRESS)))

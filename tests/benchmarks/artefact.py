@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from pkgutil import iter_modules
 
-from shared.standalone.template import template
+from shared.standalone.engine.template import template
 from tests.benchmarks.figures import Figure, Table
 from tests.local.emulator import PYTHON
 

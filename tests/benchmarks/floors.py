@@ -11,7 +11,7 @@ import requests
 from shared.aws.items import from_item
 from shared.events.models import TrackingEvent
 from shared.events.store import event_from
-from shared.standalone.template import Json
+from shared.standalone.engine.template import Json
 from shared.tables import event_table
 from tests.benchmarks.scenes import Scene
 

@@ -7,7 +7,7 @@ from functools import partial
 
 from shared.clock import MS_PER_DAY
 from shared.events.store import marker_of
-from shared.standalone.template import Json
+from shared.standalone.engine.template import Json
 from shared.tables import event_table
 from tests.benchmarks import journey, samples
 from tests.benchmarks.figures import Figure, Table

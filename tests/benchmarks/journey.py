@@ -6,7 +6,7 @@ from typing import Any
 
 import boto3
 
-from shared.standalone.template import Json
+from shared.standalone.engine.template import Json
 from tests.benchmarks import log_bytes, samples
 from tests.benchmarks.meter import Meter, Used
 from tests.integration.moto_account import account_on_moto

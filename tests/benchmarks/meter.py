@@ -10,7 +10,7 @@ import boto3
 
 from shared.aws import clients
 from shared.standalone.engine.sizes import size
-from shared.standalone.template import Json, template
+from shared.standalone.engine.template import Json, template
 from shared.tables import event_table
 from tests.benchmarks.units import READ_UNIT, Index, read_units, write_units
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
-from shared.standalone.template import Json
+from shared.standalone.engine.template import Json
 from tests.benchmarks.tape import Raw, instead_of_moto
 
 # One item in DynamoDB's own JSON.

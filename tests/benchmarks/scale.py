@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from shared.repair.event_scan import PAGE
 from shared.repair.sweeper import SHARD_MARGIN_MS
-from shared.standalone.template import template
+from shared.standalone.engine.template import template
 from shared.tables.event_table import SHARDS
 from tests.benchmarks.prices import Assumed, prices
 

@@ -12,7 +12,7 @@ from unittest.mock import patch
 from shared import clock
 from shared.imports.models import ImportJob, ImportSource
 from shared.imports.queue import message_of
-from shared.standalone.template import Json, template
+from shared.standalone.engine.template import Json, template
 from tests.benchmarks import journey, log_bytes, samples, sink
 from tests.benchmarks.journey import Course
 from tests.benchmarks.tape import Tape

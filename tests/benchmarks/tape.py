@@ -10,7 +10,7 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from moto.core.models import botocore_stubber
 
 from shared.aws import clients as aws
-from shared.standalone.template import Json
+from shared.standalone.engine.template import Json
 
 # Both writes of an attempt are updates; the one that settles it appends to a list.
 _SETTLES = b"list_append"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.standalone.template import template
+from shared.standalone.engine.template import template
 from tests.benchmarks import artefact, scenes
 from tests.benchmarks.cold_start import SERVICES, start
 from tests.benchmarks.first_event import written

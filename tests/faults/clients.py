@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from shared.standalone.template import Json
+from shared.standalone.engine.template import Json
 from tests.faults.engine import simulation
 from tests.faults.engine.cloud import Cloud
 from tests.faults.engine.simulation import Group, Task

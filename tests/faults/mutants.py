@@ -7,7 +7,7 @@ from typing import Any
 
 from shared.aws.items import pack, unpack
 from shared.standalone.engine.groups import QueuedMessage
-from shared.standalone.template import Json
+from shared.standalone.engine.template import Json
 from shared.tables import event_table
 from tests.faults.engine.cloud import Cloud
 from tests.faults.engine.queues import SqsQueue

@@ -1,6 +1,7 @@
 """The engine's DynamoDB against moto's: the same requests, the same answers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import closing
 from typing import Any
 
 import boto3
@@ -13,10 +14,14 @@ from moto import mock_aws
 from shared.aws.items import to_item
 from shared.standalone.engine.conditions import compiled
 from shared.standalone.engine.database import Database
+from shared.standalone.engine.file import DataFile
+from shared.standalone.engine.memory import memory_tables
+from shared.standalone.engine.sqlite import sqlite_tables
+from shared.standalone.engine.tables import StoredTable
+from shared.standalone.engine.template import Json, template
 from shared.standalone.engine.transactions import Transactions
 from shared.standalone.engine.updates import projection, update
 from shared.standalone.engine.values import UnsupportedError
-from shared.standalone.template import Json, template
 
 TABLE = "EventTable"
 PROPERTIES = template().of_type("AWS::DynamoDB::Table")[TABLE]
@@ -118,28 +123,56 @@ def change_of(draw: st.DrawFn, name: str) -> tuple[str, str, Json]:
     return "SET", f"{alias} = {value}", new
 
 
-class Both:
-    """Asks moto and the engine, and compares."""
+class Engine:
+    """What a request does to tables in memory, or to tables in a file."""
 
-    def __init__(self, client: Any) -> None:
-        self.engine = Database({TABLE: PROPERTIES}, lambda: 0, lambda *_: None)
-        self._engine_transactions = Transactions(self.engine, lambda: 0)
+    def __init__(self, tables: Mapping[str, StoredTable]) -> None:
+        self.database = Database(tables, lambda: 0, lambda *_: None)
+        self._transactions = Transactions(self.database, lambda: 0)
+
+    def asked(self, operation: str, request: Json) -> Any:
+        return outcome(getattr(self.database, operation), request | {"TableName": TABLE})
+
+    def transacted(self, request: Json) -> Any:
+        return outcome(self._transactions.transact_write_items, request)
+
+
+class InFile(Engine):
+    def __init__(self, file: DataFile) -> None:
+        super().__init__(sqlite_tables(file, {TABLE: PROPERTIES}))
+        self._file = file
+
+    def asked(self, operation: str, request: Json) -> Any:
+        with self._file.transaction():
+            return super().asked(operation, request)
+
+    def transacted(self, request: Json) -> Any:
+        with self._file.transaction():
+            return super().transacted(request)
+
+
+class Both:
+    """Asks moto and the engines, and compares."""
+
+    def __init__(self, client: Any, file: DataFile) -> None:
+        self._engines = [Engine(memory_tables({TABLE: PROPERTIES})), InFile(file)]
+        self.engine = self._engines[0].database
         self._client = client
         self._tokens = 0
 
     def ask(self, operation: str, **request: Any) -> Any:
         theirs = outcome(getattr(self._client, operation), request | {"TableName": TABLE})
-        ours = outcome(getattr(self.engine, operation), request | {"TableName": TABLE})
-        assert ours == theirs, request
-        return ours
+        for engine in self._engines:
+            assert engine.asked(operation, request) == theirs, (engine, request)
+        return theirs
 
     def transact(self, actions: list[Json]) -> Any:
         self._tokens += 1
         request = {"TransactItems": actions, "ClientRequestToken": f"token-{self._tokens}"}
         theirs = outcome(self._client.transact_write_items, request)
-        ours = outcome(self._engine_transactions.transact_write_items, request)
-        assert ours == theirs, request
-        return ours
+        for engine in self._engines:
+            assert engine.transacted(request) == theirs, (engine, request)
+        return theirs
 
     def empty(self) -> None:
         for key in KEYS:
@@ -156,12 +189,13 @@ def outcome(call: Any, request: Json) -> Any:
 
 
 @pytest.fixture(scope="module")
-def both() -> Iterator[Both]:
-    with mock_aws():
+def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
+    path = tmp_path_factory.mktemp("data") / "data.sqlite"
+    with mock_aws(), closing(DataFile(path)) as file:
         client = boto3.client("dynamodb")
         wanted = ("AttributeDefinitions", "KeySchema", "BillingMode", "GlobalSecondaryIndexes")
         client.create_table(TableName=TABLE, **{name: PROPERTIES[name] for name in wanted})
-        yield Both(client)
+        yield Both(client, file)
 
 
 @settings(max_examples=30)
@@ -333,7 +367,7 @@ def test_what_an_update_touched_is_given_back(both: Both) -> None:
     ],
 )
 def test_names_and_values_must_be_used_and_what_is_used_given(extra: Json) -> None:
-    database = Database({TABLE: PROPERTIES}, lambda: 0, lambda *_: None)
+    database = Database(memory_tables({TABLE: PROPERTIES}), lambda: 0, lambda *_: None)
     request = {"TableName": TABLE, "Item": to_item(KEYS[0]), "ConditionExpression": "attempt = :a"}
 
     answer = outcome(database.put_item, request | extra)

@@ -10,7 +10,7 @@ import pytest
 
 from shared.repair import sweeper
 from shared.repair.sweeper import Swept
-from shared.standalone.template import template
+from shared.standalone.engine.template import template
 from tests.faults.storms import STORMS, Result, named, run
 
 EVENTS = 250

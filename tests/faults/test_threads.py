@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shared.standalone.template import Json
+from shared.standalone.engine.template import Json
 from tests.faults.clients import event_json
 from tests.faults.engine.receivers import Reply
 from tests.faults.threads import Threads

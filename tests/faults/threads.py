@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
-from shared.standalone.template import Json
+from shared.standalone.engine.template import Json
 from tests.faults.engine import simulation
 from tests.faults.engine.cloud import Cloud
 from tests.faults.engine.functions import Context

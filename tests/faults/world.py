@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from shared.ids import event_key, request_id
-from shared.standalone.engine.memory import Key
-from shared.standalone.template import Json
+from shared.standalone.engine.tables import Key
+from shared.standalone.engine.template import Json
 from shared.tables import event_table
 from tests import factories
 from tests.faults.clients import Clients

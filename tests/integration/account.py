@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from shared.aws.items import to_item, unpack
-from shared.standalone.template import Json, resolved, template
+from shared.standalone.engine.template import Json, resolved, template
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"

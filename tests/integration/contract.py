@@ -12,8 +12,8 @@ from moto.backends import get_backend
 from shared.aws import clients
 from shared.aws.items import from_item
 from shared.standalone.engine.database import Database
+from shared.standalone.engine.template import Json, template
 from shared.standalone.engine.values import Item
-from shared.standalone.template import Json, template
 from tests.integration.account import ACCOUNT, REGION
 from tests.integration.invocations import base64ed
 

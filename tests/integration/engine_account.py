@@ -1,9 +1,16 @@
-"""An account on the engine of the faults suite, which answers in microseconds."""
+"""An account on our own engine, which answers in microseconds.
 
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+Its tables are in memory; with ENGINE=file in the environment they are in an SQLite file, as those
+of the standalone program are.
+"""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from datetime import UTC, datetime
 from hashlib import md5
+from pathlib import Path
 from random import Random
 from threading import RLock
 from typing import Any
@@ -15,11 +22,14 @@ from botocore.exceptions import ClientError
 from shared.aws.items import from_item, to_item
 from shared.standalone.engine.buckets import Bucket
 from shared.standalone.engine.database import Database
+from shared.standalone.engine.file import DataFile
 from shared.standalone.engine.groups import QueuedMessage
-from shared.standalone.engine.memory import MemoryTable
+from shared.standalone.engine.memory import memory_tables
+from shared.standalone.engine.sqlite import sqlite_tables
+from shared.standalone.engine.tables import StoredTable
+from shared.standalone.engine.template import Json, template
 from shared.standalone.engine.transactions import Transactions
 from shared.standalone.engine.values import Item, UnsupportedError
-from shared.standalone.template import Json, template
 from tests.fakes import NOW, FakeClock
 from tests.faults.engine.bus import Bus
 from tests.faults.engine.queues import URL, Queues
@@ -70,7 +80,8 @@ class EngineAccount(Account):
     def empty(self) -> None:
         self._simulation = Simulation()
         self._tables = template().of_type("AWS::DynamoDB::Table")
-        self._database = Database(self._tables, lambda: self._simulation.now, self._changed)
+        stored = self._stored()
+        self._database = Database(stored, lambda: self._simulation.now, self._changed)
         transactions = Transactions(self._database, lambda: self._simulation.now)
         self._queues = Queues(self._simulation, Random(0))  # noqa: S311 -- of no use here
         for queue in self._queues:
@@ -96,6 +107,14 @@ class EngineAccount(Account):
             "PutObject": self._in_bucket(self._bucket.put),
         }
 
+    def _stored(self) -> Mapping[str, StoredTable]:
+        self._step: Callable[[], AbstractContextManager[None]] = nullcontext
+        if os.environ.get("ENGINE") != "file":
+            return memory_tables(self._tables)
+        file = DataFile(Path(tempfile.mkdtemp(prefix="data-")) / "data.sqlite")
+        self._step = file.transaction
+        return sqlite_tables(file, self._tables)
+
     @contextmanager
     def at(self, clock: Callable[[], int]) -> Iterator[None]:
         self._clock = clock
@@ -103,7 +122,7 @@ class EngineAccount(Account):
 
     def answer(self, operation: str, request: Json) -> Json:
         """One at a time, whatever threads ask."""
-        with self._lock:
+        with self._lock, self._step():
             self._let_time_pass()
             if operation in self._of_others:
                 return self._of_others[operation](**request)
@@ -173,7 +192,7 @@ class EngineAccount(Account):
     def _let_time_pass(self) -> None:
         self._simulation.advance(max(0, self._clock() - NOW - self._simulation.now))
 
-    def _changed(self, table: MemoryTable, old: Item | None, new: Item | None) -> None:
+    def _changed(self, table: StoredTable, old: Item | None, new: Item | None) -> None:
         if "StreamSpecification" not in self._tables[table.name]:
             return
         number = f"{len(self._records) + 1:021d}"

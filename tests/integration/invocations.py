@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 
-from shared.standalone.template import Json, template
+from shared.standalone.engine.template import Json, template
 from tests.integration.account import ACCOUNT
 
 

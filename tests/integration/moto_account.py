@@ -15,7 +15,7 @@ from moto.backends import get_backend
 from moto.core.botocore_stubber import BotocoreStubber
 
 from shared.aws.items import from_item, to_item
-from shared.standalone.template import Json, resolved, template
+from shared.standalone.engine.template import Json, resolved, template
 from tests.integration.account import ACCOUNT, IMPORT_BUCKET, REGION, Account, unpacked
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from shared.aws import clients
 from shared.aws.items import to_item
-from shared.standalone.template import template
+from shared.standalone.engine.template import template
 from tests.fakes import FakeClock
 from tests.integration.account import IMPORT_BUCKET, Account
 from tests.integration.engine_account import account_in_memory

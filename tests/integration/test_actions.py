@@ -11,7 +11,7 @@ from functions.configs.routes.action_links import PATH as LINKS
 from shared.aws import clients
 from shared.aws.table import Table
 from shared.errors import NotFoundError
-from shared.standalone.template import template
+from shared.standalone.engine.template import template
 from shared.workspaces.store import WorkspaceStore
 from tests.integration.documented import assert_documented
 from tests.integration.invocations import function_for, http_event

@@ -20,7 +20,7 @@ from shared.outbound.response import Timings
 from shared.privacy.delivery_erasure import DeliveryErasure
 from shared.privacy.visitor_entries import VisitorEntries
 from shared.privacy.visitor_erasure import VisitorErasure
-from shared.standalone.template import Json
+from shared.standalone.engine.template import Json
 from shared.workspaces.models import Retention
 from tests import factories
 from tests.integration.actions import COMMERCE, post

@@ -13,7 +13,7 @@ import pytest
 
 from functions.ingest.handler import lambda_handler
 from functions.ingest.routes.events import api
-from shared.standalone.template import Json
+from shared.standalone.engine.template import Json
 from tests.integration import fuzz
 from tests.integration.documented import assert_documented
 from tests.integration.invocations import http_event

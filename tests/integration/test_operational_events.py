@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from shared.events.operational import OPERATIONAL_TYPES, Bus
-from shared.standalone.template import template
+from shared.standalone.engine.template import template
 from tests import factories
 from tests.integration.world import World, refuse
 from tests.local.receiver import Receiver

@@ -1,6 +1,7 @@
 """What a Table promises, on moto and on the database of the fault runs, so that both agree."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from typing import Any, cast
 
 import pytest
@@ -11,12 +12,16 @@ from hypothesis import strategies as st
 from shared.aws import clients
 from shared.aws.items import EXISTS, IS_NEW, Condition, Update
 from shared.aws.table import ItemBusyError, Query, Refused, StartKeyError, Table
-from shared.standalone.engine.clients import DynamoDbClient
+from shared.standalone.engine.clients import DynamoDbClient, ServiceWire
 from shared.standalone.engine.database import Database
 from shared.standalone.engine.errors import client_error
+from shared.standalone.engine.file import DataFile
+from shared.standalone.engine.memory import memory_tables
+from shared.standalone.engine.sqlite import sqlite_tables
+from shared.standalone.engine.tables import StoredTable
+from shared.standalone.engine.template import Json, template
 from shared.standalone.engine.transactions import Transactions
-from shared.standalone.template import Json, template
-from tests.faults.engine.wire import Wire
+from shared.standalone.engine.wire import FileWire
 from tests.integration.account import Account
 from tests.integration.moto_account import account_on_moto
 
@@ -41,7 +46,7 @@ VALUES = st.recursive(
 class DirectWire:
     """Every call arrives, at once."""
 
-    def call(self, _operation: str, apply: Callable[[], Json], _partial: Any = None) -> Json:
+    def call(self, operation: str, apply: Callable[[], Json], partial: Any = None) -> Json:
         return apply()
 
 
@@ -51,10 +56,18 @@ def account() -> Iterator[Account]:
         yield account
 
 
-@pytest.fixture(params=[*MOTO, "fault runs"], name="table", scope="module")
-def _table(request: pytest.FixtureRequest, account: Account) -> Iterator[Table]:
+@pytest.fixture(params=[*MOTO, "fault runs", "standalone"], name="table", scope="module")
+def _table(
+    request: pytest.FixtureRequest, account: Account, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Table]:
+    properties = template().of_type("AWS::DynamoDB::Table")
     if request.param == "fault runs":
-        yield engine()
+        yield engine(memory_tables(properties), DirectWire())
+        return
+    if request.param == "standalone":
+        path = tmp_path_factory.mktemp("data") / "data.sqlite"
+        with closing(DataFile(path)) as file:
+            yield engine(sqlite_tables(file, properties), FileWire(file))
         return
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TRIM_BOTOCORE", str(request.param == MOTO[0]).lower())
@@ -64,11 +77,10 @@ def _table(request: pytest.FixtureRequest, account: Account) -> Iterator[Table]:
         account.empty()
 
 
-def engine() -> Table:
-    properties = template().of_type("AWS::DynamoDB::Table")
-    database = Database(properties, lambda: 0, lambda *_: None)
+def engine(tables: Mapping[str, StoredTable], wire: ServiceWire) -> Table:
+    database = Database(tables, lambda: 0, lambda *_: None)
     transactions = Transactions(database, lambda: 0)
-    return Table(cast(Any, DynamoDbClient(cast(Wire, DirectWire()), database, transactions)), NAME)
+    return Table(cast(Any, DynamoDbClient(wire, database, transactions)), NAME)
 
 
 @pytest.fixture(autouse=True)

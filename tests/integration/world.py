@@ -19,7 +19,7 @@ from shared.aws import clients
 from shared.deliveries.queue import AttemptMessage
 from shared.ids import event_key, new_event_id, request_id
 from shared.repair.event_scan import ScanCursor
-from shared.standalone.template import Json, template
+from shared.standalone.engine.template import Json, template
 from shared.tables import config_table as config_keys
 from shared.tables import event_table
 from shared.tables.event_table import delivery_key

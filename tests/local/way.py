@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
-from shared.standalone.template import Json
+from shared.standalone.engine.template import Json
 from tests.faults.engine.functions import cold_start
 from tests.integration.moto_account import account_on_moto
 from tests.integration.world import World, new_world

@@ -21,7 +21,8 @@ from shared.events import log
 from shared.events.log import LogReader
 from shared.input.paging import Window
 from shared.standalone.engine.database import Database
-from shared.standalone.template import template
+from shared.standalone.engine.memory import memory_tables
+from shared.standalone.engine.template import template
 from shared.tables import event_table
 from shared.tables.event_table import delivery_key
 from tests.factories import WORKSPACE
@@ -94,7 +95,7 @@ def test_a_page_of_a_long_log_is_read_like_one_of_an_empty_log(
 
 def test_a_page_of_a_long_log_is_read_in_one_query_that_goes_to_its_key() -> None:
     properties = template().of_type("AWS::DynamoDB::Table")["EventTable"]
-    database = Database({"EventTable": properties}, lambda: 0, lambda *_: None)
+    database = Database(memory_tables({"EventTable": properties}), lambda: 0, lambda *_: None)
     entries, short = Log(WORKSPACE, "long"), Log(WORKSPACE, "short")
     for item in entries.items(COUNT) + short.items(LIMIT):
         database.put_item(TableName="EventTable", Item=item)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from shared.standalone.template import Json, template
+from shared.standalone.engine.template import Json, template
 
 ARNS = {"Ref": "LambdaTargetArns"}
 NOTHING = {"Ref": "AWS::NoValue"}

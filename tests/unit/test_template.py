@@ -13,7 +13,7 @@ from shared.imports.models import REPORT_SUFFIX
 from shared.observability import FAULTS, METRICS
 from shared.repair.sweeper import SHARD_MARGIN_MS
 from shared.settings import Resource, Settings
-from shared.standalone.template import Json, Template, references, template
+from shared.standalone.engine.template import Json, Template, references, template
 
 RUNBOOK = Path(__file__).parents[2] / "docs" / "runbook.md"
 STAGES = ["configs", "ingest", "imports", "fanout", "dispatch", "retry", "repair", "deliveries"]

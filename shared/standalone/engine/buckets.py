@@ -6,8 +6,8 @@ from io import BytesIO
 from typing import Any, BinaryIO
 
 from shared.standalone.engine.errors import client_error
+from shared.standalone.engine.template import Json
 from shared.standalone.engine.values import UnsupportedError
-from shared.standalone.template import Json
 
 
 class Bucket:

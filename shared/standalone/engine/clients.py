@@ -9,9 +9,9 @@ from typing import Any, Protocol
 
 from shared.standalone.engine.database import Database
 from shared.standalone.engine.errors import Exceptions
+from shared.standalone.engine.template import Json
 from shared.standalone.engine.transactions import Transactions
 from shared.standalone.engine.values import UnsupportedError
-from shared.standalone.template import Json
 
 Apply = Callable[[], Json]
 
@@ -108,6 +108,10 @@ class SqsClient(ServiceClient):
     def __init__(self, wire: ServiceWire, queues: QueuesByUrl) -> None:
         self._wire = wire
         self._queues = queues
+
+    def send_message(self, *, QueueUrl: str, MessageBody: str) -> Json:
+        entry = {"Id": "0", "MessageBody": MessageBody}
+        return self.send_message_batch(QueueUrl=QueueUrl, Entries=[entry])
 
     def send_message_batch(self, *, QueueUrl: str, Entries: list[Json]) -> Json:
         queue = self._queues.by_url(QueueUrl)

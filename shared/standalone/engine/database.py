@@ -5,26 +5,26 @@ from typing import Any
 
 from shared.standalone.engine import conditions, updates
 from shared.standalone.engine.errors import client_error
-from shared.standalone.engine.memory import MemoryTable
 from shared.standalone.engine.reading import QueryRequest, projected
+from shared.standalone.engine.tables import StoredTable
+from shared.standalone.engine.template import Json
 from shared.standalone.engine.tokens import Used
 from shared.standalone.engine.values import Item, UnsupportedError, Wire, normal_item
-from shared.standalone.template import Json
 
 Request = dict[str, Any]
 
 OLD = "ReturnValuesOnConditionCheckFailure"
 
-OnChange = Callable[[MemoryTable, Item | None, Item | None], None]
+OnChange = Callable[[StoredTable, Item | None, Item | None], None]
 
 
 class Database:
     """`on_change` is told the old and the new image of every item that a write has changed."""
 
     def __init__(
-        self, tables: Mapping[str, Json], now: Callable[[], int], on_change: OnChange
+        self, tables: Mapping[str, StoredTable], now: Callable[[], int], on_change: OnChange
     ) -> None:
-        self.tables = {name: MemoryTable(name, properties) for name, properties in tables.items()}
+        self.tables = tables
         self.lag_ms: Callable[[], int] = lambda: 0
         self._now = now
         self._on_change = on_change
@@ -96,7 +96,7 @@ class Database:
     def _checked(
         self,
         operation: str,
-        table: MemoryTable,
+        table: StoredTable,
         key: Item,
         request: Request,
         used: Used | None = None,
@@ -113,11 +113,8 @@ class Database:
             raise client_error(operation, "ConditionalCheckFailedException", more=shown)
         return old
 
-    def _write(self, table: MemoryTable, old: Item | None, new: Item | None) -> None:
-        if new is not None:
-            table.store(new, self._now(), self.lag_ms())
-        elif old is not None:
-            table.remove(old, self._now(), self.lag_ms())
+    def _write(self, table: StoredTable, old: Item | None, new: Item | None) -> None:
+        table.write(old, new, self._now(), self.lag_ms())
         if new != old:
             self._on_change(table, old, new)
 

@@ -10,7 +10,7 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from itertools import count
 
-from shared.standalone.template import Json
+from shared.standalone.engine.template import Json
 
 NOISY_SHARE = 0.1
 NOISY_IN_FLIGHT = 30
@@ -98,6 +98,9 @@ class Ready:
         for _, group in noisy if len(taken) < limit else []:
             taken += self._all_of(group, limit - len(taken))
         return taken
+
+    def count(self, group: str) -> int:
+        return len(self._messages.get(group, ()))
 
     def clear(self) -> None:
         self._messages.clear()

@@ -1,30 +1,24 @@
-"""A DynamoDB table: items by their key, and sparse indexes beside them that may lag behind."""
+"""Tables in memory: items by their key, and sparse indexes beside them that may lag behind."""
 
 from bisect import bisect_left, bisect_right, insort
 from collections import deque
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from shared.standalone.engine.sizes import size
-from shared.standalone.engine.values import Item, Wire, plain
-from shared.standalone.template import Json
-
-Key = tuple[Any, Any]
-Place = tuple[Any, Key]  # the range key of an index, then the key of the item
-
-
-class Schema(NamedTuple):
-    hash: str
-    range: str
-
-
-class Bounds(NamedTuple):
-    """What of a partition is read: of its range keys, and after which place."""
-
-    low: Any = None
-    high: Any = None
-    after: Place | None = None
-    forward: bool = True
+from shared.standalone.engine.tables import (
+    Bounds,
+    Key,
+    Place,
+    Schema,
+    expires_s,
+    place_in,
+    projected_names,
+    schema_of,
+    shown,
+)
+from shared.standalone.engine.template import Json
+from shared.standalone.engine.values import Item, plain
 
 
 class MemoryIndex:
@@ -76,16 +70,11 @@ class MemoryIndex:
 
     def _apply(self, key: Key, item: Item | None) -> None:
         self._forget(key)
-        if item is not None and self._is_in(item):
-            self._enter(key, item)
-
-    def _is_in(self, item: Item) -> bool:
-        return self.schema.hash in item and self.schema.range in item
-
-    def _enter(self, key: Key, item: Item) -> None:
-        partition, order = plain(item[self.schema.hash]), plain(item[self.schema.range])
-        self._entries[key] = (partition, order, self._shown(item))
-        insort(self._partitions.setdefault(partition, []), (order, key))
+        where = None if item is None else place_in(self.schema, item)
+        if item is not None and where is not None:
+            partition, order = where
+            self._entries[key] = (partition, order, shown(item, self.projected))
+            insort(self._partitions.setdefault(partition, []), (order, key))
 
     def _forget(self, key: Key) -> None:
         self._sizes.pop(key, None)
@@ -96,16 +85,11 @@ class MemoryIndex:
         entries = self._partitions[partition]
         del entries[bisect_left(entries, (order, key))]
 
-    def _shown(self, item: Item) -> Item:
-        if self.projected is None:
-            return item
-        return {name: value for name, value in item.items() if name in self.projected}
-
 
 class MemoryTable:
     def __init__(self, name: str, properties: Json) -> None:
         self.name = name
-        self.schema = _schema(properties["KeySchema"])
+        self.schema = schema_of(properties["KeySchema"])
         self.items: dict[Key, Item] = {}
         self.primary = MemoryIndex(self.schema, None)
         self.indexes = {
@@ -119,11 +103,9 @@ class MemoryTable:
     def get(self, key: Item) -> Item | None:
         return self.items.get(self.key_of(key))
 
-    def store(self, item: Item, now: int, lag_ms: int = 0) -> None:
-        self._change(self.key_of(item), item, now, lag_ms)
-
-    def remove(self, key: Item, now: int, lag_ms: int = 0) -> None:
-        self._change(self.key_of(key), None, now, lag_ms)
+    def write(self, old: Item | None, new: Item | None, now: int, lag_ms: int = 0) -> None:
+        if (item := new or old) is not None:
+            self._change(self.key_of(item), new, now, lag_ms)
 
     def _change(self, key: Key, item: Item | None, now: int, lag_ms: int) -> None:
         if item is None:
@@ -136,29 +118,20 @@ class MemoryTable:
 
     def expire(self, before_s: int, now: int) -> int:
         """Remove what the time to live has run out for, as DynamoDB does some time later."""
-        gone = [i for i in self.items.values() if _expires(i) < before_s]
+        gone = [item for item in self.items.values() if (expires_s(item) or before_s) < before_s]
         for item in gone:
-            self.remove(item, now)
+            self.write(item, None, now)
         return len(gone)
 
     def _index(self, properties: Json) -> MemoryIndex:
-        schema = _schema(properties["KeySchema"])
-        projection = properties["Projection"]
-        if projection["ProjectionType"] == "ALL":
-            return MemoryIndex(schema, None)
-        shown = {*self.schema, *schema, *projection.get("NonKeyAttributes", [])}
-        return MemoryIndex(schema, frozenset(shown))
+        schema = schema_of(properties["KeySchema"])
+        return MemoryIndex(schema, projected_names(self.schema, properties))
+
+
+def memory_tables(declared: Mapping[str, Json]) -> dict[str, MemoryTable]:
+    """Empty tables by name, as the template declares them."""
+    return {name: MemoryTable(name, properties) for name, properties in declared.items()}
 
 
 def _order(place: Place) -> Any:
     return place[0]
-
-
-def _schema(keys: list[dict[str, str]]) -> Schema:
-    by_type = {key["KeyType"]: key["AttributeName"] for key in keys}
-    return Schema(by_type["HASH"], by_type["RANGE"])
-
-
-def _expires(item: Item) -> int:
-    value: Wire = item.get("expires_at", {"N": str(1 << 60)})
-    return int(value["N"])

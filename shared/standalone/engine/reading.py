@@ -8,10 +8,10 @@ from typing import Any
 from shared.standalone.engine import conditions, updates
 from shared.standalone.engine.conditions import ConditionExpression
 from shared.standalone.engine.errors import client_error
-from shared.standalone.engine.memory import Bounds, Key, MemoryIndex, MemoryTable, Place
+from shared.standalone.engine.tables import Bounds, Index, Key, Place, StoredTable
+from shared.standalone.engine.template import Json
 from shared.standalone.engine.tokens import Tokens, Used
 from shared.standalone.engine.values import Item, UnsupportedError, plain
-from shared.standalone.template import Json
 
 _KNOWN = {
     "IndexName",
@@ -29,10 +29,14 @@ _KNOWN = {
 # What a page holds, before the filter.
 PAGE_BYTES = 1024 * 1024
 MAX_ITEM_BYTES = 400 * 1024
+# No character of UTF-8 has this byte.
+_AFTER_ANY_TEXT = b"\xff"
+_FROM = frozenset({"=", ">", ">="})
+_UP_TO = frozenset({"=", "<", "<="})
 
 
 class QueryRequest:
-    def __init__(self, table: MemoryTable, request: Json) -> None:
+    def __init__(self, table: StoredTable, request: Json) -> None:
         if unknown := request.keys() - _KNOWN:
             raise UnsupportedError(f"Query with {sorted(unknown)}")
         if request.get("Select", "COUNT") != "COUNT":
@@ -41,7 +45,7 @@ class QueryRequest:
         self._request = request
         self._names: dict[str, str] = request.get("ExpressionAttributeNames", {})
         self._values: Item = request.get("ExpressionAttributeValues", {})
-        self._index: MemoryIndex = table.primary
+        self._index: Index = table.primary
         if "IndexName" in request:
             self._index = table.indexes[request["IndexName"]]
             if request.get("ConsistentRead"):
@@ -97,15 +101,27 @@ class QueryRequest:
         if tokens.path() != (self._index.schema.hash,) or not tokens.take("="):
             raise UnsupportedError(f"{text!r} does not begin with the partition key")
         partition = plain(self._values[tokens.value()])
-        low = high = None
-        if tokens.take("AND") and tokens.peek() not in ("BEGINS_WITH", "("):
-            tokens.path()
-            if tokens.take("BETWEEN"):
-                low = plain(self._values[tokens.value()])
-                tokens.expect("AND")
-                high = plain(self._values[tokens.value()])
+        low, high = self._range(tokens) if tokens.take("AND") else (None, None)
         forward = self._request.get("ScanIndexForward", True)
         return partition, Bounds(low, high, self._after(), forward)
+
+    def _range(self, tokens: Tokens) -> tuple[Any, Any]:
+        """The least and the greatest range key that may match; None for no limit."""
+        if tokens.take("BEGINS_WITH"):
+            tokens.expect("(")
+            tokens.path()
+            tokens.expect(",")
+            prefix = plain(self._values[tokens.value()])
+            return prefix, prefix + _AFTER_ANY_TEXT
+        tokens.path()
+        if tokens.take("BETWEEN"):
+            low = plain(self._values[tokens.value()])
+            tokens.expect("AND")
+            return low, plain(self._values[tokens.value()])
+        sign, limit = tokens.next(), plain(self._values[tokens.value()])
+        if sign not in _FROM | _UP_TO:
+            raise UnsupportedError(f"a range key with {sign!r}")
+        return (limit if sign in _FROM else None), (limit if sign in _UP_TO else None)
 
     def _after(self) -> Place | None:
         start = self._request.get("ExclusiveStartKey")

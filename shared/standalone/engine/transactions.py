@@ -5,9 +5,9 @@ from collections.abc import Callable
 from shared.standalone.engine import conditions
 from shared.standalone.engine.database import OLD, Database
 from shared.standalone.engine.errors import client_error
-from shared.standalone.engine.memory import Key
+from shared.standalone.engine.tables import Key
+from shared.standalone.engine.template import Json
 from shared.standalone.engine.values import UnsupportedError
-from shared.standalone.template import Json
 
 MAX_ITEMS = 100
 # A token makes a transaction the same one for ten minutes.
@@ -29,7 +29,12 @@ class Transactions:
             "ConditionCheck": lambda **_: {},
         }
 
-    def transact_write_items(self, *, TransactItems: list[Json], ClientRequestToken: str) -> Json:
+    def transact_write_items(
+        self, *, TransactItems: list[Json], ClientRequestToken: str | None = None
+    ) -> Json:
+        if ClientRequestToken is None:
+            self._write([next(iter(item.items())) for item in TransactItems])
+            return {}
         now, known = self._now(), self._known.get(ClientRequestToken)
         if known is not None and now - known[0] < TOKEN_MS:
             if known[1] != TransactItems:

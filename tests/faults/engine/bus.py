@@ -1,6 +1,6 @@
 """The EventBridge bus: what the platform tells about itself."""
 
-from shared.standalone.template import Json
+from shared.standalone.engine.template import Json
 
 
 class Bus:

@@ -21,10 +21,11 @@ from shared.aws import clients
 from shared.outbound.sender import Sender
 from shared.standalone.engine.clients import DynamoDbClient, EventsClient, SqsClient, client_of
 from shared.standalone.engine.database import Database
-from shared.standalone.engine.memory import MemoryTable
+from shared.standalone.engine.memory import memory_tables
+from shared.standalone.engine.tables import StoredTable
+from shared.standalone.engine.template import Json, template
 from shared.standalone.engine.transactions import Transactions
 from shared.standalone.engine.values import Item
-from shared.standalone.template import Json, template
 from tests.fakes import NOW
 from tests.faults.engine import pools, simulation
 from tests.faults.engine.bus import Bus
@@ -55,7 +56,9 @@ class Cloud:
         self.wire = Wire(self.random, latency_ms)
         self.queues = Queues(self.simulation, self.random)
         self.database = Database(
-            template().of_type("AWS::DynamoDB::Table"), lambda: self.simulation.now, self._changed
+            memory_tables(template().of_type("AWS::DynamoDB::Table")),
+            lambda: self.simulation.now,
+            self._changed,
         )
         self.transactions = Transactions(self.database, lambda: self.simulation.now)
         self.bus = Bus()
@@ -102,7 +105,7 @@ class Cloud:
         else:
             simulation.sleep(round(seconds * 1000))
 
-    def _changed(self, table: MemoryTable, old: Item | None, new: Item | None) -> None:
+    def _changed(self, table: StoredTable, old: Item | None, new: Item | None) -> None:
         if table.name != "EventTable" or new is None:
             return
         self.watch.changed(new)
@@ -143,7 +146,7 @@ def new_cloud(seed: int = 0, latency_ms: tuple[int, int] = LATENCY_MS) -> Iterat
     chance, environment = Random(seed), Environment(URL)
     with ExitStack() as stack:
         for seam in (
-            patch.object(clients, "_client", partial(client_of, cloud.clients)),
+            patch.object(clients, "_make", partial(client_of, cloud.clients)),
             patch.object(
                 shared_clock, "time", SimpleNamespace(time_ns=lambda: cloud.wall_ms() * 1_000_000)
             ),
@@ -156,8 +159,7 @@ def new_cloud(seed: int = 0, latency_ms: tuple[int, int] = LATENCY_MS) -> Iterat
             patch("secrets.token_hex", lambda size: chance.randbytes(size).hex()),
             patch("secrets.token_urlsafe", lambda size: chance.randbytes(size).hex()),
             patch("secrets.token_bytes", chance.randbytes),
-            patch.object(settings.load, "__defaults__", (environment,)),
-            patch.object(settings.resource, "__defaults__", (environment,)),
+            patch.object(settings, "_environment", environment),
             pools.simulated(),
             _quiet(),
         ):

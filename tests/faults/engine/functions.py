@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import Any, NamedTuple
 
-from shared.standalone.template import Json, resolved, template
+from shared.standalone.engine.template import Json, resolved, template
 from shared.web.operations import is_http
 from tests.faults.engine import simulation
 from tests.faults.engine.simulation import Group, Simulation, Task, wait_for

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from shared.standalone.engine.errors import client_error
 from shared.standalone.engine.groups import QueuedMessage, Ready, Shares
+from shared.standalone.engine.template import Json, template
 from shared.standalone.engine.values import UnsupportedError
-from shared.standalone.template import Json, template
 from tests.faults.engine.simulation import Simulation
 
 MAX_DELAY_S = 900

@@ -9,8 +9,8 @@ from typing import Any
 from zlib import crc32
 
 from shared.standalone.engine.groups import QueuedMessage
+from shared.standalone.engine.template import Json
 from shared.standalone.engine.values import Item
-from shared.standalone.template import Json
 from tests.faults.engine.functions import Function, Invocation
 from tests.faults.engine.queues import SqsQueue
 from tests.faults.engine.simulation import Simulation

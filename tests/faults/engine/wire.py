@@ -10,7 +10,7 @@ from random import Random
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from shared.standalone.engine.errors import client_error
-from shared.standalone.template import Json
+from shared.standalone.engine.template import Json
 from tests.faults.engine import simulation
 from tests.faults.engine.faults import Call, Faults, Kind, NoFaults, Struck
 from tests.faults.engine.simulation import Task

@@ -6,7 +6,7 @@ import pytest
 
 import functions
 from shared.aws.runtime import Record, collected_when_warm, each, failures, message_id
-from shared.standalone.template import template
+from shared.standalone.engine.template import template
 
 HANDLERS = sorted(one["Handler"] for one in template().functions().values())
 RECORDS = [{"messageId": "m1", "body": "1"}, {"messageId": "m2", "body": "x"}, {"messageId": "m3"}]

@@ -17,7 +17,8 @@ from shared.deliveries.queue import MAX_DELAY_MS
 from shared.deliveries.transitions import EARLY_MS, PARK_LEAD_MS, Lease, NotDue, Terms
 from shared.outbound.response import Timings
 from shared.standalone.engine.database import Database
-from shared.standalone.template import template
+from shared.standalone.engine.memory import memory_tables
+from shared.standalone.engine.template import template
 from shared.tables import event_table
 from shared.workspaces.models import Retention
 from tests import factories
@@ -43,7 +44,9 @@ class Stored:
 
     def __init__(self) -> None:
         properties = template().resources["EventTable"]["Properties"]
-        client: Any = Database({"EventTable": properties}, lambda: 0, lambda *_: None)
+        client: Any = Database(
+            memory_tables({"EventTable": properties}), lambda: 0, lambda *_: None
+        )
         self._table = Table(client, "EventTable")
         self.key = event_table.delivery_key(WORKSPACE, MESSAGE.request_id)
 

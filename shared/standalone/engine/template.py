@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-PATH = Path(__file__).parents[2] / "template.yaml"
+PATH = Path(__file__).parents[3] / "template.yaml"
 Json = dict[str, Any]
 
 

@@ -1,0 +1,158 @@
+"""The program in the foreground: the platform, its HTTPS API, and what a user needs to reach it."""
+
+import json
+import os
+import socket
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import uvicorn
+
+from shared import observability
+from shared.standalone.engine.template import Json, Template
+from shared.standalone.http import HttpFront
+from shared.standalone.metrics import Labels, LineMetrics, Metrics, MetricsServer
+from shared.standalone.platform import Platform
+from shared.standalone.routes import Routes
+
+GRACE_S = 30
+# Requests that are worked on at once; others wait for their turn.
+HTTP_THREADS = 64
+IDLE_S = 65
+MAX_HEADER_BYTES = 64 * 1024
+FIRST = "first-workspace.json"
+
+
+class Options(NamedTuple):
+    """`certificate` and `key` are files in PEM; without them the API speaks HTTP."""
+
+    template: Path
+    data: Path
+    state: Path
+    host: str = "127.0.0.1"
+    port: int = 0
+    metrics_port: int | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+    parameters: Mapping[str, str] = {}
+
+
+class _Server(uvicorn.Server):
+    """Says when it listens."""
+
+    def __init__(self, config: uvicorn.Config, program: "Program") -> None:
+        super().__init__(config)
+        self._program = program
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._program.is_listening(self.servers[0].sockets[0].getsockname()[1])
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._program.front.is_ready = False
+        await super().shutdown(sockets)
+
+
+class Program:
+    def __init__(self, options: Options) -> None:
+        """Raises DataFileInUseError, and OSError if the port of the metrics is taken."""
+        self._options = options
+        template = Template(options.template.read_text(encoding="utf-8"))
+        self.platform = Platform(template, options.data, options.parameters)
+        self.metrics = Metrics()
+        observability.logger.addHandler(LineMetrics(self.metrics))
+        self.metrics.gauge(self._gauges)
+        self._metrics_server = (
+            None
+            if options.metrics_port is None
+            else MetricsServer(self.metrics, options.metrics_port)
+        )
+        self.front = HttpFront(
+            Routes(template),
+            self.platform,
+            self.platform.file.wait_until_durable,
+            ThreadPoolExecutor(HTTP_THREADS, thread_name_prefix="http"),
+            self.metrics.answered,
+        )
+        self._first: Json = {}
+
+    def run(self) -> int:
+        """Serve until a signal ends it. Returns the exit code, 1 if work was left undone."""
+        self.platform.start()
+        self._first = self._first_workspace()
+        if self._metrics_server is not None:
+            self._metrics_server.start()
+        try:
+            _Server(self._config(), self).run()
+        finally:
+            self._description.unlink(missing_ok=True)
+            if self._metrics_server is not None:
+                self._metrics_server.stop()
+            is_done = self.platform.stop(GRACE_S)
+        return 0 if is_done else 1
+
+    def is_listening(self, port: int) -> None:
+        scheme = "https" if self._options.certificate else "http"
+        host = "127.0.0.1" if self._options.host in ("0.0.0.0", "::") else self._options.host  # noqa: S104
+        url = f"{scheme}://{host}:{port}"
+        metrics = None if self._metrics_server is None else self._metrics_server.url
+        about = self._first | {"api_url": url, "metrics_url": metrics, "pid": os.getpid()}
+        self._description.parent.mkdir(parents=True, exist_ok=True)
+        _write_private(self._description, about)
+        self.front.is_ready = True
+        print(f"Funnelhooks listens on {url}; {self._description} has a key for it.", flush=True)  # noqa: T201
+
+    @property
+    def _description(self) -> Path:
+        return self._options.state / "standalone.json"
+
+    def _config(self) -> uvicorn.Config:
+        options = self._options
+        return uvicorn.Config(
+            self.front,
+            host=options.host,
+            port=options.port,
+            ssl_certfile=options.certificate,
+            ssl_keyfile=options.key,
+            lifespan="off",
+            interface="asgi3",
+            ws="none",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=IDLE_S,
+            timeout_graceful_shutdown=GRACE_S,
+            h11_max_incomplete_event_size=MAX_HEADER_BYTES,
+        )
+
+    def _first_workspace(self) -> Json:
+        """The workspace and the key that a new data folder is given, as `make up` gives a stack."""
+        path = self._options.data / FIRST
+        if path.exists():
+            known: Json = json.loads(path.read_text(encoding="utf-8"))
+            return known
+        command = {"operation": "bootstrap", "name": "Local", "slug": "local"}
+        made: Any = self.platform.invoke("configs", command)
+        self.platform.file.wait_until_durable()
+        _write_private(path, made)
+        return dict(made)
+
+    def _gauges(self) -> Iterator[tuple[str, Labels, float]]:
+        for queue in self.platform.queues:
+            labels = (("queue", queue.name),)
+            yield "queue_messages", labels, queue.depth()
+            yield "queue_in_flight", labels, queue.in_flight
+        yield "stream_records", (), self.platform.stream.waiting()
+        for name, size in self.platform.file.sizes().items():
+            yield "file_bytes", (("part", name),), size
+        yield "syncs", (), self.platform.file.syncs
+
+
+def _write_private(path: Path, about: Mapping[str, Any]) -> None:
+    """For the owner alone: it holds a key."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        json.dump(about, file, indent=2)
