@@ -2,15 +2,18 @@
 
 import json
 import os
+import signal
 import socket
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import uvicorn
 
 from shared import observability
+from shared.standalone.admin import AdminServer
 from shared.standalone.engine.template import Json, Template
 from shared.standalone.http import HttpFront
 from shared.standalone.metrics import Labels, LineMetrics, Metrics, MetricsServer
@@ -22,6 +25,7 @@ GRACE_S = 30
 HTTP_THREADS = 64
 IDLE_S = 65
 MAX_HEADER_BYTES = 64 * 1024
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 FIRST = "first-workspace.json"
 
 
@@ -45,6 +49,17 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, program: "Program") -> None:
         super().__init__(config)
         self._program = program
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """A first signal ends the requests that are under way, a second one does not wait for them.
+        uvicorn raises the signals again at the end, before the platform has settled its work."""
+        before = {number: signal.signal(number, self.handle_exit) for number in _SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -77,18 +92,23 @@ class Program:
             ThreadPoolExecutor(HTTP_THREADS, thread_name_prefix="http"),
             self.metrics.answered,
         )
+        self._admin = AdminServer(
+            options.data, self.platform.invoke, self.platform.file.wait_until_durable
+        )
         self._first: Json = {}
 
     def run(self) -> int:
         """Serve until a signal ends it. Returns the exit code, 1 if work was left undone."""
         self.platform.start()
         self._first = self._first_workspace()
+        self._admin.start()
         if self._metrics_server is not None:
             self._metrics_server.start()
         try:
             _Server(self._config(), self).run()
         finally:
             self._description.unlink(missing_ok=True)
+            self._admin.stop()
             if self._metrics_server is not None:
                 self._metrics_server.stop()
             is_done = self.platform.stop(GRACE_S)
@@ -99,7 +119,12 @@ class Program:
         host = "127.0.0.1" if self._options.host in ("0.0.0.0", "::") else self._options.host  # noqa: S104
         url = f"{scheme}://{host}:{port}"
         metrics = None if self._metrics_server is None else self._metrics_server.url
-        about = self._first | {"api_url": url, "metrics_url": metrics, "pid": os.getpid()}
+        about = self._first | {
+            "api_url": url,
+            "metrics_url": metrics,
+            "data": str(self._options.data.absolute()),
+            "pid": os.getpid(),
+        }
         self._description.parent.mkdir(parents=True, exist_ok=True)
         _write_private(self._description, about)
         self.front.is_ready = True
@@ -120,6 +145,7 @@ class Program:
             lifespan="off",
             interface="asgi3",
             ws="none",
+            proxy_headers=False,
             log_config=None,
             access_log=False,
             server_header=False,
@@ -152,7 +178,10 @@ class Program:
 
 
 def _write_private(path: Path, about: Mapping[str, Any]) -> None:
-    """For the owner alone: it holds a key."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    """For the owner alone, since it holds a key; whole, or not there."""
+    part = path.with_name(f".{path.name}.part")
+    part.unlink(missing_ok=True)
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         json.dump(about, file, indent=2)
+    part.replace(path)

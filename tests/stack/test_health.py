@@ -110,6 +110,7 @@ def test_a_rate_limit_is_kept_and_nobody_else_waits_for_it(
     assert times[-1] - times[0] >= (12 - 2) / 2 - 1
 
 
+@pytest.mark.deployed
 def test_an_operational_event_is_on_the_bus_and_does_not_come_back_in(
     stack: Stack, client: Client, receiver: Receiver
 ) -> None:

@@ -32,10 +32,7 @@ _WIDEST = 1 << 63
 
 
 def packed(item: Item) -> bytes:
-    try:
-        return marshal.dumps(item, _MARSHAL)
-    except ValueError:  # a string of a class of its own, such as a StrEnum
-        return marshal.dumps(_exact(item), _MARSHAL)
+    return marshal.dumps(item, _MARSHAL)
 
 
 def unpacked(content: bytes) -> Item:
@@ -190,18 +187,6 @@ class SqliteTable:
 def sqlite_tables(file: DataFile, declared: Mapping[str, Json]) -> dict[str, SqliteTable]:
     """The tables of the template by name; they are made if the file does not have them."""
     return {name: SqliteTable(file, name, properties) for name, properties in declared.items()}
-
-
-def _exact(value: Any) -> Any:
-    match value:
-        case dict():
-            return {_exact(name): _exact(inner) for name, inner in value.items()}
-        case list():
-            return [_exact(inner) for inner in value]
-        case str():
-            return str.__str__(value)
-        case _:
-            return value
 
 
 def _storable(key: Any) -> bytes | int:

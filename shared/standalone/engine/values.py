@@ -58,17 +58,15 @@ def number(value: Decimal | int) -> Wire:
 
 
 def normal(value: Wire) -> Wire:
-    """As DynamoDB keeps it: 1.0 and 1 are the same number."""
+    """As DynamoDB keeps it: 1.0 and 1 are the same number, and a StrEnum is its text."""
     ((kind, inner),) = value.items()
-    match kind:
-        case "N" if not inner.isdigit():
-            return number(Decimal(inner))
-        case "L":
-            return {"L": [normal(element) for element in inner]}
-        case "M":
-            return {"M": normal_item(inner)}
-        case _:
-            return value
+    if kind == "S":
+        return value if type(inner) is str else {"S": str.__str__(inner)}
+    if kind == "N":
+        return value if inner.isdigit() else number(Decimal(inner))
+    if kind == "L":
+        return {"L": [normal(element) for element in inner]}
+    return {"M": normal_item(inner)} if kind == "M" else value
 
 
 def normal_item(item: Item) -> Item:
