@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from tests.local.receiver import Receiver, verify_standard_webhook
 from tests.local.stack import Stack
 from tests.stack.client import Client
@@ -159,6 +161,7 @@ def test_an_event_that_no_config_wants_is_kept(client: Client) -> None:
     assert answer["deliveries"] == []
 
 
+@pytest.mark.deployed
 def test_events_of_other_aws_services_take_the_same_road(
     client: Client, receiver: Receiver, stack: Stack
 ) -> None:

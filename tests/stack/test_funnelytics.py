@@ -96,6 +96,7 @@ def test_a_key_is_taken_as_the_user_interface_shows_it(client: Client) -> None:
     assert post(client, {"email": new_email()}, key=f"Basic {pair}") == 202
 
 
+@pytest.mark.deployed
 def test_who_is_erased_is_found_nowhere_any_more(
     stack: Stack, client: Client, receiver: Receiver
 ) -> None:

@@ -6,6 +6,8 @@ import time
 import uuid
 from typing import Any
 
+import pytest
+
 from tests.local.receiver import Receiver, Reply
 from tests.local.stack import Stack
 from tests.stack.client import Client, until
