@@ -118,8 +118,8 @@ format: .venv/.stamp ## Format the code and mend what the linter can
 	@$(RUN) ruff check --fix .
 	@$(RUN) ruff format .
 
-# What needs no stack runs on every core, a file at a time; the stack tests have two stacks.
-QUICK = $(filter-out tests/__pycache__/ tests/local/ tests/receivers/ tests/stack/,$(wildcard tests/*/))
+# Two processes wait for their stacks most of the time; the others run what needs none, a file at a time.
+WORKERS = $(shell echo $$(($$(nproc 2>/dev/null || sysctl -n hw.ncpu) + 2)))
 
 openapi: .venv/.stamp ## Write shared/web/openapi.json from the declared operations
 	@$(RUN) tests.local.openapi
@@ -137,8 +137,7 @@ metrics: .venv/.stamp ## How the code is built: files on the way of one event, i
 	@$(RUN) tests.local.metrics
 
 test: check ## All checks and all tests; a local stack of their own serves the stack tests
-	@$(RUN) pytest -n auto --dist loadfile $(QUICK)
-	@FUNNELHOOKS_STATE=.local/test $(RUN) pytest -n 2 --dist loadfile --no-loadscope-reorder tests/stack/
+	@FUNNELHOOKS_STATE=.local/test $(RUN) pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder tests/
 
 # ── Artefacts: every function ships the same folder, so imports read the same everywhere ─────────────
 

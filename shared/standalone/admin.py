@@ -27,7 +27,7 @@ class FunctionFailedError(Exception):
     """The function has raised an error; its class and its text."""
 
 
-class _Server(ThreadingMixIn, UnixStreamServer):
+class _AdminSocketServer(ThreadingMixIn, UnixStreamServer):
     daemon_threads = True
 
 
@@ -35,7 +35,7 @@ class AdminServer:
     def __init__(self, data: Path, invoke: Invoke, settled: Callable[[], None]) -> None:
         self._path = data / SOCKET
 
-        class Handler(BaseHTTPRequestHandler):
+        class AdminHandler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 stage = self.path.removeprefix(_INVOKE)
                 event = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -61,7 +61,7 @@ class AdminServer:
         self._path.unlink(missing_ok=True)
         mask = os.umask(0o177)
         try:
-            self._server = _Server(str(self._path), Handler)
+            self._server = _AdminSocketServer(str(self._path), AdminHandler)
         finally:
             os.umask(mask)
 

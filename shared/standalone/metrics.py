@@ -107,7 +107,7 @@ class MetricsServer:
     def __init__(self, metrics: Metrics, port: int) -> None:
         """Raises OSError if the port is taken."""
 
-        class Handler(BaseHTTPRequestHandler):
+        class MetricsHandler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 if self.path != "/metrics":
                     self.send_error(404)
@@ -122,7 +122,7 @@ class MetricsServer:
             def log_message(self, format: str, *args: Any) -> None:
                 """A reader comes every few seconds."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), MetricsHandler)
         self._server.daemon_threads = True
 
     @property

@@ -43,7 +43,7 @@ class Options(NamedTuple):
     parameters: Mapping[str, str] = {}
 
 
-class _Server(uvicorn.Server):
+class _UvicornServer(uvicorn.Server):
     """Says when it listens."""
 
     def __init__(self, config: uvicorn.Config, program: "Program") -> None:
@@ -105,7 +105,7 @@ class Program:
         if self._metrics_server is not None:
             self._metrics_server.start()
         try:
-            _Server(self._config(), self).run()
+            _UvicornServer(self._config(), self).run()
         finally:
             self._description.unlink(missing_ok=True)
             self._admin.stop()

@@ -12,6 +12,8 @@ from tests.local.stack import Stack
 
 # A busy machine may take long; a broken stack takes for ever.
 PATIENCE_S = 300
+BUSY = frozenset({502, 503, 504})
+ROUNDS = 10
 
 
 class Client:
@@ -25,8 +27,14 @@ class Client:
         self._session.headers["Authorization"] = f"Bearer {self.api_key}"
 
     def call(self, method: str, path: str, **options: Any) -> requests.Response:
+        """The answer; a server that says that it is busy is asked again, as clients should."""
         options.setdefault("timeout", PATIENCE_S)
-        return self._session.request(method, self.api_url + path, **options)
+        for _ in range(ROUNDS):
+            answer = self._session.request(method, self.api_url + path, **options)
+            if answer.status_code not in BUSY:
+                return answer
+            time.sleep(1)
+        return answer
 
     def make_config(self, url: str, **fields: Any) -> "Config":
         config_id = fields.pop("idWebhookConfig", uuid.uuid4().hex)

@@ -15,7 +15,8 @@ from tests.local.standalone import Standalone
 from tests.stack.client import Client
 
 if "PYTEST_XDIST_WORKER" in os.environ:
-    os.environ["FUNNELHOOKS_STATE"] += f"-{os.environ['PYTEST_XDIST_WORKER']}"
+    state = os.environ.get("FUNNELHOOKS_STATE", ".local/test")
+    os.environ["FUNNELHOOKS_STATE"] = f"{state}-{os.environ['PYTEST_XDIST_WORKER']}"
 
 # What they see is the same on AWS and on one machine; the other files look behind the API.
 ON_BOTH = {
@@ -33,15 +34,16 @@ ON_BOTH = {
     "test_payload_contract.py",
 }
 
-# They take longest: the other files fill the gaps after them.
-LONGEST = (
+# Two processes share the tests of the deployed stack, each with a stack of its own: these files are
+# for the one, the others for the other.
+FOR_ONE = {
+    "test_cli.py",
+    "test_faults.py",
+    "test_flowestate.py",
     "test_openapi.py",
     "test_replays.py",
-    "test_runbook.py",
-    "test_health.py",
-    "test_faults.py",
-    "test_many_configs.py",
-)
+    "test_schedule.py",
+}
 
 # Short, so that repair can be watched; a schedule's minute lasts two seconds.
 PARAMETERS = {"RepairAfterSeconds": "3"}
@@ -81,9 +83,17 @@ def receiver() -> Iterator[Receiver]:
         yield running
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: (item.path.name not in LONGEST, _place(item.path.name)))
+    """The tests of the deployed stack come first: they take longest, and mostly wait."""
+    for item in items:
+        if _is_deployed(item):
+            share = 1 if item.path.name in FOR_ONE else 2
+            item.add_marker(pytest.mark.xdist_group(f"deployed {share}"))
+    items.sort(key=lambda item: not _is_deployed(item))
 
 
-def _place(name: str) -> int:
-    return LONGEST.index(name) if name in LONGEST else 0
+def _is_deployed(item: pytest.Item) -> bool:
+    """Whether the test needs the deployed stack; a file stays on one stack as a whole."""
+    callspec = getattr(item, "callspec", None)
+    return callspec is not None and callspec.params.get("stack") == "deployed"

@@ -14,7 +14,7 @@ from tests.local.stack import Stack
 from tests.receivers.flowestate import FlowEstateReceiver
 from tests.stack.client import PATIENCE_S, Client
 
-PARALLEL = 50
+PARALLEL = 20
 ROUNDS = 6
 SERVER_ERROR = 500
 LEAD = {
@@ -117,7 +117,7 @@ def test_a_subscription_lives_as_the_document_says(make: Integration, slash: str
 
 
 @pytest.mark.usefixtures("workers")
-def test_fifty_at_once_with_one_external_id_are_one_subscription(make: Integration) -> None:
+def test_twenty_at_once_with_one_external_id_are_one_subscription(make: Integration) -> None:
     with ThreadPoolExecutor(PARALLEL) as pool:
         answers = list(pool.map(lambda _: _subscribed(make), range(PARALLEL)))
 

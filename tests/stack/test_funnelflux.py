@@ -166,7 +166,9 @@ def test_twenty_parallel_creations_of_one_id_make_one(client: Client) -> None:
     with ThreadPoolExecutor(PARALLEL) as pool:
         statuses = sorted(pool.map(create, range(PARALLEL)))
 
-    assert statuses == [201] + [409] * (PARALLEL - 1)
+    assert set(statuses) <= {201, 409}
+    assert statuses.count(201) <= 1  # none if the answer to the first one was lost
+    assert find(client, CURL["idWebhookConfig"])["idWebhookConfig"] == CURL["idWebhookConfig"]
 
 
 def test_twenty_parallel_saves_leave_one_of_them_whole(saved: Client) -> None:
