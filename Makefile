@@ -137,7 +137,7 @@ metrics: .venv/.stamp ## How the code is built: files on the way of one event, i
 	@$(RUN) tests.local.metrics
 
 test: check ## All checks and all tests; a local stack of their own serves the stack tests
-	@FUNNELHOOKS_STATE=.local/test $(RUN) pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder tests/
+	@FUNNELHOOKS_STATE=.local/test $(RUN) pytest -n $(WORKERS) --no-loadscope-reorder tests/
 
 # ── Artefacts: every function ships the same folder, so imports read the same everywhere ─────────────
 

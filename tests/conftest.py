@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadFileScheduling
 
 # Made up, so that no test can reach an account. The account's own endpoint is one that moto does
 # not answer for streams.
@@ -27,9 +28,26 @@ settings.register_profile("explore", max_examples=300, **_calm)
 settings.load_profile("same")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where several processes share the tests, one of them runs all tests of a file."""
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+# One process runs these files on a deployed stack, another one the others, each on its own stack.
+_FIRST_SHARE = (
+    "test_cli.py",
+    "test_faults.py",
+    "test_flowestate.py",
+    "test_openapi.py",
+    "test_replays.py",
+    "test_schedule.py",
+)
+
+
+class Shares(LoadFileScheduling):  # type: ignore[misc] -- without stubs
+    """The tests of a deployed stack in two shares, all others by their file."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        scope: str = super()._split_scope(nodeid)
+        if "[deployed" not in nodeid:
+            return scope
+        return f"deployed {1 if scope.endswith(_FIRST_SHARE) else 2}"
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Shares:
+    return Shares(config, log)

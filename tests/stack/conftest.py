@@ -34,17 +34,6 @@ ON_BOTH = {
     "test_payload_contract.py",
 }
 
-# Two processes share the tests of the deployed stack, each with a stack of its own: these files are
-# for the one, the others for the other.
-FOR_ONE = {
-    "test_cli.py",
-    "test_faults.py",
-    "test_flowestate.py",
-    "test_openapi.py",
-    "test_replays.py",
-    "test_schedule.py",
-}
-
 # Short, so that repair can be watched; a schedule's minute lasts two seconds.
 PARAMETERS = {"RepairAfterSeconds": "3"}
 MINUTE_S = 2
@@ -83,17 +72,6 @@ def receiver() -> Iterator[Receiver]:
         yield running
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The tests of the deployed stack come first: they take longest, and mostly wait."""
-    for item in items:
-        if _is_deployed(item):
-            share = 1 if item.path.name in FOR_ONE else 2
-            item.add_marker(pytest.mark.xdist_group(f"deployed {share}"))
-    items.sort(key=lambda item: not _is_deployed(item))
-
-
-def _is_deployed(item: pytest.Item) -> bool:
-    """Whether the test needs the deployed stack; a file stays on one stack as a whole."""
-    callspec = getattr(item, "callspec", None)
-    return callspec is not None and callspec.params.get("stack") == "deployed"
+    """The tests of a deployed stack come first: they take longest, and mostly wait."""
+    items.sort(key=lambda item: "[deployed" not in item.nodeid)
