@@ -92,8 +92,9 @@ lock: $(UV_FOLDER)/.stamp ## Compile requirements/*.in into their locks (newer v
 up: setup ## Start the local stack, or bring a running one up to date
 	@$(RUN) tests.local.stack up
 
-down: ## Stop the local stack and forget its data
-	@if [ -x .venv/bin/python ]; then $(RUN) tests.local.stack down; else echo "The local stack is not running."; fi
+down: ## Stop what runs here; the local stack forgets its data
+	@if [ -x .venv/bin/python ]; then $(RUN) tests.local.standalone; $(RUN) tests.local.stack down; \
+		else echo "Nothing is running."; fi
 
 status: setup ## Say whether the local stack runs, and where
 	@$(RUN) tests.local.stack status
@@ -101,8 +102,9 @@ status: setup ## Say whether the local stack runs, and where
 logs: setup ## Print what the local functions have logged
 	@$(RUN) tests.local.stack logs
 
-demo: up ## Start the local stack and run the main job on real input
-	@$(RUN) tests.local.demo
+ON = standalone
+demo: $(if $(filter ministack,$(ON)),up,.venv/.stamp) ## Run the main job on real input (on the deployed template: ON=ministack)
+	@$(RUN) tests.local.demo $(ON)
 
 # ── Quality ──────────────────────────────────────────────────────────────────────────────────────────
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import socket
 from collections.abc import Iterator, Mapping
@@ -108,6 +109,7 @@ class Program:
             _UvicornServer(self._config(), self).run()
         finally:
             self._description.unlink(missing_ok=True)
+            self._description.with_suffix(".env").unlink(missing_ok=True)
             self._admin.stop()
             if self._metrics_server is not None:
                 self._metrics_server.stop()
@@ -126,7 +128,8 @@ class Program:
             "pid": os.getpid(),
         }
         self._description.parent.mkdir(parents=True, exist_ok=True)
-        _write_private(self._description, about)
+        _write_private(self._description.with_suffix(".env"), _exported(about))
+        _write_private(self._description, json.dumps(about, indent=2))
         self.front.is_ready = True
         print(f"Funnelhooks listens on {url}; {self._description} has a key for it.", flush=True)  # noqa: T201
 
@@ -163,7 +166,7 @@ class Program:
         command = {"operation": "bootstrap", "name": "Local", "slug": "local"}
         made: Any = self.platform.invoke("configs", command)
         self.platform.file.wait_until_durable()
-        _write_private(path, made)
+        _write_private(path, json.dumps(made, indent=2))
         return dict(made)
 
     def _gauges(self) -> Iterator[tuple[str, Labels, float]]:
@@ -177,11 +180,17 @@ class Program:
         yield "syncs", (), self.platform.file.syncs
 
 
-def _write_private(path: Path, about: Mapping[str, Any]) -> None:
+def _exported(about: Mapping[str, Any]) -> str:
+    """For a shell, as `make up` writes it."""
+    names = {"API": "api_url", "KEY": "api_key", "WORKSPACE": "workspace_id"}
+    return "".join(f"export {name}={shlex.quote(about[key])}\n" for name, key in names.items())
+
+
+def _write_private(path: Path, text: str) -> None:
     """For the owner alone, since it holds a key; whole, or not there."""
     part = path.with_name(f".{path.name}.part")
     part.unlink(missing_ok=True)
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump(about, file, indent=2)
+        file.write(text)
     part.replace(path)

@@ -1,4 +1,6 @@
-"""The main job on real input: `python -m tests.local.demo`, with the local stack up.
+"""The main job on real input: `python -m tests.local.demo [standalone | ministack]`.
+
+The standalone program is started if it does not run; the local stack is up already.
 
 Webhook configs are made, events sent and deliveries read through the API alone, as a client does
 it. One receiver fails twice before it succeeds, one is not there at all, and one event goes out in
@@ -13,14 +15,16 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from tests.local import standalone
 from tests.local.demo_api import Answer, Api
 from tests.local.demo_check import Config, Expected, Result
 from tests.local.demo_samples import FORM_NODE, SAMPLES, Json, Sample, webhook_config
-from tests.local.demo_show import Screen
+from tests.local.demo_show import Place, Screen
 from tests.local.demo_watch import Watch
 from tests.local.errors import LocalStackError
 from tests.local.receiver import Receiver
-from tests.local.stack import Stack
+from tests.local.stack import Stack, state_folder
+from tests.local.standalone import Standalone
 
 PREFIX = "demo-"
 # The discard port, which no ordinary program may open: nobody will ever listen there.
@@ -30,21 +34,29 @@ NOWHERE = "http://127.0.0.1:9/dead"
 def main() -> int:
     screen = Screen()
     try:
-        return run(Stack.load(), screen)
+        where = sys.argv[1] if len(sys.argv) > 1 else "standalone"
+        return run(_target(where), screen, Place(where))
     except LocalStackError as error:
         print(error.explain(), file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        print("Interrupted. The stack is left running; `make down` stops it.", file=sys.stderr)
+        print("Interrupted. What runs is left running; `make down` stops it.", file=sys.stderr)
         return 130
 
 
-def run(stack: Stack, screen: Screen) -> int:
-    api, run_id = Api(stack), secrets.token_hex(3)
+def _target(where: str) -> Stack | Standalone:
+    if where == Place.MINISTACK:
+        return Stack.load()
+    state = state_folder()
+    return standalone.running(state) or standalone.start(state)
+
+
+def run(target: Stack | Standalone, screen: Screen, place: Place) -> int:
+    api, run_id = Api(target), secrets.token_hex(3)
     with Receiver() as receiver, _configs(api, screen, receiver, run_id) as configs:
         expected = _send_all(api, screen, configs, run_id)
         results = Watch(api, screen, receiver, configs, expected).results()
-        return _conclude(api, screen, results)
+        return _conclude(api, screen, results, place)
 
 
 @contextmanager
@@ -126,7 +138,7 @@ def _send(api: Api, sample: Sample, event_id: str) -> Answer:
     return api.send_action(sample.action, sample.json() | {"dateTime": now})
 
 
-def _conclude(api: Api, screen: Screen, results: Sequence[Result]) -> int:
+def _conclude(api: Api, screen: Screen, results: Sequence[Result], place: Place) -> int:
     screen.results(results)
     waiting = [
         (result.expected, api.delivery(result.delivery.request_id))
@@ -136,9 +148,9 @@ def _conclude(api: Api, screen: Screen, results: Sequence[Result]) -> int:
     for expected, delivery in waiting:
         screen.failing(expected, delivery, datetime.now(UTC))
     if not screen.judge(results):
-        screen.way_out()
+        screen.way_out(place)
         return 1
-    screen.next_steps(waiting[0][1].request_id)
+    screen.next_steps(place, waiting[0][1].request_id)
     return 0
 
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from tests.local.errors import LocalStackError
 from tests.local.stack import Stack
+from tests.local.standalone import Standalone
 
 TIMEOUT_S = 30
 
@@ -57,7 +58,7 @@ class Delivery(Shown):
 
 
 class Api:
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: Stack | Standalone) -> None:
         self._url = stack.api_url
         self._bearer = {"Authorization": f"Bearer {stack.api_key}"}
         self._funnelytics = {"X-PROJECT-ID": stack.workspace_id, "X-API-KEY": stack.api_key}

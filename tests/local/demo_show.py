@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from enum import StrEnum
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -17,9 +18,9 @@ WIDTH = 120
 # What the table takes with everything of a delivery in one line.
 ROOMY = 114
 NEXT = """
-The stack is left running. What to try next:
+{what} is left running. What to try next:
 
-  . .local/stack.env; AUTH="Authorization: Bearer $KEY"
+  . .local/{env}; AUTH="Authorization: Bearer $KEY"
 
   # The delivery that waits: each attempt, why it failed, when the next one is due
   curl -s "$API/v1/deliveries/{request_id}" -H "$AUTH" | .venv/bin/python -m json.tool
@@ -33,9 +34,34 @@ The stack is left running. What to try next:
     -H "Idempotency-Key: my-event-1" -d @events/payload_conversion.json
   curl -s "$API/v1/events/my-event-1" -H "$AUTH" | .venv/bin/python -m json.tool
 
-  make demo     once more; the functions have started now, so the webhooks come sooner
-  make logs     what the functions have logged
-  make down     stop the stack and forget its data"""
+{commands}"""
+
+
+class Place(StrEnum):
+    """Where the demo runs."""
+
+    STANDALONE = "standalone"
+    MINISTACK = "ministack"
+
+
+# What is left running, the file with its variables, and the commands to go on with.
+LEFT: dict[Place, tuple[str, str, str]] = {
+    Place.STANDALONE: (
+        "The standalone program",
+        "standalone.env",
+        """  make demo                 once more, on the same data
+  make demo ON=ministack    the same on the deployed template, with IAM
+  make down                 stop it; its data stays in .local/standalone
+  .local/standalone.log     what the functions have logged""",
+    ),
+    Place.MINISTACK: (
+        "The stack",
+        "stack.env",
+        """  make demo ON=ministack    once more; started functions answer sooner
+  make logs                 what the functions have logged
+  make down                 stop the stack and forget its data""",
+    ),
+}
 
 
 class Screen:
@@ -92,13 +118,13 @@ class Screen:
             self._verdict(claim, problems)
         return not any(problems for _, problems in found)
 
-    def next_steps(self, request_id: str) -> None:
-        self._print(NEXT.format(request_id=request_id))
+    def next_steps(self, place: Place, request_id: str) -> None:
+        what, env, commands = LEFT[place]
+        self._print(NEXT.format(what=what, env=env, commands=commands, request_id=request_id))
 
-    def way_out(self) -> None:
-        self._print(
-            "\nThe stack is left running. What the functions have logged: make logs", "bold"
-        )
+    def way_out(self, place: Place) -> None:
+        what, _, commands = LEFT[place]
+        self._print(f"\n{what} is left running. To look closer:\n\n{commands}", "bold")
 
     def _print(self, text: str, style: str | None = None) -> None:
         # Whoever copies a command wants it in one line.

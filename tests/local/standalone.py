@@ -15,8 +15,10 @@ from pydantic import BaseModel, ConfigDict
 
 from shared.standalone import admin
 from tests.local.errors import LocalStackError
+from tests.local.stack import state_folder
 
 # A busy machine may take long.
+DESCRIPTION = "standalone.json"
 START_S = 300
 STOP_S = 60
 LOCAL_PARAMETERS = {"AllowPrivateTargets": "true"}
@@ -73,24 +75,48 @@ class Standalone(BaseModel):
 def start(
     folder: Path, parameters: Mapping[str, str] = LOCAL_PARAMETERS, *options: str
 ) -> Standalone:
-    """Start the program with its data in `folder`, and wait until it is ready."""
-    description = folder / "standalone.json"
+    """Start the program with its data and its log in `folder`, and wait until it is ready.
+
+    It outlives this process if nobody stops it.
+    """
+    description, log_path = folder / DESCRIPTION, folder / "standalone.log"
     description.unlink(missing_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
-    words = [sys.executable, "-m", "shared.standalone", "--data", str(folder / "data")]
+    words = [sys.executable, "-m", "shared.standalone", "--data", str(folder / "standalone")]
     words += ["--state", str(folder), "--port", "0", "--metrics-port", "0", *options]
-    words += [
-        part for name, value in parameters.items() for part in ("--parameter", f"{name}={value}")
-    ]
-    with (folder / "log").open("ab") as log:
-        process = subprocess.Popen(words, stdout=log, stderr=log)
+    for name, value in parameters.items():
+        words += ["--parameter", f"{name}={value}"]
+    with log_path.open("ab") as log:
+        process = subprocess.Popen(words, stdout=log, stderr=log, start_new_session=True)
     deadline = time.monotonic() + START_S
     while not description.exists():
         if process.poll() is not None or time.monotonic() > deadline:
-            raise LocalStackError(f"It does not start; see {folder / 'log'}.")
+            raise LocalStackError("The standalone program did not start.", log=log_path)
         time.sleep(0.02)
     _children[process.pid] = process
     return Standalone.model_validate_json(description.read_text(encoding="utf-8"))
+
+
+def running(folder: Path) -> Standalone | None:
+    """The program that has left its description there, if it still runs."""
+    try:
+        found = Standalone.model_validate_json((folder / DESCRIPTION).read_text(encoding="utf-8"))
+        os.kill(found.pid, 0)
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return found
+
+
+def main() -> None:
+    """End the program of the state folder, if one runs."""
+    program = running(state_folder())
+    if program is None:
+        print("The standalone program is not running.")
+        return
+    program.stop()
+    while running(state_folder()) is not None:
+        time.sleep(0.05)
+    print("The standalone program is stopped; its data stays.")
 
 
 def _wait(pid: int) -> int | None:
@@ -99,3 +125,6 @@ def _wait(pid: int) -> int | None:
 
 
 _children: dict[int, "subprocess.Popen[bytes]"] = {}
+
+if __name__ == "__main__":
+    main()

@@ -24,6 +24,7 @@ ON_BOTH = {
     "test_api.py",
     "test_clickfunnels.py",
     "test_delivery.py",
+    "test_demo.py",
     "test_event_types.py",
     "test_flowestate.py",
     "test_funnelflux.py",
