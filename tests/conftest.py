@@ -39,7 +39,7 @@ _FIRST_SHARE = (
 )
 
 
-class Shares(LoadFileScheduling):  # type: ignore[misc] -- without stubs
+class Shares(LoadFileScheduling):  # type: ignore[misc]  # it has no types
     """The tests of a deployed stack in two shares, all others by their file."""
 
     def _split_scope(self, nodeid: str) -> str:
