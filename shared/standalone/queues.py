@@ -133,15 +133,19 @@ class FileQueue:
         return received
 
     def delete(self, messages: Iterable[FileMessage]) -> None:
-        """Without effect on a message that is visible again."""
+        """Without effect on a message that is visible again. If the program dies within a second,
+        a message may come once more, as on AWS."""
         with self._file.transaction():
             for message in messages:
                 if self._in_flight.pop(message.number, None) is not None:
-                    self._file.execute("DELETE FROM messages WHERE place = ?", (message.place,))
+                    self._file.execute_later(
+                        "DELETE FROM messages WHERE place = ?", (message.place,)
+                    )
                     self._end(message)
 
     def depth(self) -> int:
         """Messages that are there: visible, delayed or in flight."""
+        self._file.catch_up()
         ((count,),) = self._file.execute(
             "SELECT count(*) FROM messages WHERE queue = ?", (self.name,)
         )

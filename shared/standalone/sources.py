@@ -41,6 +41,7 @@ class FileQueueMapping:
         self._limit = (concurrency or _UNLIMITED) * batch_size
         self._executor = executor
         self._is_running = False
+        self._is_called = False
         queue.on_ready = self._poll
 
     def start(self) -> None:
@@ -52,23 +53,36 @@ class FileQueueMapping:
         self._is_running = False
 
     def _poll(self) -> None:
+        """A thread takes what is ready when it runs: the busier the machine, the larger the batch.
+        One at a time is asked to come."""
         with self.queue.lock:
-            while self._is_running and self.queue.has_ready and self.under_way < self._limit:
-                room = self._limit - self.under_way
-                messages = self.queue.receive(min(self._batch_size, room))
-                if messages:
-                    self.under_way += len(messages)
-                    self._executor.submit(self._run, messages)
+            if not self._is_called and self._room and self.queue.has_ready:
+                self._is_called = True
+                self._executor.submit(self._run)
 
-    def _run(self, messages: list[FileMessage]) -> None:
+    @property
+    def _room(self) -> int:
+        return self._limit - self.under_way if self._is_running else 0
+
+    def _run(self) -> None:
+        messages = self._take()
         try:
-            self._hand_over(messages)
+            if messages:
+                self._hand_over(messages)
         except Exception as error:  # they are received again after their visibility timeout
             logger.error("batch.failed", function=self._function.name, **fault(error))
         finally:
             with self.queue.lock:
                 self.under_way -= len(messages)
             self._poll()
+
+    def _take(self) -> list[FileMessage]:
+        with self.queue.lock:
+            self._is_called = False
+            messages = self.queue.receive(min(self._batch_size, self._room))
+            self.under_way += len(messages)
+            self._poll()
+        return messages
 
     def _hand_over(self, messages: list[FileMessage]) -> None:
         records = [_sqs_record(self.queue.name, message) for message in messages]

@@ -101,6 +101,7 @@ class StreamMapping:
 
     def waiting(self) -> int:
         """Records that are not done."""
+        self._file.catch_up()
         ((count,),) = self._file.execute("SELECT count(*) FROM records")
         return int(count)
 
@@ -177,7 +178,7 @@ class StreamMapping:
 
     def _forget(self, record: Json) -> None:
         number = int(record["dynamodb"]["SequenceNumber"])
-        self._file.execute("DELETE FROM records WHERE number = ?", (number,))
+        self._file.execute_later("DELETE FROM records WHERE number = ?", (number,))
 
     def _go_on(self, lane_number: int) -> None:
         with self._file.lock:

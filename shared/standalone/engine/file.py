@@ -8,10 +8,11 @@ power cut the file is as it was at some moment, and nothing that was waited for 
 import fcntl
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from threading import Condition, RLock
+from types import TracebackType
 from typing import Any
 
 # Without syncs of SQLite's own at each commit; a checkpoint still syncs before and after.
@@ -52,44 +53,45 @@ class DataFile:
         # Held by whoever works with the file, and by what memory keeps beside it.
         self.lock = RLock()
         self._depth = 0
+        self._transaction = _Transaction(self)
         self._after_commit: list[Callable[[], None]] = []
+        self._later: list[tuple[str, Sequence[Any]]] = []
         self._synced = Condition()
         self._is_syncing = False
         self._commits = 0
         self._durable = 0
         self.syncs = 0
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """All changes of the block or none. A transaction within another one is a part of it."""
-        with self.lock:
-            if self._depth:
-                yield
-                return
-            self._database.execute("BEGIN IMMEDIATE")
-            self._depth += 1
-            try:
-                yield
-                self._database.execute("COMMIT")
-            except BaseException:
-                self._after_commit.clear()
-                if self._database.in_transaction:
-                    self._database.execute("ROLLBACK")
-                raise
-            finally:
-                self._depth -= 1
-            self._commits += 1
-            self._call_after_commit()
+    def transaction(self) -> AbstractContextManager[None]:
+        """All changes of the block or none. A transaction within another one is a part of it.
+
+        It begins with its first change: what only reads needs none, for nobody else writes.
+        """
+        return self._transaction
 
     def execute(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """The rows. A change belongs into a transaction."""
         with self.lock:
+            if self._depth and not sql.startswith("SELECT"):
+                self._begin()
             return self._database.execute(sql, values).fetchall()
 
     def insert(self, sql: str, values: Sequence[Any]) -> int:
         """The number of the row."""
         with self.lock:
+            self._begin()
             return self._database.execute(sql, values).lastrowid or 0
+
+    def execute_later(self, sql: str, values: Sequence[Any]) -> None:
+        """Make a change together with a later transaction, a second later at most, if the open
+        transaction is committed. Until then a program that dies has not made it."""
+        self.after_commit(lambda: self._later.append((sql, values)))
+
+    def catch_up(self) -> None:
+        """Make the changes that were left for later."""
+        with self.transaction():
+            if self._later:
+                self._begin()
 
     def after_commit(self, work: Callable[[], None]) -> None:
         """Call `work` when the open transaction is committed, before the next one begins."""
@@ -111,6 +113,7 @@ class DataFile:
 
     def checkpoint(self) -> None:
         """Move what is committed from the log into the file, once there is enough of it."""
+        self.catch_up()
         size = os.fstat(self._wal).st_size
         if size < CHECKPOINT_BYTES:
             return
@@ -123,11 +126,44 @@ class DataFile:
 
     def close(self) -> None:
         with self.lock:
+            self.catch_up()
             self._checkpoints.close()
             self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._database.close()
             os.close(self._wal)
             os.close(self._lock_file)
+
+    def enter(self) -> None:
+        self.lock.acquire()
+        self._depth += 1
+
+    def leave(self, has_failed: bool) -> None:
+        """Raises sqlite3.Error if the transaction cannot be committed."""
+        try:
+            self._depth -= 1
+            if not self._depth:
+                self._end(has_failed)
+        finally:
+            self.lock.release()
+
+    def _begin(self) -> None:
+        if self._depth and not self._database.in_transaction:
+            self._database.execute("BEGIN IMMEDIATE")
+
+    def _end(self, has_failed: bool) -> None:
+        try:
+            if self._database.in_transaction and not has_failed:
+                for sql, values in self._later:
+                    self._database.execute(sql, values)
+                self._database.execute("COMMIT")
+                self._later.clear()
+                self._commits += 1
+        finally:
+            if has_failed or self._database.in_transaction:
+                self._after_commit.clear()
+                if self._database.in_transaction:
+                    self._database.execute("ROLLBACK")
+        self._call_after_commit()
 
     def _call_after_commit(self) -> None:
         while self._after_commit:
@@ -148,6 +184,24 @@ class DataFile:
             self._is_syncing = False
             self._synced.notify_all()
         self._durable = max(self._durable, commits)
+
+
+class _Transaction:
+    """A class, because it is entered 20 times for an event, and a generator takes longer."""
+
+    def __init__(self, file: DataFile) -> None:
+        self._file = file
+
+    def __enter__(self) -> None:
+        self._file.enter()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._file.leave(kind is not None)
 
 
 def _locked(path: Path) -> int:
