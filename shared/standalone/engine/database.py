@@ -9,7 +9,7 @@ from shared.standalone.engine.reading import QueryRequest, projected
 from shared.standalone.engine.tables import StoredTable
 from shared.standalone.engine.template import Json
 from shared.standalone.engine.tokens import Used
-from shared.standalone.engine.values import Item, UnsupportedError, Wire, normal_item
+from shared.standalone.engine.values import Item, UnsupportedError, Wire, normal, normal_item
 
 Request = dict[str, Any]
 
@@ -57,7 +57,7 @@ class Database:
         table = self.tables[TableName]
         update = updates.update(UpdateExpression, request.get("ExpressionAttributeNames", {}))
         old = self._checked("UpdateItem", table, Key, request, update.used)
-        new = _updated(update, old or Key, request)
+        new = _updated(update, old or normal_item(Key), request)
         self._write(table, old, new)
         return _returned(ReturnValues, old, new, update.touched)
 
@@ -114,8 +114,8 @@ class Database:
         return old
 
     def _write(self, table: StoredTable, old: Item | None, new: Item | None) -> None:
-        table.write(old, new, self._now(), self.lag_ms())
         if new != old:
+            table.write(old, new, self._now(), self.lag_ms())
             self._on_change(table, old, new)
 
 
@@ -129,9 +129,13 @@ _KNOWN = {
 
 def _updated(update: updates.UpdateExpression, old: Item, request: Request) -> Item:
     try:
-        return normal_item(update.apply(old, request.get("ExpressionAttributeValues", {})))
+        new = update.apply(old, request.get("ExpressionAttributeValues", {}))
     except updates.InvalidUpdateError as error:
         raise client_error("UpdateItem", "ValidationException", str(error)) from None
+    for name in update.touched:
+        if name in new:
+            new[name] = normal(new[name])
+    return new
 
 
 def _returned(wanted: str, old: Item | None, new: Item | None, touched: tuple[str, ...]) -> Json:
@@ -152,9 +156,14 @@ def _refuse_unknown(operation: str, request: Request) -> None:
         raise UnsupportedError(f"{operation} with {sorted(unknown)}")
 
 
+def _united(used: list[Used]) -> Used:
+    names = set().union(*(one.names for one in used))
+    return Used(names, set().union(*(one.values for one in used)))
+
+
 def _refuse_unused(operation: str, request: Request, used: list[Used | None]) -> None:
-    names = set().union(*(one.names for one in used if one))
-    values = set().union(*(one.values for one in used if one))
+    found = [one for one in used if one is not None]
+    names, values = found[0] if len(found) == 1 else _united(found)
     given_names = request.get("ExpressionAttributeNames", {}).keys()
     given_values = request.get("ExpressionAttributeValues", {}).keys()
     if names != given_names or values != given_values:

@@ -109,10 +109,10 @@ class SecondaryIndex(SqliteIndex):
         )
 
     def change(self, key: Key, old: Item | None, new: Item | None) -> None:
+        if old is not None and new is not None and self._is_same_place(old, new):
+            return
         before = None if old is None else place_in(self.schema, old)
         after = None if new is None else place_in(self.schema, new)
-        if before == after:
-            return
         if before is not None:
             self._file.execute(
                 f"DELETE FROM {self._own} WHERE (hash, range, pk, sk) = (?, ?, ?, ?)",  # noqa: S608
@@ -121,6 +121,9 @@ class SecondaryIndex(SqliteIndex):
         if after is not None:
             place = map(_storable, (*after, *key))
             self._file.execute(f"INSERT INTO {self._own} VALUES (?, ?, ?, ?)", tuple(place))  # noqa: S608
+
+    def _is_same_place(self, old: Item, new: Item) -> bool:
+        return all(old.get(name) == new.get(name) for name in self.schema)
 
 
 class SqliteTable:
