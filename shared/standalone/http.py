@@ -14,14 +14,19 @@ from concurrent.futures import Executor
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, NamedTuple, Protocol
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 from shared.observability import fault, logger
 from shared.standalone.engine.template import Json
-from shared.standalone.routes import Routes
+from shared.standalone.routes import FoundRoute, Routes
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
 TIMEOUT_S = 30
+# Requests that are there at once, worked on or waiting, and the bytes of their bodies.
+MAX_REQUESTS = 1_000
+MAX_HELD_BYTES = 128 * 1024 * 1024
+READY = "/ready"
+_NO_BODY = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 # Types whose bodies are text in the event; any other body is in base64.
 _TEXT = ("text/", "application/json", "application/xml", "application/javascript")
 
@@ -41,6 +46,15 @@ class HttpAnswer(NamedTuple):
     body: bytes
 
 
+class _RefusedError(Exception):
+    def __init__(self, status: HTTPStatus) -> None:
+        self.status = status
+
+
+class _SenderGoneError(Exception):
+    """The sender has left before its request was whole: there is nobody to answer."""
+
+
 class HttpFront:
     """`settled` returns once everything that was stored by now is on disk: no answer leaves before.
 
@@ -54,6 +68,7 @@ class HttpFront:
         settled: Callable[[], None],
         executor: Executor,
         observe: Callable[[int, float], None] = lambda _, __: None,
+        timeout_s: float = TIMEOUT_S,
     ) -> None:
         self.is_ready = False
         self._routes = routes
@@ -61,47 +76,83 @@ class HttpFront:
         self._settled = settled
         self._executor = executor
         self._observe = observe
+        self._timeout_s = timeout_s
+        self._requests = 0
+        self._held_bytes = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         begun = time.monotonic()
-        answer = await self._answer(scope, receive)
+        request_id = str(uuid.uuid4())
+        self._requests += 1
+        try:
+            answer = await self._answer(scope, receive, request_id)
+        except _RefusedError as refused:
+            answer = _message(refused.status, request_id)
+        except _SenderGoneError:
+            return
+        finally:
+            self._requests -= 1
         await send(
             {"type": "http.response.start", "status": answer.status, "headers": answer.headers}
         )
         await send({"type": "http.response.body", "body": answer.body})
         self._observe(answer.status, time.monotonic() - begun)
 
-    async def _answer(self, scope: Scope, receive: Receive) -> HttpAnswer:
+    async def _answer(self, scope: Scope, receive: Receive, request_id: str) -> HttpAnswer:
         path = _path(scope)
-        if path == "/ready":
-            return _message(HTTPStatus.OK if self.is_ready else HTTPStatus.SERVICE_UNAVAILABLE)
-        stage = self._routes.stage_of(scope["method"], path)
-        if stage is None:
-            return _message(HTTPStatus.NOT_FOUND)
-        body = await _body(receive)
-        if body is None:
-            return _message(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-        event = http_event(scope, path, body)
+        if path == READY:
+            status = HTTPStatus.OK if self.is_ready else HTTPStatus.SERVICE_UNAVAILABLE
+            return _message(status, request_id)
+        route = self._routes.find(scope["method"], path)
+        if route is None:
+            raise _RefusedError(HTTPStatus.NOT_FOUND)
+        if self._requests > MAX_REQUESTS:
+            raise _RefusedError(HTTPStatus.SERVICE_UNAVAILABLE)
+        parts = list[bytes]()
+        try:
+            await self._read(receive, parts)
+            event = http_event(scope, path, b"".join(parts), request_id, route)
+            return await self._answer_of(route.stage, event)
+        finally:
+            self._held_bytes -= sum(map(len, parts))
+
+    async def _read(self, receive: Receive, parts: list[bytes]) -> None:
+        """Read the body into `parts`, which count as held."""
+        size, is_whole = 0, False
+        while not is_whole:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise _SenderGoneError
+            part = message.get("body", b"")
+            parts.append(part)
+            size += len(part)
+            self._held_bytes += len(part)
+            if size > MAX_BODY_BYTES:
+                raise _RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+            if self._held_bytes > MAX_HELD_BYTES:
+                raise _RefusedError(HTTPStatus.SERVICE_UNAVAILABLE)
+            is_whole = not message.get("more_body")
+
+    async def _answer_of(self, stage: str, event: Json) -> HttpAnswer:
         loop = asyncio.get_running_loop()
         invocation = loop.run_in_executor(self._executor, self._invoke, stage, event)
         try:
-            return await asyncio.wait_for(asyncio.shield(invocation), TIMEOUT_S)
+            return await asyncio.wait_for(asyncio.shield(invocation), self._timeout_s)
         except TimeoutError:
-            return _message(HTTPStatus.SERVICE_UNAVAILABLE)
+            raise _RefusedError(HTTPStatus.SERVICE_UNAVAILABLE) from None
 
     def _invoke(self, stage: str, event: Json) -> HttpAnswer:
+        request_id = event["requestContext"]["requestId"]
         try:
-            answer = http_answer(
-                self._platform.invoke(stage, event), event["requestContext"]["requestId"]
-            )
+            answer = http_answer(self._platform.invoke(stage, event), request_id)
             self._settled()
         except Exception as error:
-            logger.error("http.failed", function=stage, **fault(error))
-            return _message(HTTPStatus.INTERNAL_SERVER_ERROR)
+            logger.error("http.failed", function=stage, correlation_id=request_id, **fault(error))
+            return _message(HTTPStatus.INTERNAL_SERVER_ERROR, request_id)
         return answer
 
 
-def http_event(scope: Scope, path: str, body: bytes) -> Json:
+def http_event(scope: Scope, path: str, body: bytes, request_id: str, route: FoundRoute) -> Json:
     """The event of the request, payload format 2.0."""
     headers, cookies = _headers(scope["headers"])
     query = scope["query_string"].decode("latin-1")
@@ -110,10 +161,10 @@ def http_event(scope: Scope, path: str, body: bytes) -> Json:
     host = headers.get("host", "")
     event: Json = {
         "version": "2.0",
-        "routeKey": "$default",
+        "routeKey": route.key,
         "rawPath": path,
         "rawQueryString": query,
-        "headers": {"x-forwarded-proto": scope["scheme"]} | headers,
+        "headers": headers | {"x-forwarded-proto": scope["scheme"]},
         "requestContext": {
             "accountId": "000000000000",
             "apiId": "standalone",
@@ -125,14 +176,16 @@ def http_event(scope: Scope, path: str, body: bytes) -> Json:
                 "sourceIp": (scope.get("client") or ("",))[0],
                 "userAgent": headers.get("user-agent", ""),
             },
-            "requestId": str(uuid.uuid4()),
-            "routeKey": "$default",
+            "requestId": request_id,
+            "routeKey": route.key,
             "stage": "$default",
             "time": now.strftime("%d/%b/%Y:%H:%M:%S +0000"),
             "timeEpoch": round(now.timestamp() * 1000),
         },
         "isBase64Encoded": is_base64,
     }
+    if route.parameters:
+        event["pathParameters"] = {name: unquote(v) for name, v in route.parameters.items()}
     if cookies:
         event["cookies"] = cookies
     if query:
@@ -150,46 +203,33 @@ def http_answer(answer: Any, request_id: str) -> HttpAnswer:
             "headers": {"content-type": "application/json"},
             "body": json.dumps(answer),
         }
-    text = answer.get("body") or ""
+    status = int(answer["statusCode"])
+    text = "" if status in _NO_BODY else answer.get("body") or ""
     body = base64.b64decode(text) if answer.get("isBase64Encoded") else text.encode()
-    headers = _of_answer(answer.get("headers") or {}, request_id, body)
+    told = {name.lower(): str(value) for name, value in (answer.get("headers") or {}).items()}
+    told["apigw-requestid"] = request_id
+    told.pop("content-length", None)
+    headers = [(name.encode(), value.encode("latin-1")) for name, value in told.items()]
     headers += [(b"set-cookie", one.encode("latin-1")) for one in answer.get("cookies") or ()]
-    return HttpAnswer(int(answer["statusCode"]), headers, body)
+    if any(b"\r" in value or b"\n" in value for _, value in headers):
+        raise ValueError("A header of the answer has more than one line.")
+    if status not in _NO_BODY:
+        headers.append((b"content-length", b"%d" % len(body)))
+    return HttpAnswer(status, headers, body)
 
 
-def _of_answer(given: Json, request_id: str, body: bytes) -> Headers:
-    told = given | {"apigw-requestid": request_id, "content-length": len(body)}
-    return [(name.lower().encode(), str(value).encode("latin-1")) for name, value in told.items()]
-
-
-def _message(status: HTTPStatus) -> HttpAnswer:
+def _message(status: HTTPStatus, request_id: str) -> HttpAnswer:
     """As the gateway answers by itself."""
-    body = json.dumps({"message": status.phrase}).encode()
-    about = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
-    return HttpAnswer(status, about, body)
+    body = {"message": status.phrase}
+    headers = {"content-type": "application/json"}
+    answer = {"statusCode": status, "headers": headers, "body": json.dumps(body)}
+    return http_answer(answer, request_id)
 
 
 def _path(scope: Scope) -> str:
     """As it came, so that no character of an id is taken for another one's."""
     raw: bytes = scope.get("raw_path") or scope["path"].encode()
     return raw.partition(b"?")[0].decode("latin-1")
-
-
-async def _body(receive: Receive) -> bytes | None:
-    """None if it is too large."""
-    parts = list[bytes]()
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return b"".join(parts)
-        part = message.get("body", b"")
-        size += len(part)
-        if size > MAX_BODY_BYTES:
-            return None
-        parts.append(part)
-        if not message.get("more_body"):
-            return b"".join(parts)
 
 
 def _body_text(body: bytes, content_type: str) -> tuple[bool, str]:
@@ -205,7 +245,8 @@ def _body_text(body: bytes, content_type: str) -> tuple[bool, str]:
 def _headers(given: Iterable[tuple[bytes, bytes]]) -> tuple[dict[str, str], list[str]]:
     """Header names in lower case, values of one name joined by commas; and the cookies."""
     pairs = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in given]
-    cookies = [part for name, value in pairs if name == "cookie" for part in value.split("; ")]
+    sent = [value for name, value in pairs if name == "cookie"]
+    cookies = [part.strip() for value in sent for part in value.split(";")]
     return _joined((name, value) for name, value in pairs if name != "cookie"), cookies
 
 
