@@ -19,7 +19,8 @@ Labels = tuple[tuple[str, str], ...]
 
 
 class Metrics:
-    """Counters and histograms, by name and labels; `gauges` are asked when somebody reads."""
+    """Counters and histograms, by name and labels; gauges are asked when somebody reads. What is
+    asked and ends in `_total` is a counter."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -62,25 +63,30 @@ class Metrics:
         for name, values in sorted(counts.items()):
             yield f"# TYPE funnelhooks_{name}_total counter"
             for labels, value in values.items():
-                yield f"funnelhooks_{name}_total{_shown(labels)} {value:g}"
+                yield f"funnelhooks_{name}_total{_shown(labels)} {_number(value)}"
         for name, found in sorted(histograms.items()):
             yield from _histogram(f"funnelhooks_{name}", found)
         read = [entry for gauge in self._gauges for entry in gauge()]
         for name in dict.fromkeys(name for name, _, _ in read):
-            yield f"# TYPE funnelhooks_{name} gauge"
+            kind = "counter" if name.endswith("_total") else "gauge"
+            yield f"# TYPE funnelhooks_{name} {kind}"
             for of, labels, value in read:
                 if of == name:
-                    yield f"funnelhooks_{name}{_shown(labels)} {value:g}"
+                    yield f"funnelhooks_{name}{_shown(labels)} {_number(value)}"
 
 
 class LineMetrics(logging.Handler):
-    """Adds up the metrics that log lines carry for CloudWatch (shared/observability.py)."""
+    """Adds up the metrics that log lines carry for CloudWatch (shared/observability.py), and the
+    lines about errors by their message, which is a constant of the code."""
 
     def __init__(self, metrics: Metrics) -> None:
         super().__init__()
         self._metrics = metrics
 
     def emit(self, record: logging.LogRecord) -> None:
+        if record.levelno >= logging.ERROR:
+            place = ("function", current_function() or "")
+            self._metrics.add("errors", (place, ("message", str(record.msg))))
         embedded: Mapping[str, Any] | None = getattr(record, "_aws", None)
         if embedded is None:
             return
@@ -141,10 +147,15 @@ def _histogram(name: str, found: Mapping[Labels, list[float]]) -> Iterator[str]:
     yield f"# TYPE {name} histogram"
     for labels, values in found.items():
         for bound, count in zip(BUCKETS_MS, values, strict=False):
-            yield f"{name}_bucket{_shown((*labels, ('le', str(bound))))} {count:g}"
-        yield f"{name}_bucket{_shown((*labels, ('le', '+Inf')))} {values[-2]:g}"
-        yield f"{name}_sum{_shown(labels)} {values[-1]:g}"
-        yield f"{name}_count{_shown(labels)} {values[-2]:g}"
+            yield f"{name}_bucket{_shown((*labels, ('le', str(bound))))} {_number(count)}"
+        yield f"{name}_bucket{_shown((*labels, ('le', '+Inf')))} {_number(values[-2])}"
+        yield f"{name}_sum{_shown(labels)} {_number(values[-1])}"
+        yield f"{name}_count{_shown(labels)} {_number(values[-2])}"
+
+
+def _number(value: float) -> str:
+    """Every digit of it."""
+    return str(int(value)) if value == int(value) else repr(value)
 
 
 def _shown(labels: Labels) -> str:
