@@ -22,7 +22,7 @@ export UV_PYTHON_DOWNLOADS := never
 FUNCTION_PYTHON ?= 3.13
 FUNCTION_PLATFORM ?= aarch64-manylinux_2_28
 
-.PHONY: help setup lock up down status logs demo test faults bench metrics openapi schema check format build deploy bootstrap clean \
+.PHONY: help setup lock serve up down status logs demo test faults bench metrics openapi schema check format build deploy bootstrap clean \
 	dependencies
 
 help: ## List the targets
@@ -86,6 +86,14 @@ lock: $(UV_FOLDER)/.stamp ## Compile requirements/*.in into their locks (newer v
 		$(UV) pip compile --quiet $(LOCK) --universal --python-version 3.11 --generate-hashes --no-header \
 			--no-emit-index-url "$$input" -o "$${input%.in}.txt"; \
 	done
+
+# ── The platform as one program on this machine ──────────────────────────────────────────────────────
+
+SERVE = $(if $(DATA),--data "$(DATA)") $(if $(HOST),--host "$(HOST)") $(if $(PORT),--port "$(PORT)") \
+	$(if $(METRICS_PORT),--metrics-port "$(METRICS_PORT)") $(foreach one,$(PARAMETERS),--parameter "$(one)")
+
+serve: .venv/.stamp ## Run the platform as one program: make serve DATA=folder PORT=n HOST= PARAMETERS="Name=Value …"
+	@exec $(RUN) shared.standalone $(SERVE)
 
 # ── The stack on this machine ────────────────────────────────────────────────────────────────────────
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from shared.standalone.admin import DataPathTooLongError
 from shared.standalone.backup import backup
 from shared.standalone.engine.file import DataFileInUseError
 from shared.version import VERSION
@@ -27,6 +28,9 @@ def _parameters(given: tuple[str, ...]) -> dict[str, str]:
 @click.option("--metrics-port", type=click.IntRange(0, 65_535), help="For /metrics, on loopback.")
 @click.option("--cert", type=click.Path(exists=True, path_type=Path), help="For HTTPS, in PEM.")
 @click.option("--key", type=click.Path(exists=True, path_type=Path), help="Of the certificate.")
+@click.option(
+    "--proxy", "proxies", multiple=True, metavar="ADDRESS", help="Whose X-Forwarded-* are believed."
+)
 @click.option("--parameter", multiple=True, metavar="NAME=VALUE", help="Of template.yaml.")
 @click.option(
     "--template", type=click.Path(exists=True, path_type=Path), default=ROOT / "template.yaml"
@@ -48,6 +52,7 @@ def main(
     metrics_port: int | None,
     cert: Path | None,
     key: Path | None,
+    proxies: tuple[str, ...],
     parameter: tuple[str, ...],
     template: Path,
 ) -> None:
@@ -55,16 +60,16 @@ def main(
     context.obj = data
     if context.invoked_subcommand is not None:
         return
-    from shared.standalone.server import Options, Program  # takes a second
+    from shared.standalone.server import NoStartError, Options, Program  # takes a second
 
     if (cert is None) != (key is None):
         raise click.UsageError("--cert and --key go together.")
     options = Options(
-        template, data, state, host, port, metrics_port, cert, key, _parameters(parameter)
+        template, data, state, host, port, metrics_port, cert, key, _parameters(parameter), proxies
     )
     try:
         program = Program(options)
-    except (DataFileInUseError, OSError) as error:
+    except (DataFileInUseError, DataPathTooLongError, NoStartError, OSError) as error:
         raise click.ClickException(str(error)) from None
     sys.exit(program.run())
 

@@ -1,14 +1,13 @@
 """A way in for the operator of this machine: a Unix socket in the data folder, for its owner alone.
 
-`POST /invoke/<function>` invokes a function directly, as `aws lambda invoke` does on AWS: so a
-workspace is made, or an event is sent by IAM. What is answered is on disk.
+Each path is one call, whose arguments are the fields of a JSON object. What is answered is on disk.
 """
 
 import json
 import os
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -18,13 +17,29 @@ from typing import Any
 from shared.observability import fault, logger
 
 SOCKET = "admin.sock"
-_INVOKE = "/invoke/"
+# Linux and macOS keep the address of a socket in 108 and 104 bytes, of which the last is zero.
+MAX_PATH_BYTES = 103
 
-Invoke = Callable[[str, Any], Any]
+Calls = Mapping[str, Callable[..., Any]]
 
 
 class FunctionFailedError(Exception):
-    """The function has raised an error; its class and its text."""
+    """A call has raised an error: its class and its text."""
+
+
+class DataPathTooLongError(Exception):
+    """No socket can be made in the data folder."""
+
+
+def socket_path(data: Path) -> Path:
+    """Raises DataPathTooLongError."""
+    path = data / SOCKET
+    if (size := len(os.fsencode(path))) > MAX_PATH_BYTES:
+        raise DataPathTooLongError(
+            f"{path} has {size} bytes, and the path of a socket at most {MAX_PATH_BYTES}: choose "
+            "a data folder with a shorter path."
+        )
+    return path
 
 
 class _AdminSocketServer(ThreadingMixIn, UnixStreamServer):
@@ -32,19 +47,18 @@ class _AdminSocketServer(ThreadingMixIn, UnixStreamServer):
 
 
 class AdminServer:
-    def __init__(self, data: Path, invoke: Invoke, settled: Callable[[], None]) -> None:
-        self._path = data / SOCKET
+    def __init__(self, path: Path, calls: Calls) -> None:
+        self._path = path
 
         class AdminHandler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                stage = self.path.removeprefix(_INVOKE)
-                event = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                name = self.path.removeprefix("/")
                 status, answer = 200, None
                 try:
-                    answer = invoke(stage, event)
-                    settled()
+                    given = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                    answer = calls[name](**given)
                 except Exception as error:
-                    logger.error("admin.failed", function=stage, **fault(error))
+                    logger.error("admin.failed", call=name, **fault(error))
                     status, answer = 500, {"error": type(error).__name__, "message": str(error)}
                 body = json.dumps(answer).encode()
                 self.send_response(status)
@@ -84,14 +98,14 @@ class _Connection(HTTPConnection):
         self.sock.connect(str(self._path))
 
 
-def invoke(data: Path, stage: str, event: Any) -> Any:
-    """Invoke a function of the program that has this data folder.
+def call(data: Path, name: str, /, **given: Any) -> Any:
+    """The answer of the program that has this data folder.
 
     Raises FunctionFailedError, and OSError if no program runs there.
     """
     connection = _Connection(data / SOCKET)
     try:
-        connection.request("POST", _INVOKE + stage, json.dumps(event).encode())
+        connection.request("POST", f"/{name}", json.dumps(given).encode())
         response = connection.getresponse()
         answer = json.loads(response.read())
     finally:
@@ -99,3 +113,8 @@ def invoke(data: Path, stage: str, event: Any) -> Any:
     if response.status != 200:
         raise FunctionFailedError(f"{answer['error']}: {answer['message']}")
     return answer
+
+
+def invoke(data: Path, stage: str, event: Any) -> Any:
+    """Invoke a function of the program. Raises what `call` raises."""
+    return call(data, "invoke", function=stage, event=event)

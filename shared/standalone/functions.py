@@ -2,6 +2,7 @@
 
 import importlib
 import uuid
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from time import monotonic
@@ -12,6 +13,7 @@ from shared.standalone.engine.template import Json, Template, resolved
 
 _ACCOUNT = "000000000000"
 REGION = "local"
+MAX_FAILURES = 1_000
 
 _current: ContextVar["StandaloneFunction | None"] = ContextVar("function", default=None)
 
@@ -40,6 +42,7 @@ class StandaloneFunction:
         self.timeout_s: int = properties["Timeout"]
         self.memory_mb: int = properties.get("MemorySize", 512)
         self.variables = variables
+        self._failures: deque[float] = deque(maxlen=MAX_FAILURES)
         self._module = module
         self._handler_name = handler
         self._handler: Callable[[Any, Any], Any] | None = None
@@ -62,8 +65,16 @@ class StandaloneFunction:
         logger.thread_safe_append_keys(service=self.name, correlation_id=context.aws_request_id)
         try:
             return self._handler(event, context)
+        except Exception:
+            self._failures.append(monotonic())
+            raise
         finally:
             _current.reset(token)
+
+    def failures_since(self, moment: float) -> int:
+        """Invocations that raised an error after that moment of `monotonic`: 1,000 at most,
+        and none from before the program started."""
+        return sum(failed > moment for failed in self._failures.copy())
 
 
 class FunctionEnvironment(Mapping[str, str]):

@@ -33,6 +33,11 @@ _TABLES = (
     "CREATE INDEX IF NOT EXISTS messages_ready ON messages (queue, grp, place) WHERE due = 0",
     "CREATE INDEX IF NOT EXISTS messages_due ON messages (queue, due) WHERE due > 0",
 )
+# Each half is answered by an index.
+_DEPTH = (
+    "SELECT (SELECT count(*) FROM messages WHERE queue = ? AND due = 0) "
+    "+ (SELECT count(*) FROM messages WHERE queue = ? AND due > 0)"
+)
 _SEND = (
     "INSERT INTO messages (queue, grp, due, receives, sent_at, id, body, attributes) "
     "VALUES (?, ?, ?, 0, ?, ?, ?, ?)"
@@ -143,12 +148,61 @@ class FileQueue:
                     )
                     self._end(message)
 
+    def look(self, limit: int) -> list[Json]:
+        """The oldest messages, which stay as they are."""
+        self._file.catch_up()
+        rows = self._file.execute(
+            "SELECT coalesce(id, place), grp, receives, sent_at, body, attributes FROM messages "
+            "WHERE queue = ? ORDER BY place LIMIT ?",
+            (self.name, limit),
+        )
+        return [
+            {
+                "message_id": str(number),
+                "group": group,
+                "receives": receives,
+                "sent_at": sent_at,
+                "body": body,
+                "attributes": json.loads(told) if told else {},
+            }
+            for number, group, receives, sent_at, body, told in rows
+        ]
+
+    def move(self, to: "FileQueue | None") -> int:
+        """Send the messages that are visible now to another queue, or nowhere: how many."""
+        moved, wanted = 0, self.depth()
+        while moved < wanted:
+            with self._file.transaction():
+                messages = self.receive(min(MAX_ENTRIES, wanted - moved))
+                if to is not None:
+                    for message in messages:
+                        to.send(message.body, group=message.group, attributes=message.attributes)
+                self.delete(messages)
+            if not messages:
+                break
+            moved += len(messages)
+        return moved
+
+    def counts(self) -> Json:
+        """Messages that can be received, that are in flight or delayed; the age of the oldest."""
+        self._file.catch_up()
+        ready, oldest = self._file.execute(
+            "SELECT count(*), min(sent_at) FROM messages WHERE queue = ? AND due = 0", (self.name,)
+        )[0]
+        ((delayed,),) = self._file.execute(
+            "SELECT count(*) FROM messages WHERE queue = ? AND due > 0", (self.name,)
+        )
+        return {
+            "waiting": ready - self.in_flight,
+            "in_flight": self.in_flight,
+            "delayed": delayed,
+            "oldest_s": None if oldest is None else max(0, self._clock() - oldest) // 1000,
+        }
+
     def depth(self) -> int:
         """Messages that are there: visible, delayed or in flight."""
         self._file.catch_up()
-        ((count,),) = self._file.execute(
-            "SELECT count(*) FROM messages WHERE queue = ?", (self.name,)
-        )
+        ((count,),) = self._file.execute(_DEPTH, (self.name, self.name))
         return int(count)
 
     @property
@@ -170,7 +224,9 @@ class FileQueue:
         if self.redrive is not None and message.receives > self.redrive.after:
             with self._file.transaction():
                 self._file.execute("DELETE FROM messages WHERE place = ?", (message.place,))
-                self.redrive.to.send(message.body, attributes=message.attributes)
+                self.redrive.to.send(
+                    message.body, group=message.group, attributes=message.attributes
+                )
             return False
         message.received_at = self._clock()
         self._in_flight[message.number] = message

@@ -5,6 +5,7 @@ import os
 import shlex
 import signal
 import socket
+import ssl
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -14,7 +15,8 @@ from typing import Any, NamedTuple
 import uvicorn
 
 from shared import observability
-from shared.standalone.admin import AdminServer
+from shared.standalone.admin import AdminServer, socket_path
+from shared.standalone.admin_calls import AdminCalls
 from shared.standalone.engine.template import Json, Template
 from shared.standalone.http import HttpFront
 from shared.standalone.metrics import Labels, LineMetrics, Metrics, MetricsServer
@@ -31,7 +33,8 @@ FIRST = "first-workspace.json"
 
 
 class Options(NamedTuple):
-    """`certificate` and `key` are files in PEM; without them the API speaks HTTP."""
+    """`certificate` and `key` are files in PEM; without them the API speaks HTTP. `proxies` are
+    addresses whose X-Forwarded-For and X-Forwarded-Proto are believed."""
 
     template: Path
     data: Path
@@ -42,6 +45,11 @@ class Options(NamedTuple):
     certificate: Path | None = None
     key: Path | None = None
     parameters: Mapping[str, str] = {}
+    proxies: tuple[str, ...] = ()
+
+
+class NoStartError(Exception):
+    """The program cannot start: a sentence for whoever started it."""
 
 
 class _UvicornServer(uvicorn.Server):
@@ -65,7 +73,7 @@ class _UvicornServer(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
-            self._program.is_listening(self.servers[0].sockets[0].getsockname()[1])
+            self._program.is_listening()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._program.front.is_ready = False
@@ -74,18 +82,17 @@ class _UvicornServer(uvicorn.Server):
 
 class Program:
     def __init__(self, options: Options) -> None:
-        """Raises DataFileInUseError, and OSError if the port of the metrics is taken."""
+        """Raises NoStartError, DataPathTooLongError and DataFileInUseError."""
         self._options = options
+        admin_path = socket_path(options.data)
+        options.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         template = Template(options.template.read_text(encoding="utf-8"))
         self.platform = Platform(template, options.data, options.parameters)
+        self._socket = _listening(options.host, options.port)
         self.metrics = Metrics()
+        self._metrics_server = self._served_metrics()
         observability.logger.addHandler(LineMetrics(self.metrics))
         self.metrics.gauge(self._gauges)
-        self._metrics_server = (
-            None
-            if options.metrics_port is None
-            else MetricsServer(self.metrics, options.metrics_port)
-        )
         self.front = HttpFront(
             Routes(template),
             self.platform,
@@ -93,9 +100,8 @@ class Program:
             ThreadPoolExecutor(HTTP_THREADS, thread_name_prefix="http"),
             self.metrics.answered,
         )
-        self._admin = AdminServer(
-            options.data, self.platform.invoke, self.platform.file.wait_until_durable
-        )
+        self._config = self._loaded_config()
+        self._admin = AdminServer(admin_path, AdminCalls(self.platform))
         self._first: Json = {}
 
     def run(self) -> int:
@@ -106,7 +112,7 @@ class Program:
         if self._metrics_server is not None:
             self._metrics_server.start()
         try:
-            _UvicornServer(self._config(), self).run()
+            _UvicornServer(self._config, self).run(sockets=[self._socket])
         finally:
             self._description.unlink(missing_ok=True)
             self._description.with_suffix(".env").unlink(missing_ok=True)
@@ -116,10 +122,9 @@ class Program:
             is_done = self.platform.stop(GRACE_S)
         return 0 if is_done else 1
 
-    def is_listening(self, port: int) -> None:
+    def is_listening(self) -> None:
         scheme = "https" if self._options.certificate else "http"
-        host = "127.0.0.1" if self._options.host in ("0.0.0.0", "::") else self._options.host  # noqa: S104
-        url = f"{scheme}://{host}:{port}"
+        url = f"{scheme}://{_reached(self._options.host)}:{self._socket.getsockname()[1]}"
         metrics = None if self._metrics_server is None else self._metrics_server.url
         about = self._first | {
             "api_url": url,
@@ -137,18 +142,25 @@ class Program:
     def _description(self) -> Path:
         return self._options.state / "standalone.json"
 
-    def _config(self) -> uvicorn.Config:
+    def _served_metrics(self) -> MetricsServer | None:
+        if (port := self._options.metrics_port) is None:
+            return None
+        try:
+            return MetricsServer(self.metrics, port)
+        except OSError as error:
+            raise _not_free("127.0.0.1", port, "--metrics-port", error) from None
+
+    def _loaded_config(self) -> uvicorn.Config:
         options = self._options
-        return uvicorn.Config(
+        config = uvicorn.Config(
             self.front,
-            host=options.host,
-            port=options.port,
             ssl_certfile=options.certificate,
             ssl_keyfile=options.key,
             lifespan="off",
             interface="asgi3",
             ws="none",
-            proxy_headers=False,
+            proxy_headers=bool(options.proxies),
+            forwarded_allow_ips=list(options.proxies),
             log_config=None,
             access_log=False,
             server_header=False,
@@ -156,6 +168,12 @@ class Program:
             timeout_graceful_shutdown=GRACE_S,
             h11_max_incomplete_event_size=MAX_HEADER_BYTES,
         )
+        try:
+            config.load()
+        except ssl.SSLError as error:
+            files = f"{options.certificate} and {options.key}"
+            raise NoStartError(f"{files} are no certificate and its key: {error}") from None
+        return config
 
     def _first_workspace(self) -> Json:
         """The workspace and the key that a new data folder is given, as `make up` gives a stack."""
@@ -177,7 +195,29 @@ class Program:
         yield "stream_records", (), self.platform.stream.waiting()
         for name, size in self.platform.file.sizes().items():
             yield "file_bytes", (("part", name),), size
-        yield "syncs", (), self.platform.file.syncs
+        yield "syncs_total", (), self.platform.file.syncs
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """Whoever connects before the program is ready waits until it is. Raises NoStartError."""
+    is_v6 = ":" in host
+    family = socket.AF_INET6 if is_v6 else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, dualstack_ipv6=host == "::")
+    except OSError as error:
+        raise _not_free(host, port, "--port", error) from None
+
+
+def _not_free(host: str, port: int, option: str, error: OSError) -> NoStartError:
+    why = os.strerror(error.errno) if error.errno else str(error)
+    return NoStartError(f"Cannot listen on port {port} of {host}: {why}. Choose with {option}.")
+
+
+def _reached(host: str) -> str:
+    """The host of a URL by which this machine reaches the program."""
+    if host in ("0.0.0.0", "::"):  # noqa: S104
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host
 
 
 def _exported(about: Mapping[str, Any]) -> str:

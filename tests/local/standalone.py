@@ -69,6 +69,10 @@ class Standalone(BaseModel):
     def stop(self) -> int | None:
         """End it as a supervisor does. Returns its exit code, if it is a child of this process."""
         os.kill(self.pid, signal.SIGTERM)
+        return self.wait()
+
+    def wait(self) -> int | None:
+        """The exit code that it ends with, if it is a child of this process."""
         return _wait(self.pid)
 
 

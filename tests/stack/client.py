@@ -9,6 +9,7 @@ from typing import Any
 import requests
 
 from tests.local.stack import Stack
+from tests.local.standalone import Standalone
 
 # A busy machine may take long; a broken stack takes for ever.
 PATIENCE_S = 300
@@ -17,7 +18,7 @@ ROUNDS = 10
 
 
 class Client:
-    def __init__(self, stack: Stack, **settings: Any) -> None:
+    def __init__(self, stack: Stack | Standalone, **settings: Any) -> None:
         """`settings` are those of the workspace and its key, such as `scopes` and `limits`."""
         made = _bootstrap(stack, settings)
         self.api_url = stack.api_url
@@ -81,7 +82,7 @@ def until(is_so: Callable[[], bool], what: str, timeout_s: float = PATIENCE_S) -
         time.sleep(0.1)
 
 
-def _bootstrap(stack: Stack, settings: dict[str, Any]) -> dict[str, str]:
+def _bootstrap(stack: Stack | Standalone, settings: dict[str, Any]) -> dict[str, str]:
     command = {"operation": "bootstrap", "name": "Test"} | settings
     answer = stack.client("lambda").invoke(
         FunctionName=stack.outputs["ConfigsFunctionName"], Payload=json.dumps(command)
