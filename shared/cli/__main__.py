@@ -20,9 +20,11 @@ COMMANDS = (
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
-    """Operate a Funnelhooks stack: --local for the stack on this machine, --stack NAME on AWS.
+    """Operate Funnelhooks: --stack NAME on AWS, --local for the stack of `make up`, --standalone
+    for the program of `make serve`.
 
-    The API is called with the key in FUNNELHOOKS_API_KEY, or with the key of the local stack.
+    The API is called with the key in FUNNELHOOKS_API_KEY, or with the key that `make up` or
+    `make serve` has made.
     """
 
 

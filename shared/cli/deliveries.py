@@ -9,7 +9,7 @@ import click
 from shared.cli import show
 from shared.cli.api import ApiClient, CommandError, Json
 from shared.cli.options import as_json, in_window, on_stack
-from shared.cli.target import StackTarget
+from shared.cli.target import CommandTarget
 from shared.clock import MS_PER_S, now_ms
 
 COLUMNS = (
@@ -42,7 +42,7 @@ def deliveries() -> None:
 @as_json
 @on_stack
 def list_deliveries(
-    target: StackTarget, count: int, as_json: bool, in_state: str | None, **query: str | None
+    target: CommandTarget, count: int, as_json: bool, in_state: str | None, **query: str | None
 ) -> None:
     """The newest deliveries of a config or an event."""
     found = list(target.api.pages(PATH, count, state=in_state, **query))
@@ -53,7 +53,7 @@ def list_deliveries(
 @click.argument("request_id")
 @as_json
 @on_stack
-def show_delivery(target: StackTarget, request_id: str, as_json: bool) -> None:
+def show_delivery(target: CommandTarget, request_id: str, as_json: bool) -> None:
     """One delivery, by the request id that its receiver saw, with its attempts."""
     found = target.api.get(f"{PATH}/{request_id}")
     if as_json:
@@ -69,7 +69,7 @@ def show_delivery(target: StackTarget, request_id: str, as_json: bool) -> None:
 @click.option("--retry", is_flag=True, help="Start the retry schedule anew.")
 @as_json
 @on_stack
-def resend(target: StackTarget, request_id: str, retry: bool, as_json: bool) -> None:
+def resend(target: CommandTarget, request_id: str, retry: bool, as_json: bool) -> None:
     """Send a delivery again: the same bytes under the same request id."""
     found = target.api.post(f"{PATH}/{request_id}/resend", {"retry": retry})
     show.document(found) if as_json else show.table("Resent", COLUMNS, [found])
@@ -82,7 +82,7 @@ def resend(target: StackTarget, request_id: str, retry: bool, as_json: bool) -> 
 @as_json
 @on_stack
 def tail(
-    target: StackTarget,
+    target: CommandTarget,
     config_ids: tuple[str, ...],
     every: float,
     seconds: float | None,

@@ -5,7 +5,7 @@ import click
 from shared.cli import show
 from shared.cli.deliveries import COLUMNS
 from shared.cli.options import as_json, in_window, on_stack
-from shared.cli.target import StackTarget
+from shared.cli.target import CommandTarget
 
 PATH = "/v1/events"
 
@@ -20,7 +20,7 @@ def events() -> None:
 @in_window
 @as_json
 @on_stack
-def list_events(target: StackTarget, count: int, as_json: bool, **query: str | None) -> None:
+def list_events(target: CommandTarget, count: int, as_json: bool, **query: str | None) -> None:
     """The newest events."""
     found = list(target.api.pages(PATH, count, **query))
     columns = ("accepted_at", "event_type", "event_id")
@@ -31,7 +31,7 @@ def list_events(target: StackTarget, count: int, as_json: bool, **query: str | N
 @click.argument("event_id")
 @as_json
 @on_stack
-def show_event(target: StackTarget, event_id: str, as_json: bool) -> None:
+def show_event(target: CommandTarget, event_id: str, as_json: bool) -> None:
     """One event with its deliveries. Its payload may be personal: only --json shows it."""
     found = target.api.get(f"{PATH}/{event_id}")
     if as_json:

@@ -4,7 +4,7 @@ import click
 
 from shared.cli import show
 from shared.cli.options import as_json, on_stack
-from shared.cli.target import StackTarget
+from shared.cli.target import CommandTarget
 from shared.workspaces.models import Client, Scope
 
 PATH = "/v1/integration/apikeys"
@@ -30,7 +30,7 @@ def keys() -> None:
 @as_json
 @on_stack
 def create_key(
-    target: StackTarget,
+    target: CommandTarget,
     name: str,
     scopes: tuple[str, ...],
     client: str,
@@ -50,7 +50,7 @@ def create_key(
 @keys.command("list")
 @as_json
 @on_stack
-def list_keys(target: StackTarget, as_json: bool) -> None:
+def list_keys(target: CommandTarget, as_json: bool) -> None:
     """The workspace's keys, oldest first, without their secrets."""
     found = target.api.get(PATH)
     columns = ("id", "name", "client", "prefix", "active", "lastUsedAt", "expiresAt")

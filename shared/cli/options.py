@@ -9,13 +9,16 @@ import click
 from botocore.exceptions import BotoCoreError, ClientError
 
 from shared.cli.api import UnreachableError
-from shared.cli.target import StackTarget
+from shared.cli.stack import StackTarget
+from shared.cli.standalone import StandaloneTarget
+from shared.cli.target import CommandTarget
 
 Command = Callable[..., None]
 
 _OPTIONS = (
     click.option("--stack", metavar="NAME", help="A stack on AWS, with the credentials in use."),
-    click.option("--local", is_flag=True, help="The stack on this machine."),
+    click.option("--local", is_flag=True, help="The stack on this machine, of `make up`."),
+    click.option("--standalone", is_flag=True, help="The program of `make serve`."),
     click.option(
         "--state-folder",
         "state",
@@ -23,7 +26,7 @@ _OPTIONS = (
         default=".local",
         show_default=True,
         type=click.Path(path_type=Path),
-        help="The folder with stack.json of the stack on this machine.",
+        help="The folder with stack.json or standalone.json, for --local and --standalone.",
     ),
     click.option(
         "--key",
@@ -47,22 +50,31 @@ def in_window(command: Command) -> Command:
 
 
 def on_stack(command: Command) -> Command:
-    """Adds the options that name a stack, and passes them to the command as a StackTarget."""
+    """Adds the options that name a stack, and passes them to the command as a CommandTarget."""
 
     @wraps(command)
     def run(
         stack: str | None,
         local: bool,
+        standalone: bool,
         state: Path,
         key: str | None,
         workspace: str | None,
         **options: Any,
     ) -> None:
-        if local == bool(stack):
-            raise click.UsageError("Name the stack: --stack NAME on AWS, or --local.")
+        if [bool(stack), local, standalone].count(True) != 1:
+            raise click.UsageError(
+                "Name the stack: --stack NAME on AWS, or --local, or --standalone."
+            )
+        target: CommandTarget
         try:
-            here = StackTarget.local(state, key, workspace) if local else None
-            command(here or StackTarget(str(stack), {}, None, key, workspace), **options)
+            if standalone:
+                target = StandaloneTarget(state, key, workspace)
+            elif local:
+                target = StackTarget.local(state, key, workspace)
+            else:
+                target = StackTarget(str(stack), {}, None, key, workspace)
+            command(target, **options)
         except (BotoCoreError, ClientError) as error:
             raise UnreachableError(
                 f"AWS refused: {error}\nCheck the credentials and the region in use."

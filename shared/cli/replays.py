@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from shared.cli import show
 from shared.cli.api import ApiClient, CommandError, Json
 from shared.cli.options import as_json, on_stack
-from shared.cli.target import StackTarget
+from shared.cli.target import CommandTarget
 
 PATH = "/v1/replays"
 _OUTCOMES = ("delivered", "failed", "held", "cancelled")
@@ -32,7 +32,7 @@ _GOES_ON = ("counting", "running")
 @as_json
 @on_stack
 def replay(
-    target: StackTarget,
+    target: CommandTarget,
     follow: str | None,
     no_wait: bool,
     every: float,

@@ -1,76 +1,83 @@
-"""The stack of a command: its AWS clients, its outputs and its API."""
+"""What a command works on, wherever it runs: its API, its functions, its queues."""
 
-import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from functools import cached_property
-from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
-import boto3
+from shared.cli.api import ApiClient, CommandError, Json
 
-from shared.cli.api import ApiClient, CommandError, UnreachableError
+# The queues with dead letters, and what the template calls them.
+QUEUES = {
+    "intake": "Intake",
+    "imports": "Import",
+    "fanout": "Fanout",
+    "dispatch": "Dispatch",
+    "retry": "Retry",
+}
+# Dead letters that a command shows.
+SHOWN = 10
 
-RESOURCES = {"queues": "AWS::SQS::Queue", "functions": "AWS::Lambda::Function"}
+
+class QueueState(NamedTuple):
+    """Numbers of messages, and the age of the oldest one; None is not known."""
+
+    waiting: int | None = None
+    in_flight: int | None = None
+    delayed: int | None = None
+    oldest_s: int | None = None
 
 
-class StackTarget:
-    """`api_url`, `api_key` and `workspace_id` are needed by some commands only."""
+class FunctionTrouble(NamedTuple):
+    function: str
+    errors_last_hour: int | None
+    throttles_last_hour: int | None
 
-    def __init__(
-        self,
-        stack: str,
-        aws: dict[str, str],
-        api_url: str | None = None,
-        api_key: str | None = None,
-        workspace_id: str | None = None,
-    ) -> None:
-        self.stack = stack
+
+class ShownLetters(NamedTuple):
+    """`first` are the reasons of the first ones, without the bodies, which may be personal."""
+
+    number: int
+    first: list[Json]
+
+
+class CommandTarget(ABC):
+    """`api_key` and `workspace_id` are needed by some commands only."""
+
+    def __init__(self, name: str, api_key: str | None, workspace_id: str | None) -> None:
+        self.name = name
         self.workspace_id = workspace_id
-        self._aws = aws
-        self._api_url = api_url
         self._api_key = api_key
 
-    @classmethod
-    def local(cls, state: Path, api_key: str | None, workspace_id: str | None) -> "StackTarget":
-        """The stack that `make up` described in stack.json. Raises UnreachableError."""
-        try:
-            known = json.loads((state / "stack.json").read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise UnreachableError("The local stack is not running. Start it: make up") from None
-        credentials = known["credentials"]
-        aws = {
-            "endpoint_url": known["endpoint_url"],
-            "region_name": known["region"],
-            "aws_access_key_id": credentials["access_key_id"],
-            "aws_secret_access_key": credentials["secret_access_key"],
-        }
-        key, workspace = api_key or known["api_key"], workspace_id or known["workspace_id"]
-        return cls(known["stack_name"], aws, known["api_url"], key, workspace)
+    @property
+    @abstractmethod
+    def api_url(self) -> str: ...
 
-    def client(self, service: str) -> Any:
-        factory: Any = boto3.client
-        return factory(service, **self._aws)
+    @abstractmethod
+    def invoke(self, function: str, command: Json) -> Json:
+        """Raises CommandError if the function raises an error."""
 
-    @cached_property
-    def outputs(self) -> dict[str, str]:
-        stacks = self.client("cloudformation").describe_stacks(StackName=self.stack)["Stacks"]
-        return {entry["OutputKey"]: entry["OutputValue"] for entry in stacks[0]["Outputs"]}
+    @abstractmethod
+    def queues(self) -> dict[str, QueueState]:
+        """By the names of the template, such as IntakeQueue."""
 
-    def output(self, key: str) -> str:
-        if key not in self.outputs:
-            raise CommandError(
-                f"The stack {self.stack} has no output {key}: is it a Funnelhooks stack?"
-            )
-        return self.outputs[key]
+    @abstractmethod
+    def functions(self) -> list[FunctionTrouble]: ...
 
-    def resources(self, kind: str) -> dict[str, str]:
-        """Physical ids by logical id; the physical id of a queue is its URL."""
-        pages = self.client("cloudformation").get_paginator("list_stack_resources")
-        return {
-            found["LogicalResourceId"]: found["PhysicalResourceId"]
-            for page in pages.paginate(StackName=self.stack)
-            for found in page["StackResourceSummaries"]
-            if found["ResourceType"] == RESOURCES[kind]
-        }
+    @abstractmethod
+    def config_items(self, keys: Iterable[dict[str, str]]) -> list[Json]:
+        """The items of the config table with these keys that are there."""
+
+    @abstractmethod
+    def dead_letters(self, queue: str) -> ShownLetters:
+        """`queue` is one of QUEUES."""
+
+    @abstractmethod
+    def send_back(self, queue: str) -> int:
+        """Move the dead letters of a queue into it. Returns how many were moved."""
+
+    @abstractmethod
+    def delete_dead_letters(self, queue: str) -> None: ...
 
     @property
     def has_key(self) -> bool:
@@ -82,4 +89,4 @@ class StackTarget:
             raise CommandError(
                 "This command calls the API. Put a key of the workspace into FUNNELHOOKS_API_KEY."
             )
-        return ApiClient(self._api_url or self.output("ApiUrl"), self._api_key)
+        return ApiClient(self.api_url, self._api_key)

@@ -1,6 +1,5 @@
 """Workspaces: made and changed, by an invocation of a function of the stack."""
 
-import json
 from typing import Any
 
 import click
@@ -8,7 +7,7 @@ import click
 from shared.cli import show
 from shared.cli.api import CommandError
 from shared.cli.options import on_stack
-from shared.cli.target import StackTarget
+from shared.cli.target import CommandTarget
 
 _LIMITS = "configs, event_types, subscriptions, requests_per_minute or events_per_second"
 
@@ -52,10 +51,10 @@ _content = click.option(
 @_retention
 @_content
 @on_stack
-def bootstrap(target: StackTarget, **given: Any) -> None:
+def bootstrap(target: CommandTarget, **given: Any) -> None:
     """Make a workspace and a key with every scope."""
-    made = _invoke(target, {"operation": "bootstrap"} | _settings(**given))
-    show.fields({"api_url": target.output("ApiUrl")} | made)
+    made = target.invoke("configs", {"operation": "bootstrap"} | _settings(**given))
+    show.fields({"api_url": target.api_url} | made)
     click.echo("Keep the key now: only its hash is stored.")
 
 
@@ -68,13 +67,13 @@ def bootstrap(target: StackTarget, **given: Any) -> None:
 @_content
 @click.option("--no-redirect-hosts", is_flag=True, help="Actions may redirect nowhere.")
 @on_stack
-def configure(target: StackTarget, no_redirect_hosts: bool, **given: Any) -> None:
+def configure(target: CommandTarget, no_redirect_hosts: bool, **given: Any) -> None:
     """Change the given settings of a workspace; the others stay."""
     if target.workspace_id is None:
         raise CommandError("Name the workspace: --workspace ID, or FUNNELHOOKS_WORKSPACE.")
     changes = _settings(**given) | ({"redirect_hosts": []} if no_redirect_hosts else {})
     command = {"operation": "configure", "workspace_id": target.workspace_id}
-    show.fields(_invoke(target, command | changes))
+    show.fields(target.invoke("configs", command | changes))
 
 
 def _settings(**given: Any) -> dict[str, Any]:
@@ -83,12 +82,3 @@ def _settings(**given: Any) -> dict[str, Any]:
         "redirect_hosts": list(given["redirect_hosts"]),
     }
     return {name: value for name, value in settings.items() if value}
-
-
-def _invoke(target: StackTarget, command: dict[str, Any]) -> dict[str, Any]:
-    function = target.output("ConfigsFunctionName")
-    answer = target.client("lambda").invoke(FunctionName=function, Payload=json.dumps(command))
-    result: dict[str, Any] = json.loads(answer["Payload"].read())
-    if "FunctionError" in answer:
-        raise CommandError(f"{function} refused: {result.get('errorMessage', result)}")
-    return result

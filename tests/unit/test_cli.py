@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 from click.testing import CliRunner, Result
 
-from shared.cli import queues, replays
+from shared.cli import replays, sqs
 from shared.cli.__main__ import main
 from shared.cli.api import ApiClient
 from shared.cli.deliveries import changes
@@ -57,7 +57,7 @@ class FakeAws:
         return self
 
     def paginate(self, **_: str) -> list[dict[str, Any]]:
-        ids = ["IntakeQueue", "IntakeDeadLetters"]
+        ids = ["IntakeQueue", "IntakeDeadLetters", "FanoutDeadLetters"]
         kind = "AWS::SQS::Queue"
         found = [
             {"LogicalResourceId": name, "PhysicalResourceId": name, "ResourceType": kind}
@@ -66,7 +66,7 @@ class FakeAws:
         return [{"StackResourceSummaries": found}]
 
     def get_queue_attributes(self, **request: Any) -> dict[str, Any]:
-        count = len(self.letters) if request["QueueUrl"] == "IntakeDeadLetters" else 0
+        count = len(self.letters) if request["QueueUrl"].endswith("DeadLetters") else 0
         arn = f"arn:{request['QueueUrl']}"
         return {"Attributes": {"ApproximateNumberOfMessages": str(count), "QueueArn": arn}}
 
@@ -83,6 +83,9 @@ class FakeAws:
 
     def send_message(self, **request: str) -> None:
         self.sent.append(request)
+
+    def purge_queue(self, **_: str) -> None:
+        self.letters = []
 
     def delete_message(self, **request: str) -> None:
         self.letters = [one for one in self.letters if one["ReceiptHandle"] not in request.values()]
@@ -103,7 +106,7 @@ class FakeApi(ApiClient):
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> FakeAws:
     aws = FakeAws()
-    monkeypatch.setattr("shared.cli.target.boto3", aws)
+    monkeypatch.setattr("shared.cli.stack.boto3", aws)
     monkeypatch.delenv("FUNNELHOOKS_API_KEY", raising=False)
     return aws
 
@@ -214,7 +217,7 @@ def test_a_command_needs_one_stack(named: list[str]) -> None:
     result = run("bootstrap", *named)
 
     assert result.exit_code == 2
-    assert "--stack NAME on AWS, or --local" in result.stderr
+    assert "--stack NAME on AWS, or --local, or --standalone" in result.stderr
 
 
 def test_a_local_stack_that_is_not_there_is_told_how_to_start() -> None:
@@ -263,7 +266,24 @@ def test_letters_that_come_back_while_they_are_carried_are_not_carried_for_ever(
 ) -> None:
     monkeypatch.setattr(aws, "delete_message", lambda **_: None)
 
-    assert queues.carry(aws, "IntakeDeadLetters", "IntakeQueue") == 1
+    assert sqs.carry(aws, "IntakeDeadLetters", "IntakeQueue") == 1
+
+
+def test_redrive_deletes_what_the_operator_gives_up(aws: FakeAws) -> None:
+    kept = run("redrive", "intake", "--stack", "s", "--delete", given="n\n")
+    left = len(aws.letters)
+    deleted = run("redrive", "intake", "--stack", "s", "--delete", "--yes")
+
+    assert (kept.exit_code, left) == (1, 1)
+    assert (deleted.exit_code, aws.letters, aws.sent) == (0, [], [])
+
+
+def test_dead_letters_of_fanout_are_not_sent_back(aws: FakeAws) -> None:
+    result = run("redrive", "fanout", "--stack", "s", "--yes")
+
+    assert result.exit_code == 1
+    assert "repair makes their deliveries" in result.stderr
+    assert aws.sent == []
 
 
 def test_redrive_of_nothing_does_nothing(aws: FakeAws) -> None:
