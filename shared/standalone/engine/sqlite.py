@@ -26,6 +26,8 @@ from shared.standalone.engine.values import Item, UnsupportedError, plain
 
 # Rows that a query reads at a time.
 _CHUNK = 50
+# Rows that are read at a time when all are.
+_MANY = 1_000
 # The version that every Python from 3.4 on reads.
 _MARSHAL = 4
 _WIDEST = 1 << 63
@@ -95,7 +97,9 @@ class SqliteIndex:
 
 class SecondaryIndex(SqliteIndex):
     def __init__(self, file: DataFile, table: "SqliteTable", declared: Json) -> None:
-        self._own = f'"{table.name}.{declared["IndexName"]}"'
+        name = f"{table.name}.{declared['IndexName']}"
+        self._own = f'"{name}"'
+        is_new = not file.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (name,))
         file.execute(
             f"CREATE TABLE IF NOT EXISTS {self._own} (hash, range, pk, sk, "
             "PRIMARY KEY (hash, range, pk, sk)) WITHOUT ROWID"
@@ -107,6 +111,9 @@ class SecondaryIndex(SqliteIndex):
             f"{self._own} JOIN {table.rows} USING (pk, sk)",
             "hash, range, pk, sk",
         )
+        if is_new:
+            for key, item in table.all():
+                self.change(key, None, item)
 
     def change(self, key: Key, old: Item | None, new: Item | None) -> None:
         if old is not None and new is not None and self._is_same_place(old, new):
@@ -155,6 +162,16 @@ class SqliteTable:
         rows = self._file.execute(f"SELECT pk, sk, item FROM {self.rows}")  # noqa: S608
         return {(pk, sk): unpacked(content) for pk, sk, content in rows}
 
+    def all(self) -> Iterator[tuple[Key, Item]]:
+        """Every item, a part of them at a time."""
+        select = f"SELECT pk, sk, item FROM {self.rows} "  # noqa: S608
+        order = f"ORDER BY pk, sk LIMIT {_MANY}"
+        rows = self._file.execute(select + order)
+        while rows:
+            for pk, sk, content in rows:
+                yield (pk, sk), unpacked(content)
+            rows = self._file.execute(f"{select} WHERE (pk, sk) > (?, ?) {order}", (pk, sk))
+
     def key_of(self, item: Item) -> Key:
         return plain(item[self.schema.hash]), plain(item[self.schema.range])
 
@@ -188,7 +205,8 @@ class SqliteTable:
 
 
 def sqlite_tables(file: DataFile, declared: Mapping[str, Json]) -> dict[str, SqliteTable]:
-    """The tables of the template by name; they are made if the file does not have them."""
+    """The tables of the template by name. What the file does not have is made: a new index of a
+    table has the items that are there."""
     return {name: SqliteTable(file, name, properties) for name, properties in declared.items()}
 
 
