@@ -22,6 +22,8 @@ from shared.standalone.routes import FoundRoute, Routes
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
 TIMEOUT_S = 30
+# A body that is not there by then is not waited for.
+BODY_S = 60
 # Requests that are there at once, worked on or waiting, and the bytes of their bodies.
 MAX_REQUESTS = 1_000
 MAX_HELD_BYTES = 128 * 1024 * 1024
@@ -47,8 +49,11 @@ class HttpAnswer(NamedTuple):
 
 
 class _RefusedError(Exception):
-    def __init__(self, status: HTTPStatus) -> None:
+    """`more`: the rest of the body is not read, so the connection ends with the answer."""
+
+    def __init__(self, status: HTTPStatus, more: bool = False) -> None:
         self.status = status
+        self.more = more
 
 
 class _SenderGoneError(Exception):
@@ -69,6 +74,7 @@ class HttpFront:
         executor: Executor,
         observe: Callable[[int, float], None] = lambda _, __: None,
         timeout_s: float = TIMEOUT_S,
+        body_s: float = BODY_S,
     ) -> None:
         self.is_ready = False
         self._routes = routes
@@ -77,6 +83,7 @@ class HttpFront:
         self._executor = executor
         self._observe = observe
         self._timeout_s = timeout_s
+        self._body_s = body_s
         self._requests = 0
         self._held_bytes = 0
 
@@ -88,6 +95,8 @@ class HttpFront:
             answer = await self._answer(scope, receive, request_id)
         except _RefusedError as refused:
             answer = _message(refused.status, request_id)
+            if refused.more:
+                answer.headers.append((b"connection", b"close"))
         except _SenderGoneError:
             return
         finally:
@@ -110,7 +119,11 @@ class HttpFront:
             raise _RefusedError(HTTPStatus.SERVICE_UNAVAILABLE)
         parts = list[bytes]()
         try:
-            await self._read(receive, parts)
+            try:
+                async with asyncio.timeout(self._body_s):
+                    await self._read(receive, parts)
+            except TimeoutError:
+                raise _RefusedError(HTTPStatus.REQUEST_TIMEOUT, more=True) from None
             event = http_event(scope, path, b"".join(parts), request_id, route)
             return await self._answer_of(route.stage, event)
         finally:
@@ -128,9 +141,9 @@ class HttpFront:
             size += len(part)
             self._held_bytes += len(part)
             if size > MAX_BODY_BYTES:
-                raise _RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+                raise _RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, more=True)
             if self._held_bytes > MAX_HELD_BYTES:
-                raise _RefusedError(HTTPStatus.SERVICE_UNAVAILABLE)
+                raise _RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, more=True)
             is_whole = not message.get("more_body")
 
     async def _answer_of(self, stage: str, event: Json) -> HttpAnswer:

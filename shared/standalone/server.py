@@ -21,13 +21,13 @@ from shared.standalone.engine.template import Json, Template
 from shared.standalone.http import HttpFront
 from shared.standalone.metrics import Labels, LineMetrics, Metrics, MetricsServer
 from shared.standalone.platform import Platform
+from shared.standalone.protocol import BoundedHttpProtocol
 from shared.standalone.routes import Routes
 
 GRACE_S = 30
 # Requests that are worked on at once; others wait for their turn.
 HTTP_THREADS = 64
 IDLE_S = 65
-MAX_HEADER_BYTES = 64 * 1024
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 FIRST = "first-workspace.json"
 
@@ -166,7 +166,7 @@ class Program:
             server_header=False,
             timeout_keep_alive=IDLE_S,
             timeout_graceful_shutdown=GRACE_S,
-            h11_max_incomplete_event_size=MAX_HEADER_BYTES,
+            http=BoundedHttpProtocol,
         )
         try:
             config.load()

@@ -259,10 +259,17 @@ def answered(_: dict[str, Any]) -> dict[str, Any]:
 
 
 @contextmanager
-def front_of(functions: Functions, timeout_s: float = LONG_S) -> Iterator[HttpFront]:
+def front_of(
+    functions: Functions, timeout_s: float = LONG_S, body_s: float = LONG_S
+) -> Iterator[HttpFront]:
     with ThreadPoolExecutor(4) as executor:
         yield HttpFront(
-            Routes(template()), functions, functions.settled, executor, timeout_s=timeout_s
+            Routes(template()),
+            functions,
+            functions.settled,
+            executor,
+            timeout_s=timeout_s,
+            body_s=body_s,
         )
 
 
@@ -277,6 +284,8 @@ class Exchange:
 
     async def run(self) -> None:
         async def receive() -> dict[str, Any]:
+            if not self._messages:
+                await asyncio.Event().wait()
             return self._messages.pop(0)
 
         async def send(message: dict[str, Any]) -> None:
@@ -366,6 +375,7 @@ class TestTheFront:
             larger = ask(front, part(half, more=True), part(half, more=True), part(b"x"))
 
         assert (largest.status, larger.status) == (202, 413)
+        assert larger.headers[b"connection"] == b"close"
         assert len(functions.events) == 1
 
     def test_answers_404_where_no_route_leads(self) -> None:
@@ -386,6 +396,15 @@ class TestTheFront:
             exchange = ask(front, part(b'{"a"', more=True), {"type": "http.disconnect"})
 
         assert (exchange.sent, functions.events) == ([], [])
+
+    def test_does_not_wait_for_a_body_for_ever(self) -> None:
+        functions = Functions(answered)
+
+        with front_of(functions, body_s=0.01) as front:
+            exchange = ask(front, part(b'{"a"', more=True))
+
+        assert (exchange.status, functions.events) == (408, [])
+        assert exchange.headers[b"connection"] == b"close"
 
     def test_says_whether_it_is_ready(self) -> None:
         with front_of(Functions(answered)) as front:

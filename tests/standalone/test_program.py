@@ -1,7 +1,9 @@
 """The program as a process: how it starts, what it prints and leaves, and how it ends."""
 
+import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -9,7 +11,6 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import pytest
 import requests
 import trustme
 
+from shared.standalone.__main__ import main
 from tests.local import standalone
 from tests.local.receiver import Receiver, Reply
 from tests.local.standalone import Standalone
@@ -48,7 +50,7 @@ def refused(*options: str) -> str:
     return done.stderr
 
 
-@contextmanager
+@contextlib.contextmanager
 def running(folder: Path, *options: str) -> Iterator[Standalone]:
     program = standalone.start(folder, standalone.LOCAL_PARAMETERS, *options)
     try:
@@ -148,6 +150,16 @@ class TestAProgramThatStarts:
         assert description["data"] == f"{folder}/d"
 
 
+def test_the_unit_of_the_document_gives_options_that_there_are() -> None:
+    unit = (ROOT / "docs" / "standalone.md").read_text(encoding="utf-8")
+    (words,) = re.findall(r"^ExecStart=\S+ -m shared\.standalone (.*)$", unit, re.MULTILINE)
+
+    context = main.make_context("standalone", words.split())
+
+    assert context.params["proxies"] == ("127.0.0.1",)
+    assert context.params["data"] == context.params["state"]
+
+
 class TestAProgramThatCannotStart:
     def test_says_that_its_data_is_in_use(self, program: Standalone) -> None:
         told = refused("--data", str(program.data))
@@ -195,6 +207,28 @@ class TestAnAnswerOnTheWire:
         assert head.startswith(b"HTTP/1.1 200 ")
         assert b"content-length: 17" in head
         assert body == b""
+
+    def test_to_a_head_without_an_end_is_431(self, program: Standalone) -> None:
+        address = program.api_url.removeprefix("http://").split(":")
+        with socket.create_connection((address[0], int(address[1])), timeout=60) as connection:
+            connection.sendall(b"GET /ready HTTP/1.1\r\nHost: x\r\nX-Long: ")
+            # It answers before all of this is sent, and may close the connection meanwhile.
+            with contextlib.suppress(ConnectionError):
+                for _ in range(1_000):
+                    connection.sendall(b"y" * 65_536)
+                pytest.fail("64 MB of headers were read")
+            with contextlib.suppress(ConnectionError):
+                told = connection.recv(4096)
+                assert told.startswith(b"HTTP/1.1 431 ")
+
+        assert requests.get(f"{program.api_url}/ready", timeout=60).ok
+
+    def test_to_a_head_of_60_kb_is_an_answer(self, program: Standalone) -> None:
+        headers = {f"X-{number}": "y" * 6_000 for number in range(10)}
+
+        answer = requests.get(f"{program.api_url}/ready", headers=headers, timeout=60)
+
+        assert answer.status_code == 200
 
     def test_to_an_event_has_the_correlation_id_of_its_lines(
         self, folder: Path, receiver: Receiver
