@@ -7,7 +7,7 @@ import click
 
 from shared.standalone.admin import DataPathTooLongError
 from shared.standalone.backup import backup
-from shared.standalone.engine.file import DataFileInUseError
+from shared.standalone.engine.file import DataFileError
 from shared.version import VERSION
 
 ROOT = Path(__file__).parents[2]
@@ -69,7 +69,7 @@ def main(
     )
     try:
         program = Program(options)
-    except (DataFileInUseError, DataPathTooLongError, NoStartError, OSError) as error:
+    except (DataFileError, DataPathTooLongError, NoStartError, OSError) as error:
         raise click.ClickException(str(error)) from None
     sys.exit(program.run())
 

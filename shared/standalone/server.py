@@ -82,7 +82,7 @@ class _UvicornServer(uvicorn.Server):
 
 class Program:
     def __init__(self, options: Options) -> None:
-        """Raises NoStartError, DataPathTooLongError and DataFileInUseError."""
+        """Raises NoStartError, DataPathTooLongError and DataFileError."""
         self._options = options
         admin_path = socket_path(options.data)
         options.data.mkdir(mode=0o700, parents=True, exist_ok=True)

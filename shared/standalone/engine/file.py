@@ -9,46 +9,60 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from threading import Condition, RLock
 from types import TracebackType
 from typing import Any
 
+DATA_FILE = "funnelhooks.sqlite"
+_CACHED_STATEMENTS = 512
+CHECKPOINT_BYTES = 8 * 1024 * 1024
+# In the header of the file, so that no other program's database is taken for ours: "Fnlh".
+APPLICATION_ID = 0x466E6C68
+# The version of the tables. A file of a later version is refused.
+FORMAT = 1
+
 # Without syncs of SQLite's own at each commit; a checkpoint still syncs before and after.
 _SETTINGS = (
     "page_size = 8192",  # an item of 2 KB stays in one page
+    f"application_id = {APPLICATION_ID}",
+    f"user_version = {FORMAT}",
     "journal_mode = WAL",
     "synchronous = NORMAL",
     "wal_autocheckpoint = 0",
     "cache_size = -16384",
 )
-DATA_FILE = "funnelhooks.sqlite"
-_CACHED_STATEMENTS = 512
-CHECKPOINT_BYTES = 8 * 1024 * 1024
-LONG_LOG_BYTES = 64 * 1024 * 1024
 
 
-class DataFileInUseError(Exception):
+class DataFileError(Exception):
+    """The file cannot be used; the message says why, for the operator."""
+
+
+class DataFileInUseError(DataFileError):
     """Another program has the file open."""
+
+
+class ForeignFileError(DataFileError):
+    """The file is not a data file of this program, or of a later version."""
 
 
 class DataFile:
     """For all threads of the program: one transaction at a time."""
 
     def __init__(self, path: Path) -> None:
-        """Raises DataFileInUseError, and sqlite3.DatabaseError if the file is none of ours."""
+        """Raises DataFileInUseError and ForeignFileError."""
         self.path = path
         self._lock_file = _locked(path)
-        self._database = sqlite3.connect(
-            path,
-            isolation_level=None,
-            check_same_thread=False,
-            cached_statements=_CACHED_STATEMENTS,
+        try:
+            self._database = _opened(path)
+        except BaseException:
+            os.close(self._lock_file)
+            raise
+        # It does not wait for a reader, such as a backup: the log is cut a little later.
+        self._checkpoints = sqlite3.connect(
+            path, timeout=0, isolation_level=None, check_same_thread=False
         )
-        for setting in _SETTINGS:
-            self._database.execute(f"PRAGMA {setting}")
-        self._checkpoints = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._wal = os.open(f"{path}-wal", os.O_RDWR | os.O_CREAT)
         # Held by whoever works with the file, and by what memory keeps beside it.
         self.lock = RLock()
@@ -58,6 +72,7 @@ class DataFile:
         self._later: list[tuple[str, Sequence[Any]]] = []
         self._synced = Condition()
         self._is_syncing = False
+        self._failure: OSError | None = None
         self._commits = 0
         self._durable = 0
         self.syncs = 0
@@ -94,14 +109,23 @@ class DataFile:
                 self._begin()
 
     def after_commit(self, work: Callable[[], None]) -> None:
-        """Call `work` when the open transaction is committed, before the next one begins."""
+        """Call `work` when the open transaction is committed, before the next one begins. An error
+        of it is logged, for the transaction stands."""
         self._after_commit.append(work)
 
     def wait_until_durable(self) -> None:
-        """Return when everything that is committed now is on disk."""
+        """Return when everything that is committed now is on disk.
+
+        Raises DataFileError once a sync has failed: what the system then dropped is not known, and
+        a later sync would not tell.
+        """
         wanted = self._commits
         with self._synced:
             while self._durable < wanted:
+                if self._failure is not None:
+                    raise DataFileError(
+                        f"{self.path} could not be written to disk; restart the program."
+                    ) from self._failure
                 if self._is_syncing:
                     self._synced.wait()
                 else:
@@ -112,23 +136,26 @@ class DataFile:
         return {"data": self.path.stat().st_size, "log": os.fstat(self._wal).st_size}
 
     def checkpoint(self) -> None:
-        """Move what is committed from the log into the file, once there is enough of it."""
+        """Make the changes that were left for later, and move a long log into the file.
+
+        A reader may prevent that the log is cut. Nobody writes meanwhile: before SQLite 3.51.3, a
+        checkpoint beside a write may lose transactions. Source: sqlite.org/wal.html, "The WAL-Reset
+        Bug".
+        """
         self.catch_up()
-        size = os.fstat(self._wal).st_size
-        if size < CHECKPOINT_BYTES:
+        if os.fstat(self._wal).st_size < CHECKPOINT_BYTES:
             return
-        # A passive one works beside the writers, and may leave something; a long log is cut.
-        if size < LONG_LOG_BYTES:
-            self._checkpoints.execute("PRAGMA wal_checkpoint(PASSIVE)")
-            return
+        self.wait_until_durable()  # so that little is left to sync while the writers wait
         with self.lock:
-            self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._checkpoints.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def close(self) -> None:
+        """What is in the log stays there if the disk has no room for it in the file."""
         with self.lock:
             self.catch_up()
             self._checkpoints.close()
-            self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            with suppress(sqlite3.OperationalError):
+                self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._database.close()
             os.close(self._wal)
             os.close(self._lock_file)
@@ -169,7 +196,12 @@ class DataFile:
         while self._after_commit:
             work, self._after_commit = self._after_commit, []
             for call in work:
-                call()
+                try:
+                    call()
+                except Exception as error:
+                    from shared.observability import fault, logger  # takes half a second
+
+                    logger.error("file.after_commit_failed", **fault(error))
 
     def _sync(self) -> None:
         """Called with `_synced` held, which is given up while the disk is at work."""
@@ -178,12 +210,16 @@ class DataFile:
         self._synced.release()
         try:
             os.fsync(self._wal)
+        except OSError as error:
+            self._failure = error
+        else:
             self.syncs += 1
         finally:
             self._synced.acquire()
             self._is_syncing = False
             self._synced.notify_all()
-        self._durable = max(self._durable, commits)
+        if self._failure is None:
+            self._durable = max(self._durable, commits)
 
 
 class _Transaction:
@@ -212,3 +248,33 @@ def _locked(path: Path) -> int:
         os.close(descriptor)
         raise DataFileInUseError(f"{path} is in use by another program.") from None
     return descriptor
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    database = sqlite3.connect(
+        path,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=_CACHED_STATEMENTS,
+    )
+    try:
+        _refuse_foreign(database, path)
+        for setting in _SETTINGS:
+            database.execute(f"PRAGMA {setting}").fetchall()
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _refuse_foreign(database: sqlite3.Connection, path: Path) -> None:
+    try:
+        ((application,),) = database.execute("PRAGMA application_id")
+        ((version,),) = database.execute("PRAGMA user_version")
+        ((tables,),) = database.execute("SELECT count(*) FROM sqlite_master")
+    except sqlite3.DatabaseError as error:
+        raise ForeignFileError(f"{path} is not a data file of Funnelhooks: {error}.") from None
+    if application != APPLICATION_ID and (application or tables):
+        raise ForeignFileError(f"{path} is the database of another program.")
+    if version > FORMAT:
+        raise ForeignFileError(f"{path} was written by a later version of Funnelhooks.")
