@@ -1,6 +1,8 @@
 """A folder in place of the import bucket: `<workspace_id>/<name>.jsonl` in it is an object."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,8 @@ class BucketFolder:
     """
 
     def __init__(self, name: str, folder: Path, file: DataFile) -> None:
-        file.execute(_TABLE)
+        with file.transaction():
+            file.execute(_TABLE)
         self.name = name
         self._folder = folder
         self._file = file
@@ -32,7 +35,10 @@ class BucketFolder:
         path = self._path(Key)
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_name(f".{path.name}.part")
-        part.write_bytes(Body)
+        with part.open("wb") as content:
+            content.write(Body)
+            content.flush()
+            os.fsync(content.fileno())
         part.replace(path)
         return {"ETag": _quoted(_etag(path))}
 
@@ -58,22 +64,27 @@ class BucketFolder:
             body: Any = BytesIO(content.read(last - first + 1))
         return {"Body": body, "ETag": IfMatch}
 
-    def news(self, now_ms: int) -> Iterator[Json]:
-        """The `detail` of a notice for each complete file that was not announced before. The file
-        counts as announced once the caller asks for the next one, in one transaction with what the
-        caller has done with the notice."""
-        for path in sorted(self._folder.glob("*/*")):
-            key, etag = path.relative_to(self._folder).as_posix(), _etag(path)
-            is_settled = path.stat().st_mtime_ns // 1_000_000 < now_ms - SETTLED_MS
-            if path.name.startswith(".") or not path.is_file() or not is_settled:
-                continue
+    def announce(self, now_ms: int, tell: Callable[[Json], None]) -> None:
+        """Give the `detail` of a notice for each complete file that was not announced before. What
+        `tell` changes in the data file is in one transaction with the note that it was told."""
+        for key, etag in self._complete(now_ms):
             if self._file.execute(
                 "SELECT 1 FROM announced WHERE key = ? AND etag = ?", (key, etag)
             ):
                 continue
             with self._file.transaction():
-                yield {"bucket": {"name": self.name}, "object": {"key": key, "etag": etag}}
+                tell({"bucket": {"name": self.name}, "object": {"key": key, "etag": etag}})
                 self._file.execute("REPLACE INTO announced VALUES (?, ?)", (key, etag))
+
+    def _complete(self, now_ms: int) -> Iterator[tuple[str, str]]:
+        """Keys and ETags. A file that is gone meanwhile, or has a name that is no text, is none."""
+        for path in sorted(self._folder.glob("*/*")):
+            key = path.relative_to(self._folder).as_posix()
+            if path.name.startswith(".") or not path.is_file() or not key.isprintable():
+                continue
+            with suppress(FileNotFoundError):
+                if path.stat().st_mtime_ns // 1_000_000 < now_ms - SETTLED_MS:
+                    yield key, _etag(path)
 
     def _path(self, key: str) -> Path:
         """Raises ClientError for a key that leads out of the folder."""

@@ -25,7 +25,7 @@ from shared.standalone.engine.wire import FileWire
 from shared.standalone.folder import BucketFolder
 from shared.standalone.sources import FileQueueMapping, MinuteSchedule, RuleBus, every
 from shared.standalone.stream import StreamMapping
-from shared.standalone.timer import Timer
+from shared.standalone.timer import ThreadTimer
 
 ACCOUNT = "000000000000"
 REGION = "local"
@@ -35,6 +35,7 @@ STACK_BYTES = 512 * 1024
 EXPIRY_MS = 60_000
 # Items that expire in one transaction.
 EXPIRED_AT_ONCE = 100
+EXPIRY_STEP_MS = 20
 FOLDER_MS = 2_000
 CHECKPOINT_MS = 1_000
 
@@ -53,12 +54,12 @@ class Platform:
     """One for a process: the handlers' modules remember the clients that they have made."""
 
     def __init__(self, template: Template, folder: Path, parameters: Mapping[str, str]) -> None:
-        """Raises DataFileInUseError."""
+        """Raises DataFileError."""
         folder.mkdir(parents=True, exist_ok=True)
         self._template = template
         self._parameters = parameters
         self.file = DataFile(folder / DATA_FILE)
-        self.timer = Timer()
+        self.timer = ThreadTimer()
         threading.stack_size(STACK_BYTES)
         self._executor = ThreadPoolExecutor(THREADS, thread_name_prefix="function")
         wire = FileWire(self.file)
@@ -70,8 +71,9 @@ class Platform:
             self.bucket = BucketFolder("ImportBucket", folder / "imports", self.file)
         self.database = Database(self.tables, now_ms, self._changed)
         self.bus = self._bus()
+        transactions = Transactions(self.database, now_ms, token_ms=0)
         made: dict[str, Any] = {
-            "dynamodb": DynamoDbClient(wire, self.database, Transactions(self.database, now_ms)),
+            "dynamodb": DynamoDbClient(wire, self.database, transactions),
             "sqs": SqsClient(wire, self.queues),
             "events": EventsClient(wire, self.bus),
             "s3": self.bucket,
@@ -94,7 +96,7 @@ class Platform:
         self.queues.start()
         for source in self._sources:
             source.start()
-        every(EXPIRY_MS, self._expire, self.timer)
+        self.timer.after(EXPIRY_MS, self._expire)
         every(FOLDER_MS, self._announce, self.timer)
         every(CHECKPOINT_MS, self.file.checkpoint, self.timer)
 
@@ -173,11 +175,16 @@ class Platform:
         return resolved(value, ref, {})
 
     def _expire(self) -> None:
-        """As DynamoDB does: some time after the end of an item's time to live."""
-        for table in self.tables.values():
-            while gone := self._expired(table):
-                if gone < EXPIRED_AT_ONCE:
-                    break
+        """As DynamoDB does: some time after the end of an item's time to live.
+
+        In small steps, so that neither the file nor the timer is held for long.
+        """
+        wait_ms = EXPIRY_MS
+        try:
+            if max(map(self._expired, self.tables.values())) == EXPIRED_AT_ONCE:
+                wait_ms = EXPIRY_STEP_MS
+        finally:
+            self.timer.after(wait_ms, self._expire)
 
     def _expired(self, table: SqliteTable) -> int:
         now = now_ms()
@@ -189,8 +196,10 @@ class Platform:
         return len(items)
 
     def _announce(self) -> None:
-        for detail in self.bucket.news(now_ms()):
-            self.bus.deliver(self.bus.event("aws.s3", "Object Created", detail))
+        self.bucket.announce(
+            now_ms(),
+            lambda detail: self.bus.deliver(self.bus.event("aws.s3", "Object Created", detail)),
+        )
 
 
 def _failed_record(function: str, record: Json) -> str:

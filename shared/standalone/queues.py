@@ -5,9 +5,11 @@ can be received, and those in flight: if the program dies, they are received aga
 """
 
 import json
+import sqlite3
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import NamedTuple, cast
 
 from shared.clock import Clock
@@ -25,6 +27,8 @@ URL = "https://sqs.standalone/"
 LOADED = 100
 # Delayed messages that become ready in one transaction.
 _DUE_AT_ONCE = 500
+# After trouble with the file, such as a full disk.
+_AGAIN_MS = 1_000
 
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS messages (place INTEGER PRIMARY KEY AUTOINCREMENT, queue TEXT, "
@@ -46,9 +50,14 @@ _SEND = (
 
 @dataclass(eq=False)
 class FileMessage(QueuedMessage):
-    """`number` stays the same for as long as the message is there, `place` is its row."""
+    """`number` stays the same for as long as the message is there, `place` is its row.
+
+    Each time that it is received it is another object. It is visible again from `visible_at` on, in
+    the timer's time (ms).
+    """
 
     place: int = 0
+    visible_at: float = 0.0
 
 
 class FileRedrive(NamedTuple):
@@ -73,12 +82,17 @@ class FileQueue:
         self._shares = Shares()
         # By group, the place of the first message that is ready and not loaded.
         self._unloaded: dict[str, int] = {}
+        # In the order in which they become visible again.
         self._in_flight: dict[int, FileMessage] = {}
+        self._watches_in_flight = False
         self._next_due: int | None = None
+        # The moments for which a call is due.
+        self._awaited: set[int] = set()
 
     def start(self) -> None:
         """Find what is there. What was in flight when the program ended can be received again."""
         with self._file.lock:
+            self._ready.clear()
             self._unloaded = dict(
                 self._file.execute(
                     "SELECT grp, min(place) FROM messages WHERE queue = ? AND due = 0 GROUP BY grp",
@@ -126,27 +140,32 @@ class FileQueue:
                 self._file.after_commit(lambda: self._offer(message))
 
     def receive(self, limit: int) -> list[FileMessage]:
-        """Messages that nobody else receives until they are visible again."""
+        """Messages that nobody else receives until they are visible again.
+
+        Raises sqlite3.Error if one should go to the dead-letter queue and cannot; all stay.
+        """
         with self._file.lock:
             taken = cast(list[FileMessage], self._ready.take(limit, self._shares))
-            for group in {message.group for message in taken}:
-                if group in self._unloaded and not self._ready.count(group):
-                    self._load(group)
-            received = [message for message in taken if self._is_taken(message)]
-        if received:
-            self._timer.after(self._visibility_ms, lambda: self._hand_back(received))
-        return received
+            try:
+                for group in {message.group for message in taken}:
+                    if group in self._unloaded and not self._ready.count(group):
+                        self._load(group)
+                self._give_up([message for message in taken if self._is_spent(message)])
+            except sqlite3.Error:
+                for message in taken:
+                    self._ready.add(message)
+                self._timer.after(_AGAIN_MS, self.on_ready)
+                raise
+            return [self._handed_out(message) for message in taken if not self._is_spent(message)]
 
     def delete(self, messages: Iterable[FileMessage]) -> None:
-        """Without effect on a message that is visible again. If the program dies within a second,
-        a message may come once more, as on AWS."""
+        """Without effect on a message that has become visible again. If the program dies within a
+        second, a message may come once more, as on AWS."""
         with self._file.transaction():
-            for message in messages:
-                if self._in_flight.pop(message.number, None) is not None:
-                    self._file.execute_later(
-                        "DELETE FROM messages WHERE place = ?", (message.place,)
-                    )
-                    self._end(message)
+            held = [message for message in messages if self._is_held(message)]
+            for message in held:
+                self._file.execute_later("DELETE FROM messages WHERE place = ?", (message.place,))
+            self._file.after_commit(lambda: self._forget(held))
 
     def look(self, limit: int) -> list[Json]:
         """The oldest messages, which stay as they are."""
@@ -218,37 +237,72 @@ class FileQueue:
     def has_ready(self) -> bool:
         return bool(self._ready)
 
-    def _is_taken(self, message: FileMessage) -> bool:
-        """False if it was received too often, and is in the dead-letter queue now."""
-        message.receives += 1
-        if self.redrive is not None and message.receives > self.redrive.after:
-            with self._file.transaction():
+    def _is_spent(self, message: FileMessage) -> bool:
+        return self.redrive is not None and message.receives >= self.redrive.after
+
+    def _give_up(self, messages: list[FileMessage]) -> None:
+        """Move what was received too often to the dead-letter queue."""
+        if not messages or self.redrive is None:
+            return
+        with self._file.transaction():
+            for message in messages:
                 self._file.execute("DELETE FROM messages WHERE place = ?", (message.place,))
                 self.redrive.to.send(
                     message.body, group=message.group, attributes=message.attributes
                 )
-            return False
-        message.received_at = self._clock()
-        self._in_flight[message.number] = message
-        self._shares.began(message.group)
-        return True
 
-    def _hand_back(self, received: list[FileMessage]) -> None:
+    def _handed_out(self, message: FileMessage) -> FileMessage:
+        held = replace(
+            message,
+            receives=message.receives + 1,
+            received_at=self._clock(),
+            visible_at=self._timer.now_ms() + self._visibility_ms,
+        )
+        self._in_flight[held.number] = held
+        self._shares.began(held.group)
+        self._watch_in_flight()
+        return held
+
+    def _is_held(self, message: FileMessage) -> bool:
+        return self._in_flight.get(message.number) is message
+
+    def _forget(self, messages: Iterable[FileMessage]) -> None:
+        for message in messages:
+            if self._is_held(message):
+                del self._in_flight[message.number]
+                now = self._clock()
+                self._shares.ended(message.group, now, now - message.received_at)
+
+    def _watch_in_flight(self) -> None:
+        """One call is due at any time: for the message that is visible again first."""
+        if self._watches_in_flight or not self._in_flight:
+            return
+        first = next(iter(self._in_flight.values()))
+        self._watches_in_flight = True
+        self._timer.after(first.visible_at - self._timer.now_ms(), self._hand_back)
+
+    def _hand_back(self) -> None:
         """What is not deleted by the end of its visibility timeout can be received again."""
-        with self._file.transaction():
-            for message in received:
-                if self._in_flight.pop(message.number, None) is not None:
-                    self._end(message)
-                    self._file.execute(
-                        "UPDATE messages SET receives = ? WHERE place = ?",
-                        (message.receives, message.place),
-                    )
-                    self._ready.add(message)
-        self.on_ready()
+        with self._file.lock:
+            now = self._timer.now_ms()
+            late = list(takewhile(lambda one: one.visible_at <= now, self._in_flight.values()))
+            self._watches_in_flight = False
+            with suppress(sqlite3.Error):  # memory counts too, until the program ends
+                self._count_receives(late)
+            self._forget(late)
+            for message in late:
+                self._ready.add(message)
+            self._watch_in_flight()
+        if late:
+            self.on_ready()
 
-    def _end(self, message: FileMessage) -> None:
-        now = self._clock()
-        self._shares.ended(message.group, now, now - message.received_at)
+    def _count_receives(self, messages: list[FileMessage]) -> None:
+        with self._file.transaction():
+            for message in messages:
+                self._file.execute(
+                    "UPDATE messages SET receives = ? WHERE place = ?",
+                    (message.receives, message.place),
+                )
 
     def _offer(self, message: FileMessage) -> None:
         if message.group in self._unloaded:
@@ -264,8 +318,9 @@ class FileQueue:
         rows = self._file.execute(
             "SELECT place, coalesce(id, place), body, attributes, receives FROM messages "
             "WHERE queue = ? AND grp = ? AND due = 0 AND place >= ? ORDER BY place LIMIT ?",
-            (self.name, group, self._unloaded.pop(group), LOADED + 1),
+            (self.name, group, self._unloaded[group], LOADED + 1),
         )
+        del self._unloaded[group]
         if len(rows) > LOADED:
             self._unloaded[group] = rows.pop()[0]
         for place, number, body, told, receives in rows:
@@ -275,10 +330,26 @@ class FileQueue:
     def _wake_at(self, due: int) -> None:
         if self._next_due is None or due < self._next_due:
             self._next_due = due
-            self._timer.after(due - self._clock(), self._let_due)
+            self._await(due, due - self._clock())
 
-    def _let_due(self) -> None:
+    def _await(self, due: int, wait_ms: int) -> None:
+        if due not in self._awaited:
+            self._awaited.add(due)
+            self._timer.after(wait_ms, lambda: self._let_due(due))
+
+    def _let_due(self, due: int) -> None:
         """Messages whose delay is over come after those that are ready already."""
+        with self._file.lock:
+            self._awaited.remove(due)
+            if self._next_due != due:
+                return
+            try:
+                self._make_due_ready()
+            except sqlite3.Error:
+                self._await(due, _AGAIN_MS)
+                raise
+
+    def _make_due_ready(self) -> None:
         with self._file.transaction():
             rows = self._file.execute(
                 "SELECT place, coalesce(id, place), grp, body, attributes, receives, sent_at "

@@ -4,6 +4,7 @@ A record is written in the transaction of its item, and deleted once the functio
 It names the item only: the image is read when it is needed.
 """
 
+import sqlite3
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor
@@ -41,7 +42,8 @@ class StreamLane:
     def __init__(self) -> None:
         self.batches: deque[StreamBatch] = deque()
         self.is_busy = False
-        self.unloaded: int | None = None
+        # The first record that is in the file only: at the beginning, all are.
+        self.unloaded: int | None = 0
 
     def add(self, record: Json, size: int) -> None:
         last = self.batches[-1] if self.batches else None
@@ -69,7 +71,8 @@ class StreamMapping:
         invoke: Callable[[Json], Any],
         dead_letter: Callable[[Json], None],
     ) -> None:
-        file.execute(_TABLE)
+        with file.transaction():
+            file.execute(_TABLE)
         self._table = table
         self._patterns = patterns
         self._size: int = source["BatchSize"]
@@ -86,9 +89,7 @@ class StreamMapping:
         """Go on with the records that are not done."""
         with self._file.lock:
             self._is_running = True
-            for number, lane in enumerate(self._lanes):
-                lane.unloaded = 0
-                self._load(number)
+            for number in range(len(self._lanes)):
                 self._poll(number)
 
     def stop(self) -> None:
@@ -127,29 +128,39 @@ class StreamMapping:
             self._poll(lane_number)
 
     def _load(self, lane_number: int) -> None:
+        """A record whose item is gone is dropped."""
         lane = self._lanes[lane_number]
-        rows = self._file.execute(
-            "SELECT number, pk, sk FROM records WHERE lane = ? AND number >= ? "
-            "ORDER BY number LIMIT ?",
-            (lane_number, lane.unloaded, LOADED),
-        )
+        with self._file.transaction():
+            rows = self._file.execute(
+                "SELECT number, pk, sk FROM records WHERE lane = ? AND number >= ? "
+                "ORDER BY number LIMIT ?",
+                (lane_number, lane.unloaded, LOADED),
+            )
+            found = [(number, self._table.find((pk, sk))) for number, pk, sk in rows]
+            for number, image in found:
+                if image is None:
+                    self._forget(number)
         lane.unloaded = rows[-1][0] + 1 if len(rows) == LOADED else None
-        for number, pk, sk in rows:
-            image = self._table.find((pk, sk))
-            if image is None:
-                self._file.execute("DELETE FROM records WHERE number = ?", (number,))
-            else:
+        for number, image in found:
+            if image is not None:
                 lane.add(_record(str(number), image), self._size)
 
     def _poll(self, lane_number: int) -> None:
         lane = self._lanes[lane_number]
         if not self._is_running or lane.is_busy:
             return
-        if not lane.batches and lane.unloaded is not None:
-            self._load(lane_number)
+        lane.is_busy = True
+        try:
+            while not lane.batches and lane.unloaded is not None:
+                self._load(lane_number)
+        except sqlite3.Error as error:
+            logger.error("stream.failed", **fault(error))
+            self._timer.after(AGAIN_MS, lambda: self._go_on(lane_number))
+            return
         if lane.batches:
-            lane.is_busy = True
             self._executor.submit(self._run, lane_number, lane.batches.popleft())
+        else:
+            lane.is_busy = False
 
     def _run(self, lane_number: int, batch: StreamBatch) -> None:
         try:
@@ -157,27 +168,32 @@ class StreamMapping:
         except Exception as error:
             logger.error("stream.failed", **fault(error))
             left = batch.records
-        with self._file.transaction():
-            for record in batch.records[: len(batch.records) - len(left)]:
-                self._forget(record)
-            self._put_back(self._lanes[lane_number], left, batch.tries)
-        if left:
+        try:
+            again = self._settle(batch, left)
+        except Exception as error:  # such as a full disk
+            logger.error("stream.failed", **fault(error))
+            again = [batch]
+        with self._file.lock:
+            self._lanes[lane_number].batches.extendleft(reversed(again))
+        if again:
             self._timer.after(AGAIN_MS, lambda: self._go_on(lane_number))
         else:
             self._go_on(lane_number)
 
-    def _put_back(self, lane: StreamLane, left: list[Json], tries: int) -> None:
-        """A batch that failed is halved, which is no try; a single record has `tries` of them."""
-        if len(left) == 1 and tries + 1 >= self._tries:
-            self._dead_letter(left[0])
-            self._forget(left[0])
-        elif left:
-            single = len(left) == 1
-            again = [StreamBatch(half, tries + single) for half in halves(left)]
-            lane.batches.extendleft(reversed(again))
+    def _settle(self, batch: StreamBatch, left: list[Json]) -> list[StreamBatch]:
+        """What is to be tried again: a batch that failed is halved, which is no try; a single
+        record has `tries` of them, and is a dead letter then."""
+        done = batch.records[: len(batch.records) - len(left)]
+        tries = batch.tries + (len(left) == 1)
+        with self._file.transaction():
+            if tries >= self._tries:
+                self._dead_letter(left[0])
+                done, left = batch.records, []
+            for record in done:
+                self._forget(int(record["dynamodb"]["SequenceNumber"]))
+        return [StreamBatch(half, tries) for half in halves(left)]
 
-    def _forget(self, record: Json) -> None:
-        number = int(record["dynamodb"]["SequenceNumber"])
+    def _forget(self, number: int) -> None:
         self._file.execute_later("DELETE FROM records WHERE number = ?", (number,))
 
     def _go_on(self, lane_number: int) -> None:

@@ -1,17 +1,26 @@
-"""One thread that calls what is due."""
+"""Work that is called later, by one thread."""
 
 import heapq
 import threading
 import time
 from collections.abc import Callable
 from itertools import count
+from typing import Protocol
 
 from shared.observability import fault, logger
 
 Work = Callable[[], None]
 
 
-class Timer:
+class Timer(Protocol):
+    """Its time only moves forward, whatever happens to the clock of the machine."""
+
+    def now_ms(self) -> float: ...
+
+    def after(self, ms: float, work: Work) -> None: ...
+
+
+class ThreadTimer:
     """Calls are short, and on the timer's own thread. One that raises is logged."""
 
     def __init__(self) -> None:
@@ -31,6 +40,9 @@ class Timer:
             self._changed.notify()
         if self._thread.is_alive():
             self._thread.join()
+
+    def now_ms(self) -> float:
+        return time.monotonic() * 1000
 
     def after(self, ms: float, work: Work) -> None:
         entry = (time.monotonic() + ms / 1000, next(self._numbers), work)

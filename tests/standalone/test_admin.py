@@ -11,7 +11,8 @@ from shared.clock import now_ms
 from shared.standalone import admin
 from shared.standalone.engine.file import DataFile
 from shared.standalone.queues import FileQueue, FileQueues
-from shared.standalone.timer import Timer
+from shared.standalone.timer import ThreadTimer
+from tests.standalone.timers import DrivenTimer
 
 DECLARED = {
     "Letters": {},
@@ -98,7 +99,7 @@ def test_a_path_that_is_too_long_for_a_socket_is_told_before_anything_is_made(da
 
 @pytest.fixture(name="queues")
 def _queues(data: Path) -> Iterator[FileQueues]:
-    timer, file = Timer(), DataFile(data / "file")
+    timer, file = ThreadTimer(), DataFile(data / "file")
     timer.start()
     queues = FileQueues(DECLARED, file, now_ms, timer)
     queues.start()
@@ -154,11 +155,13 @@ class TestDeadLetters:
 
         assert bodies(letters) == ["m-1"]
 
-    def test_keep_the_group_of_the_message(self, queues: FileQueues) -> None:
+    def test_keep_the_group_of_the_message(self, data: Path) -> None:
+        timer, file = DrivenTimer(), DataFile(data / "file")
+        queues = FileQueues(DECLARED, file, now_ms, timer)
         letters, work = queues["Letters"], queues["Work"]
         work.send("m-1", group="tenant")
-        (message,) = work.receive(1)
-        work._hand_back([message])
+        work.receive(1)
+        timer.advance(60_000)
 
         assert work.receive(1) == []
 

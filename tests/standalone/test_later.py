@@ -13,7 +13,7 @@ from shared.standalone.engine.template import Json
 from shared.standalone.functions import StandaloneFunction
 from shared.standalone.queues import FileQueues
 from shared.standalone.sources import FileQueueMapping
-from shared.standalone.timer import Timer
+from shared.standalone.timer import ThreadTimer
 
 
 @pytest.fixture
@@ -126,4 +126,4 @@ class TestMessagesThatComeWhileNoThreadIsFree:
 
     def _queue(self, file: DataFile) -> Any:
         declared: dict[str, Json] = {"Some": {}}
-        return FileQueues(declared, file, lambda: 0, Timer())["Some"]
+        return FileQueues(declared, file, lambda: 0, ThreadTimer())["Some"]

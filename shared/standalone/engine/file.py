@@ -179,18 +179,24 @@ class DataFile:
 
     def _end(self, has_failed: bool) -> None:
         try:
-            if self._database.in_transaction and not has_failed:
-                for sql, values in self._later:
-                    self._database.execute(sql, values)
-                self._database.execute("COMMIT")
-                self._later.clear()
-                self._commits += 1
+            if not has_failed and self._database.in_transaction:
+                self._commit()
+        except BaseException:
+            has_failed = True
+            raise
         finally:
-            if has_failed or self._database.in_transaction:
+            if has_failed:
                 self._after_commit.clear()
-                if self._database.in_transaction:
+                if self._database.in_transaction:  # SQLite may have rolled it back itself
                     self._database.execute("ROLLBACK")
         self._call_after_commit()
+
+    def _commit(self) -> None:
+        for sql, values in self._later:
+            self._database.execute(sql, values)
+        self._database.execute("COMMIT")
+        self._later.clear()
+        self._commits += 1
 
     def _call_after_commit(self) -> None:
         while self._after_commit:

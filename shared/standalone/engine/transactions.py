@@ -18,9 +18,14 @@ Action = tuple[str, Json]
 
 
 class Transactions:
-    def __init__(self, database: Database, now: Callable[[], int]) -> None:
+    """`token_ms` is 0 where no answer is lost between the engine and its caller."""
+
+    def __init__(
+        self, database: Database, now: Callable[[], int], token_ms: int = TOKEN_MS
+    ) -> None:
         self._database = database
         self._now = now
+        self._token_ms = token_ms
         self._known: dict[str, tuple[int, list[Json]]] = {}
         self._writes: dict[str, Callable[..., Json]] = {
             "Put": database.put_item,
@@ -32,17 +37,27 @@ class Transactions:
     def transact_write_items(
         self, *, TransactItems: list[Json], ClientRequestToken: str | None = None
     ) -> Json:
-        if ClientRequestToken is None:
+        if ClientRequestToken is None or not self._token_ms:
             self._write([next(iter(item.items())) for item in TransactItems])
             return {}
-        now, known = self._now(), self._known.get(ClientRequestToken)
-        if known is not None and now - known[0] < TOKEN_MS:
+        now = self._now()
+        self._forget(now)
+        known = self._known.get(ClientRequestToken)
+        if known is not None:
             if known[1] != TransactItems:
                 raise client_error("TransactWriteItems", "IdempotentParameterMismatchException")
             return {}
         self._write([next(iter(item.items())) for item in TransactItems])
         self._known[ClientRequestToken] = (now, TransactItems)
         return {}
+
+    def _forget(self, now: int) -> None:
+        """The tokens are in the order of their time."""
+        while self._known:
+            token, (used_at, _) = next(iter(self._known.items()))
+            if now - used_at < self._token_ms:
+                return
+            del self._known[token]
 
     def _write(self, actions: list[Action]) -> None:
         if len(actions) > MAX_ITEMS or len(set(map(self._target, actions))) < len(actions):
