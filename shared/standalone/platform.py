@@ -11,17 +11,18 @@ from typing import Any, Protocol
 
 from shared import settings
 from shared.aws import clients
-from shared.clock import MS_PER_S, now_ms
+from shared.clock import now_ms
 from shared.observability import logger
 from shared.standalone import functions, queues
 from shared.standalone.engine.clients import DynamoDbClient, EventsClient, SqsClient
 from shared.standalone.engine.database import Database
 from shared.standalone.engine.file import DATA_FILE, DataFile
-from shared.standalone.engine.sqlite import SqliteTable, sqlite_tables
+from shared.standalone.engine.sqlite import sqlite_tables
 from shared.standalone.engine.template import Json, Template, resolved
 from shared.standalone.engine.transactions import Transactions
 from shared.standalone.engine.values import Item
 from shared.standalone.engine.wire import FileWire
+from shared.standalone.expiry import Expiry
 from shared.standalone.folder import BucketFolder
 from shared.standalone.sources import FileQueueMapping, MinuteSchedule, RuleBus, every
 from shared.standalone.stream import StreamMapping
@@ -32,10 +33,6 @@ REGION = "local"
 # Threads that wait for an endpoint cost little; this many requests may wait at once.
 THREADS = 4_000
 STACK_BYTES = 512 * 1024
-EXPIRY_MS = 60_000
-# Items that expire in one transaction.
-EXPIRED_AT_ONCE = 100
-EXPIRY_STEP_MS = 20
 FOLDER_MS = 2_000
 CHECKPOINT_MS = 1_000
 
@@ -70,6 +67,13 @@ class Platform:
             self.tables = sqlite_tables(self.file, template.of_type("AWS::DynamoDB::Table"))
             self.bucket = BucketFolder("ImportBucket", folder / "imports", self.file)
         self.database = Database(self.tables, now_ms, self._changed)
+        self._expiry = Expiry(
+            self.tables.values(),
+            self.file,
+            now_ms,
+            self.timer,
+            lambda table, item: self._changed(table, item, None),
+        )
         self.bus = self._bus()
         transactions = Transactions(self.database, now_ms, token_ms=0)
         made: dict[str, Any] = {
@@ -96,7 +100,7 @@ class Platform:
         self.queues.start()
         for source in self._sources:
             source.start()
-        self.timer.after(EXPIRY_MS, self._expire)
+        self._expiry.start()
         every(FOLDER_MS, self._announce, self.timer)
         every(CHECKPOINT_MS, self.file.checkpoint, self.timer)
 
@@ -173,27 +177,6 @@ class Platform:
             return ACCOUNT if name == "AWS::AccountId" else name
 
         return resolved(value, ref, {})
-
-    def _expire(self) -> None:
-        """As DynamoDB does: some time after the end of an item's time to live.
-
-        In small steps, so that neither the file nor the timer is held for long.
-        """
-        wait_ms = EXPIRY_MS
-        try:
-            if max(map(self._expired, self.tables.values())) == EXPIRED_AT_ONCE:
-                wait_ms = EXPIRY_STEP_MS
-        finally:
-            self.timer.after(wait_ms, self._expire)
-
-    def _expired(self, table: SqliteTable) -> int:
-        now = now_ms()
-        with self.file.transaction():
-            items = table.expired(now // MS_PER_S, EXPIRED_AT_ONCE)
-            for item in items:
-                table.write(item, None, now)
-                self._changed(table, item, None)
-        return len(items)
 
     def _announce(self) -> None:
         self.bucket.announce(
