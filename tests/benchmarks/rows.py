@@ -12,6 +12,7 @@ from tests.benchmarks import (
     isolation,
     latency,
     long_run,
+    standalone,
     throughput,
     warm,
 )
@@ -28,5 +29,6 @@ ROWS: Mapping[str, Callable[[], Table]] = {
     "throughput": throughput.table,
     "isolation": isolation.table,
     "growth": growth.table,
+    "standalone": standalone.table,
     "long_run": long_run.table,
 }
