@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.benchmarks import arrivals, bare
+from tests.benchmarks import arrivals, bare, machine
 from tests.benchmarks.figures import Figure, Table
 from tests.benchmarks.load import LIMITS
 from tests.benchmarks.steady import (
@@ -23,10 +23,13 @@ from tests.local.standalone import Standalone
 from tests.stack.client import Client
 
 RATES = (10, 50, 200)
-RATE_S = 15
+RATE_S = 12
+# So many at least, so that the p99 is more than the worst.
+EVENTS = 200
 # Until one of them is too much.
-STEPS = (100, 150, 200, 250, 300, 400, 500)
+STEPS = (100, 125, 150, 175, 200, 250, 300, 400)
 STEP_S = 8
+NEIGHBOUR_S = 20
 TOO_LATE_MS = 1_000
 ENDPOINTS = 100
 SLOW_MS = 9_000
@@ -74,8 +77,8 @@ def table() -> Table:
     return Table(
         title="Standalone",
         about="`python -m shared.standalone` as one process, events of 1 KB, a receiver in a "
-        "process of its own, and a sender with 32 connections; all three share the cores of this "
-        "machine. A wait is the time from the 202 to the arrival; it is negative if the webhook "
+        "process of its own, and a sender with 32 connections; all three share the cores of "
+        f"this machine ({machine.facts()['machine']}). A wait is the time from the 202 to the arrival; it is negative if the webhook "
         "overtakes the answer, which waits for the disk. CPU is that of the whole program. The "
         "floor of the CPU is a bare ASGI application that parses the same body and posts it on "
         "with requests, and stores nothing.",
@@ -90,8 +93,8 @@ def _start(bench: Bench, began: float) -> Iterator[Figure]:
     sender, config_id = bench.sender(client), bench.config(client, "/fine/first")
     stretch = sender.send(1, 1, [config_id])
     first_s = time.monotonic() - began - (time.time() - max(stretch.came.values()))
-    yield Figure(what="start to ready", value=ready_s, unit="s")
-    yield Figure(what="start to the first delivery", value=first_s, unit="s", at_most=FIRST_S)
+    yield Figure(what="start until ready", value=ready_s, unit="s")
+    yield Figure(what="start until the first delivery", value=first_s, unit="s", at_most=FIRST_S)
 
 
 def _idle(bench: Bench) -> Iterator[Figure]:
@@ -107,14 +110,14 @@ def _rates(bench: Bench) -> Iterator[Figure]:
     client = bench.client()
     sender, config_id = bench.sender(client), bench.config(client, "/fine/rates")
     sender.send(RATES[0], WARM_UP_S, [config_id])
-    for rate in RATES:
-        yield from _rate(rate, sender.send(rate, RATE_S, [config_id]))
-    stretch, floor = sender.send(50, RATE_S, [config_id]), _bare_cpu_s(bench.book)
+    stretches = {rate: sender.send(rate, max(RATE_S, EVENTS / rate), [config_id]) for rate in RATES}
+    for rate, stretch in stretches.items():
+        yield from _rate(rate, stretch)
     yield Figure(
         what="50 events/s: CPU against the floor",
-        value=_cpu_per_1000(stretch),
+        value=_cpu_per_1000(stretches[50]),
         unit="s for 1,000",
-        floor=floor,
+        floor=_bare_cpu_s(bench.book),
     )
 
 
@@ -175,10 +178,10 @@ def _neighbour(bench: Bench) -> Figure:
     sender, config_id = bench.sender(quick), bench.config(quick, "/fine/neighbour")
     slow_ids = [bench.config(slow, f"/slow/{SLOW_MS}/{one}") for one in range(ENDPOINTS)]
     sender.send(5, WARM_UP_S, [config_id])
-    alone = sender.send(5, RATE_S, [config_id])
+    alone = sender.send(5, NEIGHBOUR_S, [config_id])
     with ThreadPoolExecutor(1) as pool:
         burst = pool.submit(bench.sender(slow).send, 100, 3, slow_ids)
-        beside = sender.send(5, RATE_S, [config_id])
+        beside = sender.send(5, NEIGHBOUR_S, [config_id])
         begun = burst.result()
     last_s = max(begun.came.values()) - max(begun.accepted.values())
     return Figure(
@@ -208,4 +211,12 @@ def _others(bench: Bench) -> Figure:
     )
 
 
-_AFTER = ""
+_AFTER = (
+    "Start: imports take most of it. Memory: the modules of all functions, once. A wait is mostly "
+    "the work of three functions, one after the other, and at its p99 a switch to a thread that "
+    "serves another event. CPU: about 1.8 s of 1,000 events are `ingest`, 0.7 `fanout`, 3.5 the "
+    "attempts, of which a third is the request itself, and 1 the HTTP server; log lines are a "
+    "tenth of all. The highest rate is where one core is busy: Python runs one thread of a process "
+    "at a time, so a second core helps with disk and network only. Beside many slow endpoints or "
+    "a dead one, others wait for the threads that begin those requests, for some ms."
+)
