@@ -78,8 +78,9 @@ def table() -> Table:
         title="Standalone",
         about="`python -m shared.standalone` as one process, events of 1 KB, a receiver in a "
         "process of its own, and a sender with 32 connections; all three share the cores of "
-        f"this machine ({machine.facts()['machine']}). A wait is the time from the 202 to the arrival; it is negative if the webhook "
-        "overtakes the answer, which waits for the disk. CPU is that of the whole program. The "
+        f"this machine ({machine.facts()['machine']}). A wait is the time from the 202 to the "
+        "arrival; it is negative if the webhook overtakes the answer, which waits for the disk. "
+        "CPU is that of the whole program. The "
         "floor of the CPU is a bare ASGI application that parses the same body and posts it on "
         "with requests, and stores nothing.",
         figures=tuple(figures),
