@@ -36,6 +36,7 @@ class AdminCalls(Mapping[str, Callable[..., Any]]):
 
         def durable(**given: Any) -> Any:
             answer = call(**given)
+            self._platform.file.catch_up()
             self._platform.file.wait_until_durable()
             return answer
 
@@ -72,7 +73,7 @@ class AdminCalls(Mapping[str, Callable[..., Any]]):
         return self._dead_letters(queue).look(count)
 
     def _send_back(self, queue: str, to: str) -> int:
-        """The number of messages, each of which is in one queue or the other, whatever happens."""
+        """The number of messages. If the program dies meanwhile, one may be in both queues."""
         return self._dead_letters(queue).move(self._queue(to))
 
     def _delete(self, queue: str) -> int:

@@ -18,6 +18,7 @@ import pytest
 import requests
 import trustme
 
+from shared.standalone import admin
 from shared.standalone.__main__ import main
 from tests.local import standalone
 from tests.local.receiver import Receiver, Reply
@@ -290,6 +291,22 @@ class TestMetrics:
         answer = requests.get(f"{program.api_url}/metrics", timeout=60)
 
         assert "funnelhooks_" not in answer.text
+
+
+def test_what_the_operator_has_deleted_stays_deleted_after_a_crash(folder: Path) -> None:
+    program = standalone.start(folder)
+    body = json.dumps({"workspace_id": program.workspace_id, "event_type": "none"})
+    record = {"messageId": "m-1", "body": body, "eventSource": "aws:sqs"}
+    admin.invoke(program.data, "ingest", {"Records": [record]})
+    letters = {"queue": "IntakeDeadLetters", "count": 10}
+    before = admin.call(program.data, "letters", **letters)
+
+    deleted = admin.call(program.data, "delete", queue="IntakeDeadLetters")
+    program.kill()
+
+    with running(folder) as again:
+        assert (len(before), deleted) == (1, 1)
+        assert admin.call(again.data, "letters", **letters) == []
 
 
 class TestAProgramThatIsToldToEnd:
