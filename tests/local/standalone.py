@@ -62,9 +62,10 @@ class Standalone(BaseModel):
         return _Lambda(self.data)
 
     def kill(self) -> None:
-        """End it at once, as a power cut would."""
-        os.kill(self.pid, signal.SIGKILL)
-        _wait(self.pid)
+        """End it at once, as a power cut would. Without effect once it has ended."""
+        if self.pid in _children:
+            os.kill(self.pid, signal.SIGKILL)
+            _wait(self.pid)
 
     def stop(self) -> int | None:
         """End it as a supervisor does. Returns its exit code, if it is a child of this process."""
