@@ -14,9 +14,8 @@ from contextlib import suppress
 from contextvars import ContextVar
 from enum import StrEnum
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from requests import PreparedRequest
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPResponse
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -211,7 +210,6 @@ class Connection(HTTPConnection):
 
     _address: str | None = None
     _last_used = 0.0
-    _written: list[bytes]
 
     @property
     def is_connected(self) -> bool:
@@ -238,14 +236,8 @@ class Connection(HTTPConnection):
         # A server that responds early may stop reading; its response says more than the error.
         lost = suppress(BrokenPipeError, ConnectionResetError)
         with exchange.during(Stage.SEND), lost:
-            self._written = []
             super().request(*args, **kwargs)
-            self.sock.sendall(b"".join(self._written))
         exchange.sent()
-
-    def send(self, data: Any) -> None:
-        """Head and body leave together, in as few packets as they take."""
-        self._written.append(data)
 
     def getresponse(self) -> HTTPResponse:  # type: ignore[override]
         with current.get().during(Stage.WAIT):
@@ -281,31 +273,6 @@ class Adapter(HTTPAdapter):
             "http": ConnectionPool,
             "https": TlsConnectionPool,
         }
-
-    def post(self, request: PreparedRequest) -> HTTPResponse:
-        """The response, whose body is not read. Raises ExchangeFailedError.
-
-        `send` of requests takes half as long again: it looks for cookies, proxies and hooks.
-        """
-        pool: Any = self.get_connection_with_tls_context(request, verify=True)
-        try:
-            return cast(
-                HTTPResponse,
-                pool.urlopen(
-                    "POST",
-                    request.path_url,
-                    request.body,
-                    request.headers,
-                    retries=False,
-                    redirect=False,
-                    timeout=EXCHANGE_S,
-                    assert_same_host=False,
-                    preload_content=False,
-                    decode_content=False,
-                ),
-            )
-        except (HTTPError, OSError):  # outside any stage, e.g. by a race in ssl
-            raise current.get().failure(OSError()) from None
 
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
         """Nothing: the context verifies. requests would load the CA file for each connection."""

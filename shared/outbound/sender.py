@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from http.cookiejar import DefaultCookiePolicy
 from types import TracebackType
 from typing import Self
 
@@ -31,7 +32,10 @@ class Sender:
     ) -> None:
         self._policy = policy
         self._lookups = Lookups(policy)
-        self._adapter = connection.Adapter(connection.tls_context(ca_file or where()), pool_size)
+        self._session = _Session()
+        adapter = connection.Adapter(connection.tls_context(ca_file or where()), pool_size)
+        self._session.mount("https://", adapter)
+        self._session.mount("http://", adapter)
 
     def post(
         self,
@@ -48,6 +52,9 @@ class Sender:
             return self._exchange(exchange, url, headers, body)
         except ssrf.RefusedUrlError as refusal:
             return _response(exchange, cause=Cause.REFUSED_ADDRESS, detail=str(refusal))
+        except requests.ConnectionError as error:  # raised outside any stage, e.g. by a race in ssl
+            failure = exchange.failure(error)
+            return _response(exchange, cause=failure.cause, detail=failure.detail)
         except ExchangeFailedError as failure:
             return _response(exchange, cause=failure.cause, detail=failure.detail)
         finally:
@@ -57,15 +64,13 @@ class Sender:
         self, exchange: Exchange, url: str, headers: Mapping[str, str], body: bytes
     ) -> Response:
         request = requests.Request("POST", url, headers={**_HEADERS, **headers}, data=body)
-        response = self._adapter.post(request.prepare())
-        try:
-            return _read(exchange, response, redaction.secrets_of(headers))
-        finally:
-            response.close()
-            response.release_conn()
+        with self._session.send(
+            request.prepare(), timeout=EXCHANGE_S, allow_redirects=False, stream=True
+        ) as response:
+            return _read(exchange, response.raw, redaction.secrets_of(headers))
 
     def close(self) -> None:
-        self._adapter.close()
+        self._session.close()
 
     def __enter__(self) -> Self:
         return self
@@ -77,6 +82,18 @@ class Sender:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+class _Session(requests.Session):
+    """Shared by all tenants: it keeps no cookies and reads nothing from the environment."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trust_env = False
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """None: requests reads the whole body of a redirect even if it does not follow it."""
 
 
 def _read(exchange: Exchange, response: HTTPResponse, secrets: Sequence[str]) -> Response:
