@@ -8,6 +8,7 @@ from typing import Any
 from shared.standalone.engine import conditions, updates
 from shared.standalone.engine.conditions import ConditionExpression
 from shared.standalone.engine.errors import client_error
+from shared.standalone.engine.sizes import size_at_most
 from shared.standalone.engine.tables import Bounds, Index, Key, Place, StoredTable
 from shared.standalone.engine.template import Json
 from shared.standalone.engine.tokens import Tokens, Used
@@ -28,7 +29,6 @@ _KNOWN = {
 }
 # What a page holds, before the filter.
 PAGE_BYTES = 1024 * 1024
-MAX_ITEM_BYTES = 400 * 1024
 # No character of UTF-8 has this byte.
 _AFTER_ANY_TEXT = b"\xff"
 _FROM = frozenset({"=", ">", ">="})
@@ -68,7 +68,7 @@ class QueryRequest:
 
     def _fitting(self, read: list[tuple[Place, Item]]) -> list[tuple[Place, Item]]:
         """What of this fits into a page."""
-        if len(read) * MAX_ITEM_BYTES <= PAGE_BYTES:
+        if size_at_most([item for _, item in read]) <= PAGE_BYTES:
             return read
         sizes = accumulate(self._index.size(place) for place, _ in read)
         return read[: bisect_right(list(sizes), PAGE_BYTES)]

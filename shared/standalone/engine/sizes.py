@@ -3,6 +3,7 @@
 Source: Amazon DynamoDB developer guide, "DynamoDB item sizes and formats".
 """
 
+import marshal
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -13,6 +14,12 @@ Item = Mapping[str, Any]
 def size(item: Item) -> int:
     """Bytes of an item in DynamoDB's own JSON, such as `{"pk": {"S": "W#1"}}`."""
     return sum(len(name.encode()) + value_size(value) for name, value in item.items())
+
+
+def size_at_most(items: list[Any]) -> int:
+    """A size that the items together do not exceed, found much faster than the size itself."""
+    # This version of the format writes each text and each container in full.
+    return len(marshal.dumps(items, 2))
 
 
 def value_size(value: Mapping[str, Any]) -> int:

@@ -55,25 +55,25 @@ class SqliteIndex:
         self._partition, _, self._place = columns.partition(", ")
         self._range = self._place.partition(",")[0]
         self._select = f"SELECT {self._range}, pk, sk, item FROM {rows} WHERE "  # noqa: S608
-        self._sizes: dict[Place, int] = {}
+        self._read: dict[Place, Item] = {}
 
     def catch_up(self, now: int) -> None:
         """It is never behind."""
 
     def read(self, partition: Any, bounds: Bounds) -> Iterator[tuple[Place, Item]]:
-        self._sizes.clear()
+        self._read.clear()
         while True:
             rows = self._file.execute(*self._query(partition, bounds))
             for order, pk, sk, content in rows:
                 place, item = (order, (pk, sk)), shown(unpacked(content), self._names)
-                self._sizes[place] = size(item)
+                self._read[place] = item
                 yield place, item
             if len(rows) < _CHUNK:
                 return
             bounds = bounds._replace(after=place)
 
     def size(self, place: Place) -> int:
-        return self._sizes[place]
+        return size(self._read[place])
 
     def _query(self, partition: Any, bounds: Bounds) -> tuple[str, list[Any]]:
         where, values = [f"{self._partition} = ?"], [partition]
@@ -153,7 +153,8 @@ class SqliteTable:
                 for one in declared.get("GlobalSecondaryIndexes", [])
             }
         self._get = f"SELECT item FROM {self.rows} WHERE pk = ? AND sk = ?"  # noqa: S608
-        self._put = f"REPLACE INTO {self.rows} VALUES (?, ?, ?, ?)"  # noqa: S608
+        self._insert = f"INSERT INTO {self.rows} VALUES (?3, ?4, ?1, ?2)"  # noqa: S608
+        self._update = f"UPDATE {self.rows} SET expires_at = ?, item = ? WHERE pk = ? AND sk = ?"  # noqa: S608
         self._delete = f"DELETE FROM {self.rows} WHERE pk = ? AND sk = ?"  # noqa: S608
 
     @property
@@ -191,7 +192,8 @@ class SqliteTable:
             self._file.execute(self._delete, key)
         else:
             place = tuple(map(_storable, key))
-            self._file.execute(self._put, (*place, expires_s(new), packed(new)))
+            statement = self._insert if old is None else self._update
+            self._file.execute(statement, (expires_s(new), packed(new), *place))
         for index in self.indexes.values():
             index.change(key, old, new)
 
