@@ -272,6 +272,83 @@ class TestATransaction:
         assert called == [2]
 
 
+class TestAChangeThatIsLeftForLater:
+    def test_is_made_with_the_next_change_or_when_asked_for(self, file: DataFile) -> None:
+        for number in (1, 2):
+            write(file, number)
+        self.forget(file, 1)
+        assert numbers(file) == [1, 2]
+
+        write(file, 3)
+        assert numbers(file) == [2, 3]
+        self.forget(file, 2)
+        file.catch_up()
+        assert numbers(file) == [3]
+
+    def test_is_made_once(self, file: DataFile) -> None:
+        write(file, 1)
+        with file.transaction():
+            file.execute_later("UPDATE numbers SET content = content || ?", ("y",))
+
+        file.catch_up()
+        write(file, 2)
+
+        rows = file.execute("SELECT length(content) FROM numbers ORDER BY number")
+        assert rows == [(1_001,), (1_000,)]
+
+    def test_is_none_if_its_transaction_fails(self, file: DataFile) -> None:
+        write(file, 1)
+
+        with suppress(ZeroDivisionError), file.transaction():
+            self.forget(file, 1)
+            raise ZeroDivisionError
+        file.catch_up()
+
+        assert numbers(file) == [1]
+
+    def test_outlives_the_failure_of_the_next_transaction(self, file: DataFile) -> None:
+        write(file, 1)
+        self.forget(file, 1)
+
+        with suppress(ZeroDivisionError), file.transaction():
+            write(file, 2)
+            raise ZeroDivisionError
+        assert numbers(file) == [1]
+        write(file, 3)
+
+        assert numbers(file) == [3]
+
+    def test_is_made_when_the_file_is_closed(self, path: Path) -> None:
+        with closing(DataFile(path)) as file:
+            make_tables(file)
+            write(file, 1)
+            self.forget(file, 1)
+
+        with closing(DataFile(path)) as file:
+            assert numbers(file) == []
+
+    def test_does_not_keep_the_file_from_being_closed_when_the_disk_is_full(
+        self, path: Path
+    ) -> None:
+        with closing(DataFile(path)) as file:
+            make_tables(file)
+            write(file, 1)
+            ((pages,),) = file.execute("PRAGMA page_count")
+            file.execute(f"PRAGMA max_page_count = {pages}")
+            with file.transaction():
+                content = b"x" * 100_000
+                file.execute_later("UPDATE numbers SET content = ?", (content,))
+
+        with closing(DataFile(path)) as file:
+            assert numbers(file) == [1]
+
+    @staticmethod
+    def forget(file: DataFile, number: int) -> None:
+        with file.transaction():
+            for table in ("numbers", "twins"):
+                file.execute_later(f"DELETE FROM {table} WHERE number = ?", (number,))  # noqa: S608
+
+
 class TestAFileThatCannotBeUsed:
     def test_is_one_that_another_program_uses(self, path: Path) -> None:
         with writer(path) as running:

@@ -152,9 +152,9 @@ class DataFile:
     def close(self) -> None:
         """What is in the log stays there if the disk has no room for it in the file."""
         with self.lock:
-            self.catch_up()
             self._checkpoints.close()
             with suppress(sqlite3.OperationalError):
+                self.catch_up()
                 self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._database.close()
             os.close(self._wal)
