@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from zlib import crc32
 
 from shared.observability import fault, logger
-from shared.standalone.engine.batches import halves, left_of_stream
+from shared.standalone.engine.batches import failed_ids, halves, left_of_stream
 from shared.standalone.engine.file import DataFile
 from shared.standalone.engine.patterns import matches
 from shared.standalone.engine.sqlite import SqliteTable
@@ -164,7 +164,9 @@ class StreamMapping:
 
     def _run(self, lane_number: int, batch: StreamBatch) -> None:
         try:
-            left = left_of_stream(batch.records, self._invoke({"Records": batch.records}))
+            left = left_of_stream(
+                batch.records, failed_ids(self._invoke({"Records": batch.records}))
+            )
         except Exception as error:
             logger.error("stream.failed", **fault(error))
             left = batch.records

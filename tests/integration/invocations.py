@@ -2,13 +2,15 @@
 
 import base64
 import json
-import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 
+from shared.standalone.engine.patterns import matches
 from shared.standalone.engine.template import Json, template
+from shared.standalone.functions import stage_of
+from shared.standalone.routes import Routes
 from tests.integration.account import ACCOUNT
 
 
@@ -51,26 +53,20 @@ def http_event(
 
 
 @cache
+def _routes() -> Routes:
+    return Routes(template())
+
+
 def function_for(method: str, path: str) -> str:
-    """API Gateway's choice: the path that says most in words; there, a method before ANY."""
-    best, chosen = (-1, False), ""
-    for route in template().of_type("AWS::ApiGatewayV2::Route").values():
-        wanted, _, pattern = route["RouteKey"].partition(" ")
-        regex = re.escape(pattern).replace(r"\{proxy\+\}", ".*")
-        regex = re.sub(r"\\{\w+\\}", "[^/]+", regex)
-        if wanted not in (method, "ANY", "$default") or not re.fullmatch(regex or ".*", path):
-            continue
-        if (rank := (len(pattern.partition("{")[0]), wanted == method)) > best:
-            best, chosen = rank, route["Target"]["Fn::Sub"]
-    integration = re.fullmatch(r"integrations/\$\{(\w+)Integration\}", chosen)
-    assert integration, f"{method} {path} leads nowhere"
-    return integration[1].lower()
+    found = _routes().find(method, path)
+    assert found is not None, f"{method} {path} leads nowhere"
+    return found.stage
 
 
 def consumer_of(queue: str) -> str:
     for function, source in template().events("SQS"):
         if source["Queue"] == {"Fn::GetAtt": [queue, "Arn"]}:
-            return function.removesuffix("Function").lower()
+            return stage_of(function)
     raise AssertionError(f"{queue} has no consumer")
 
 
@@ -97,7 +93,7 @@ def stream_record(record: Any) -> Json:
 
 
 def passes_the_filter(record: Json) -> bool:
-    return any(_matches(pattern, record) for pattern in _patterns())
+    return any(matches(pattern, record) for pattern in _patterns())
 
 
 @cache
@@ -108,14 +104,6 @@ def _patterns() -> tuple[Any, ...]:
 
 def came_back(answer: Json) -> list[str]:
     return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
-
-
-def _matches(pattern: Any, value: Any) -> bool:
-    if isinstance(pattern, list):
-        return value in pattern
-    return isinstance(value, dict) and all(
-        name in value and _matches(inner, value[name]) for name, inner in pattern.items()
-    )
 
 
 def base64ed(value: Any) -> Any:

@@ -12,9 +12,8 @@ def failed_ids(answer: Any) -> set[str]:
     return {failure["itemIdentifier"] for failure in answer.get("batchItemFailures", [])}
 
 
-def left_of_stream(records: list[Json], answer: Any) -> list[Json]:
-    """The records from the first one on that failed."""
-    failed = failed_ids(answer)
+def left_of_stream(records: list[Json], failed: set[str]) -> list[Json]:
+    """The records from the first one on whose sequence number is in `failed`."""
     for number, record in enumerate(records):
         if record["dynamodb"]["SequenceNumber"] in failed:
             return records[number:]

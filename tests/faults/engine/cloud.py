@@ -26,6 +26,7 @@ from shared.standalone.engine.tables import StoredTable
 from shared.standalone.engine.template import Json, template
 from shared.standalone.engine.transactions import Transactions
 from shared.standalone.engine.values import Item
+from shared.standalone.functions import stage_of
 from tests.fakes import NOW
 from tests.faults.engine import pools, simulation
 from tests.faults.engine.bus import Bus
@@ -136,7 +137,7 @@ class Cloud:
         return Schedule(self._function(name), source, self.simulation, self.begin)
 
     def _function(self, logical_id: str) -> Function:
-        return self.functions[logical_id.removesuffix("Function").lower()]
+        return self.functions[stage_of(logical_id)]
 
 
 @contextmanager

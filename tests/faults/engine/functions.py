@@ -8,6 +8,7 @@ from contextlib import contextmanager, nullcontext
 from typing import Any, NamedTuple
 
 from shared.standalone.engine.template import Json, resolved, template
+from shared.standalone.functions import stage_of
 from shared.web.operations import is_http
 from tests.faults.engine import simulation
 from tests.faults.engine.simulation import Group, Simulation, Task, wait_for
@@ -101,7 +102,7 @@ def all_functions(simulation: Simulation) -> dict[str, Function]:
     """By their stage: `ingest`, `fanout`, …"""
     turn = Turn()
     return {
-        (stage := _stage(name)): Function(stage, properties, simulation, turn)
+        (stage := stage_of(name)): Function(stage, properties, simulation, turn)
         for name, properties in template().functions().items()
     }
 
@@ -111,7 +112,7 @@ class Environment(Mapping[str, str]):
 
     def __init__(self, queue_url: str) -> None:
         self._of = {
-            _stage(name): {
+            stage_of(name): {
                 variable: str(resolved(value, lambda ref: _ref(ref, queue_url), {}))
                 for variable, value in function["Environment"]["Variables"].items()
             }
@@ -130,10 +131,6 @@ class Environment(Mapping[str, str]):
     def _mine(self) -> Mapping[str, str]:
         task = simulation.current()
         return {} if task is None else self._of.get(task.group.name, {})
-
-
-def _stage(logical_id: str) -> str:
-    return logical_id.removesuffix("Function").lower()
 
 
 def _ref(name: str, queue_url: str) -> str:

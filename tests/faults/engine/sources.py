@@ -8,6 +8,7 @@ from random import Random
 from typing import Any
 from zlib import crc32
 
+from shared.standalone.engine.batches import halves, left_of_stream
 from shared.standalone.engine.groups import QueuedMessage
 from shared.standalone.engine.template import Json
 from shared.standalone.engine.values import Item
@@ -146,12 +147,14 @@ class StreamMapping:
         return sum(len(records) for lane in self._lanes for records, _ in lane)
 
     def _finished(self, lane: int, invocation: Invocation, records: list[Json], tries: int) -> None:
-        left = _left(records, invocation)
+        left = records
+        if not invocation.failed:
+            left = left_of_stream(records, _identifiers(invocation.answer))
         if len(left) == 1 and tries + 1 >= self._tries:
             self._dead_letters.send("a stream record")
         elif left:  # a split is no try
-            halves = [(half, tries + (len(left) == 1)) for half in _halves(left)]
-            self._lanes[lane].extendleft(reversed(halves))
+            again = [(half, tries + (len(left) == 1)) for half in halves(left)]
+            self._lanes[lane].extendleft(reversed(again))
         elif tries < self._tries and self._random.random() < self.repeat_rate:
             self.repeated += 1
             self._lanes[lane].appendleft((records, self._tries))
@@ -206,20 +209,5 @@ def sqs_record(queue: str, message: QueuedMessage) -> Json:
 
 
 def _identifiers(answer: Any) -> set[str]:
+    """Strict: an answer of another shape is a fault of the handler."""
     return {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
-
-
-def _left(records: list[Json], invocation: Invocation) -> list[Json]:
-    """What is not done with: from the first record on that the handler names."""
-    if invocation.failed:
-        return records
-    failed = _identifiers(invocation.answer)
-    for number, record in enumerate(records):
-        if record["dynamodb"]["SequenceNumber"] in failed:
-            return records[number:]
-    return []
-
-
-def _halves(records: list[Json]) -> list[list[Json]]:
-    middle = len(records) // 2
-    return [half for half in (records[:middle], records[middle:]) if half]
