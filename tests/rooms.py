@@ -19,6 +19,7 @@ ROOMS: dict[str, set[str]] = {
         "apis.funnelflux",
         "configs",
         "dialects",
+        "events.models",
         "events.own_types",
         "outbound.redaction",
         "workspaces",

@@ -19,7 +19,7 @@ from shared.configs.models import ConfigName, Status, WebhookConfig
 from shared.configs.triggers import ALL_TYPES, Interest
 from shared.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from shared.tables import config_table
-from shared.tables.config_table import config_key, health_key
+from shared.tables.config_table import config_key, health_key, workspace_key
 
 # DynamoDB takes 400 KB an item and 4 MB a transaction, and the triggers are written twice.
 MAX_BYTES = 350_000
@@ -145,8 +145,7 @@ class ConfigStore:
         if limit is not None:
             has_room = f"attribute_not_exists({name}) OR {name} < :when_limit"
             update.when(has_room, {"limit": limit})
-        pk = config_table.workspace(config.workspace_id)
-        return self._table.updating({"pk": pk, "sk": config_table.WORKSPACE_SK}, update)
+        return self._table.updating(workspace_key(config.workspace_id), update)
 
     def _fresh_start(self, config: WebhookConfig) -> Iterator[dict[str, Any]]:
         yield self._table.deleting(health_key(config.workspace_id, config.id))

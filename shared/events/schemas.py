@@ -5,7 +5,6 @@ Schema and event come from tenants, so every cost is bounded
 compiled, not at every cold start.
 """
 
-import json
 from collections.abc import Callable, Iterator
 from itertools import islice
 from threading import Lock
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from shared.clock import Clock
 from shared.errors import Field, InvalidError
-from shared.events.models import ResourceEvent
+from shared.events.models import ResourceEvent, compact_json
 from shared.events.schema_bounds import MAX_BYTES, MAX_WORK, Schema, count, measured, refused
 from shared.observability import logger
 from shared.remembered import Remembered
@@ -104,7 +103,7 @@ def _weight(schema: DataSchema | None) -> int:
 
 
 def _check_bytes(schema: Schema) -> None:
-    size = len(json.dumps(schema, separators=(",", ":"), ensure_ascii=False).encode())
+    size = len(compact_json(schema).encode())
     if size > MAX_BYTES:
         raise refused((), f"has {size} bytes, the limit is {MAX_BYTES}")
 

@@ -1,6 +1,5 @@
 """Export: a workspace as pages of JSON Lines, in an order that an import can follow."""
 
-import json
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -8,6 +7,7 @@ from shared.aws.items import as_model
 from shared.aws.table import Query, Table
 from shared.configs.categories import Category
 from shared.configs.models import Status, WebhookConfig
+from shared.events.models import compact_json
 from shared.events.own_types import OwnType, own_type
 from shared.input.paging import foreign_cursor, read_cursor, write_cursor
 from shared.moving import config_lines
@@ -81,7 +81,7 @@ def _list(workspace_id: str) -> str:
 
 
 def _text(values: Values) -> str:
-    return json.dumps(values, separators=(",", ":"), ensure_ascii=False)
+    return compact_json(values)
 
 
 def _workspace(values: Values) -> Values:

@@ -5,13 +5,15 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
+from functools import cached_property
 from time import monotonic
 from typing import Any
 
 from shared.observability import logger
 from shared.standalone.engine.template import Json, Template, resolved
 
-_ACCOUNT = "000000000000"
+# What stands for an account and a region in events and ARNs.
+ACCOUNT = "000000000000"
 REGION = "local"
 MAX_FAILURES = 1_000
 
@@ -25,7 +27,7 @@ class InvocationContext:
         self.function_name = function.name
         self.function_version = "$LATEST"
         self.memory_limit_in_mb = function.memory_mb
-        self.invoked_function_arn = f"arn:aws:lambda:{REGION}:{_ACCOUNT}:function:{function.name}"
+        self.invoked_function_arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function.name}"
         self.aws_request_id = str(uuid.uuid4())
         self._deadline = monotonic() + function.timeout_s
 
@@ -45,26 +47,25 @@ class StandaloneFunction:
         self._failures: deque[float] = deque(maxlen=MAX_FAILURES)
         self._module = module
         self._handler_name = handler
-        self._handler: Callable[[Any, Any], Any] | None = None
 
-    def load(self) -> None:
-        """Import the handler, in the environment of the function."""
+    @cached_property
+    def handler(self) -> Callable[[Any, Any], Any]:
+        """It is imported in the environment of the function."""
         token = _current.set(self)
         try:
             module = importlib.import_module(self._module)
         finally:
             _current.reset(token)
-        self._handler = getattr(module, self._handler_name)
+        handler: Callable[[Any, Any], Any] = getattr(module, self._handler_name)
+        return handler
 
     def invoke(self, event: Any) -> Any:
         """The handler's answer, on the caller's thread. Raises what the handler raises."""
-        if self._handler is None:
-            self.load()
-        assert self._handler is not None  # noqa: S101 -- loaded above
+        handler = self.handler
         token, context = _current.set(self), InvocationContext(self)
         logger.thread_safe_append_keys(service=self.name, correlation_id=context.aws_request_id)
         try:
-            return self._handler(event, context)
+            return handler(event, context)
         except Exception:
             self._failures.append(monotonic())
             raise
@@ -80,8 +81,8 @@ class StandaloneFunction:
 class FunctionEnvironment(Mapping[str, str]):
     """The variables of the function that runs on this thread.
 
-    A thread that a handler has started belongs to no function: it reads the variables that have one
-    value in all functions.
+    A thread that belongs to no function, such as one of a look-up of DNS, reads the variables that
+    have one value in all functions.
     """
 
     def __init__(self, functions: Mapping[str, StandaloneFunction]) -> None:
@@ -135,7 +136,7 @@ def _variables(
 ) -> dict[str, str]:
     def ref(name: str) -> str:
         if name in template.parameters:
-            return str(parameters.get(name, template.parameters[name]["Default"]))
+            return str(template.parameter(name, parameters))
         return "Funnelhooks" if name == "AWS::StackName" else urls.get(name, name)
 
     given = resolved(properties["Environment"]["Variables"], ref, {})

@@ -18,6 +18,7 @@ from urllib.parse import parse_qsl, unquote
 
 from shared.observability import fault, logger
 from shared.standalone.engine.template import Json
+from shared.standalone.functions import ACCOUNT
 from shared.standalone.routes import FoundRoute, Routes
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
@@ -179,7 +180,7 @@ def http_event(scope: Scope, path: str, body: bytes, request_id: str, route: Fou
         "rawQueryString": query,
         "headers": headers | {"x-forwarded-proto": scope["scheme"]},
         "requestContext": {
-            "accountId": "000000000000",
+            "accountId": ACCOUNT,
             "apiId": "standalone",
             "domainName": host.partition(":")[0],
             "http": {

@@ -28,8 +28,6 @@ from shared.standalone.sources import FileQueueMapping, MinuteSchedule, RuleBus,
 from shared.standalone.stream import StreamMapping
 from shared.standalone.timer import ThreadTimer
 
-ACCOUNT = "000000000000"
-REGION = "local"
 # Threads that wait for an endpoint cost little; this many requests may wait at once.
 THREADS = 4_000
 STACK_BYTES = 512 * 1024
@@ -95,7 +93,7 @@ class Platform:
         """Go on where the program stopped."""
         _threads_belong_to_their_function()
         for function in self.functions.values():
-            function.load()
+            _ = function.handler  # imported before the first request
         self.timer.start()
         self.queues.start()
         for source in self._sources:
@@ -160,7 +158,7 @@ class Platform:
         return MinuteSchedule(function, json.loads(source["Input"]), self.timer, self._executor)
 
     def _bus(self) -> RuleBus:
-        bus = RuleBus(ACCOUNT, REGION)
+        bus = RuleBus(functions.ACCOUNT, functions.REGION)
         for rule in self._template.of_type("AWS::Events::Rule").values():
             for target in rule["Targets"]:
                 queue, _ = target["Arn"]["Fn::GetAtt"]
@@ -171,10 +169,9 @@ class Platform:
         """With the parameters and the ids that it refers to."""
 
         def ref(name: str) -> Any:
-            known = self._template.parameters
-            if name in known:
-                return self._parameters.get(name, known[name]["Default"])
-            return ACCOUNT if name == "AWS::AccountId" else name
+            if name in self._template.parameters:
+                return self._template.parameter(name, self._parameters)
+            return functions.ACCOUNT if name == "AWS::AccountId" else name
 
         return resolved(value, ref, {})
 

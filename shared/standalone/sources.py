@@ -11,7 +11,7 @@ from shared.observability import fault, logger
 from shared.standalone.engine.batches import failed_ids
 from shared.standalone.engine.patterns import matches
 from shared.standalone.engine.template import Json
-from shared.standalone.functions import StandaloneFunction
+from shared.standalone.functions import ACCOUNT, REGION, StandaloneFunction
 from shared.standalone.queues import FileMessage, FileQueue
 from shared.standalone.timer import Timer
 
@@ -181,6 +181,6 @@ def _sqs_record(queue: str, message: FileMessage) -> Json:
         "attributes": {"ApproximateReceiveCount": str(message.receives)},
         "messageAttributes": message.attributes,
         "eventSource": "aws:sqs",
-        "eventSourceARN": f"arn:aws:sqs:local:000000000000:{queue}",
-        "awsRegion": "local",
+        "eventSourceARN": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{queue}",
+        "awsRegion": REGION,
     }

@@ -58,7 +58,9 @@ class Standalone(BaseModel):
 
     def client(self, service: str) -> Any:
         if service != "lambda":
-            raise NotImplementedError(service)
+            raise LocalStackError(
+                f"The standalone program has no {service}; mark the test `deployed`."
+            )
         return _Lambda(self.data)
 
     def kill(self) -> None:

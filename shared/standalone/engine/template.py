@@ -59,6 +59,10 @@ class Template:
             for name, function in self.of_type("AWS::Serverless::Function").items()
         }
 
+    def parameter(self, name: str, given: Mapping[str, str]) -> Any:
+        """What is given for a parameter, or else its default."""
+        return given.get(name, self.parameters[name]["Default"])
+
     def events(self, kind: str) -> list[tuple[str, Json]]:
         """What invokes functions: the function's logical id and the properties of the event."""
         return [

@@ -134,9 +134,8 @@ class Environment(Mapping[str, str]):
 
 
 def _ref(name: str, queue_url: str) -> str:
-    known: Mapping[str, Json] = template().parameters
-    if name in known:
-        return str(PARAMETERS.get(name, known[name]["Default"]))
+    if name in template().parameters:
+        return str(template().parameter(name, PARAMETERS))
     kind = template().resources[name]["Type"] if name in template().resources else ""
     return queue_url + name if kind == "AWS::SQS::Queue" else name
 
