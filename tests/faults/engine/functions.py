@@ -2,16 +2,13 @@
 
 import importlib
 import sys
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
 from typing import Any, NamedTuple
 
 from shared.standalone.engine.template import Json, resolved, template
 from shared.standalone.functions import stage_of
-from shared.web.operations import is_http
 from tests.faults.engine import simulation
-from tests.faults.engine.simulation import Group, Simulation, Task, wait_for
+from tests.faults.engine.simulation import Group, Simulation, Task
 
 PARAMETERS = {"AllowPrivateTargets": "true"}
 
@@ -48,43 +45,13 @@ class Invocation(NamedTuple):
         return self.task.failure is not None
 
 
-class Turn:
-    """One at a time, in the order of asking."""
-
-    def __init__(self) -> None:
-        self._is_taken = False
-        self._waiting: deque[tuple[Group, Callable[[], None]]] = deque()
-
-    @contextmanager
-    def taken_by(self, group: Group) -> Iterator[None]:
-        if self._is_taken:
-            wait_for(lambda wake: self._waiting.append((group, wake)))
-        self._is_taken = True
-        try:
-            yield
-        finally:
-            self._give_up()
-
-    def _give_up(self) -> None:
-        self._is_taken = False
-        while self._waiting and not self._is_taken:
-            group, wake = self._waiting.popleft()
-            if not group.is_dead:
-                self._is_taken = True
-                wake()
-
-
 class Function:
-    """`turn` is for HTTP requests: Powertools keeps the one that it answers in a class, so that a
-    process answers one at a time, and all of ours are in this one."""
-
-    def __init__(self, name: str, properties: Json, simulation: Simulation, turn: Turn) -> None:
+    def __init__(self, name: str, properties: Json, simulation: Simulation) -> None:
         module, _, handler = properties["Handler"].rpartition(".")
         self.name = name
         self.timeout_ms = 1000 * properties["Timeout"]
         self.handler: Callable[[Json, Any], Any] = getattr(importlib.import_module(module), handler)
         self._simulation = simulation
-        self._turn = turn
 
     def begin(self, event: Json, skew_ms: int = 0) -> Invocation:
         """Runs on its own from here; its clock is wrong by `skew_ms`."""
@@ -93,16 +60,14 @@ class Function:
         return Invocation(group, self._simulation.spawn(lambda: self._run(event, group), group))
 
     def _run(self, event: Json, group: Group) -> Any:
-        with self._turn.taken_by(group) if is_http(event) else nullcontext():
-            group.deadline = self._simulation.now + self.timeout_ms
-            return self.handler(event, Context(self._simulation, group))
+        group.deadline = self._simulation.now + self.timeout_ms
+        return self.handler(event, Context(self._simulation, group))
 
 
 def all_functions(simulation: Simulation) -> dict[str, Function]:
     """By their stage: `ingest`, `fanout`, …"""
-    turn = Turn()
     return {
-        (stage := stage_of(name)): Function(stage, properties, simulation, turn)
+        (stage := stage_of(name)): Function(stage, properties, simulation)
         for name, properties in template().functions().items()
     }
 
