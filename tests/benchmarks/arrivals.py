@@ -8,41 +8,24 @@ GET /                 what came since the last GET: [[hit id, Unix time in secon
 
 import asyncio
 import json
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
+
+from tests.benchmarks import receiver_process
 
 FOR_EVER_S = 3_600
-BACKLOG = 1_000
 
 
-@contextmanager
-def running() -> Iterator[str]:
+def running() -> AbstractContextManager[str]:
     """Its base URL."""
-    with subprocess.Popen(
-        [sys.executable, "-m", __spec__.name], stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        try:
-            yield f"http://127.0.0.1:{int(process.stdout.readline())}"
-        finally:
-            process.terminate()
+    return receiver_process.running(__spec__.name)
 
 
 class ArrivalNotes:
     def __init__(self) -> None:
         self._arrivals: list[tuple[str, float]] = []
 
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while True:
-                await self._one(reader, writer)
-        except (asyncio.IncompleteReadError, ConnectionError):
-            writer.close()
-
-    async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head, came = await reader.readuntil(b"\r\n\r\n"), time.time()
         line, *headers = head.decode("latin-1").lower().splitlines()
         length = next((one[15:] for one in headers if one.startswith("content-length:")), "0")
@@ -69,11 +52,5 @@ def _answer(writer: asyncio.StreamWriter, body: bytes) -> None:
     writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
 
 
-async def _main() -> None:
-    server = await asyncio.start_server(ArrivalNotes().serve, "127.0.0.1", 0, backlog=BACKLOG)
-    print(server.sockets[0].getsockname()[1], flush=True)
-    await server.serve_forever()
-
-
 if __name__ == "__main__":
-    asyncio.run(_main())
+    receiver_process.serve(ArrivalNotes().answer)

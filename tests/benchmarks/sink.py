@@ -8,26 +8,17 @@ GET /last       the headers and the body of the last POST, as JSON
 
 import asyncio
 import json
-import subprocess
-import sys
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
+
+from tests.benchmarks import receiver_process
 
 _REASONS = {200: "OK", 500: "Internal Server Error"}
 
 
-@contextmanager
-def running() -> Iterator[str]:
+def running() -> AbstractContextManager[str]:
     """Its base URL."""
-    with subprocess.Popen(
-        [sys.executable, "-m", __spec__.name], stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        try:
-            yield f"http://127.0.0.1:{int(process.stdout.readline())}"
-        finally:
-            process.terminate()
+    return receiver_process.running(__spec__.name)
 
 
 class Sink:
@@ -35,14 +26,7 @@ class Sink:
         self._seen = Counter[str]()
         self._last: dict[str, object] = {}
 
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while True:
-                await self._one(reader, writer)
-        except (asyncio.IncompleteReadError, ConnectionError):
-            writer.close()
-
-    async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").splitlines()
         method, path, _ = head[0].split(" ")
         headers = dict(line.split(": ", 1) for line in head[1:] if line)
@@ -71,11 +55,5 @@ def _answer(writer: asyncio.StreamWriter, status: int, body: bytes) -> None:
     writer.write(head.encode() + body)
 
 
-async def _main() -> None:
-    server = await asyncio.start_server(Sink().serve, "127.0.0.1", 0)
-    print(server.sockets[0].getsockname()[1], flush=True)
-    await server.serve_forever()
-
-
 if __name__ == "__main__":
-    asyncio.run(_main())
+    receiver_process.serve(Sink().answer)
